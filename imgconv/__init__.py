@@ -1,0 +1,35 @@
+"""imgconv: run convolution kernels over images, exactly and fast."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from imgconv.arrays import apply as apply
+    from imgconv.arrays import correlate as correlate
+    from imgconv.errors import ImgconvError as ImgconvError
+    from imgconv.kernel import Kernel as Kernel
+    from imgconv.spec import list_kernels as list_kernels
+    from imgconv.spec import load_kernel as load_kernel
+
+__version__ = "0.1.0"
+
+# Names are loaded when first used, so that the command line pays only for what it needs.
+_HOMES = {
+    "Kernel": "kernel",
+    "ImgconvError": "errors",
+    "apply": "arrays",
+    "correlate": "arrays",
+    "list_kernels": "spec",
+    "load_kernel": "spec",
+}
+__all__ = ["ImgconvError", "Kernel", "apply", "correlate", "list_kernels", "load_kernel"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

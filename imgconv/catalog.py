@@ -1,0 +1,162 @@
+"""TOML files to kernels by name: where they are looked for, and how a wrong one is reported."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import sys
+import tomllib
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from imgconv.errors import KernelError
+from imgconv.kernel import Kernel
+
+MAX_BYTES = 1_000_000
+NAME = re.compile(r"(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A kernel, where it comes from (no path: shipped) and its word in a file name."""
+
+    kernel: Kernel
+    family: str
+    label: str
+    path: Path | None = None
+
+
+class Catalog(Mapping[str, Entry]):
+    """Kernels by name, in the order of their files."""
+
+    def __init__(self, entries: Mapping[str, Entry]) -> None:
+        self._entries = dict(entries)
+
+    def __getitem__(self, name: str) -> Entry:
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def entry(self, name: str, where: str = "") -> Entry:
+        """Return a kernel's entry.
+
+        Raises
+        ------
+        KernelError
+            If there is none; the message suggests the nearest name.
+        """
+        if name in self:
+            return self[name]
+        close = difflib.get_close_matches(name, self, 1, cutoff=0.5)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        remedy = f"; it holds {', '.join(self)}" if where else " (imgconv list)"
+        raise KernelError(f"no kernel named {name!r}{where}{hint}{remedy}")
+
+
+def shipped_folder() -> Path:
+    """Return the folder of the shipped catalogue: in the package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "kernels"
+    return inside if inside.is_dir() else package.parent / "kernels"
+
+
+def own_folder() -> Path:
+    """Return the folder where the user's own catalogue files are looked for."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return base / "imgconv" / "kernels"
+
+
+def open_catalog(
+    extra: Iterable[Path] = (), warn: Callable[[str], None] = warnings.warn
+) -> Catalog:
+    """Return the shipped kernels, then the user's own, then those of each extra; later names win.
+
+    Raises
+    ------
+    KernelError
+        If an extra catalogue is broken. A broken one in the user's own folder is a warning.
+    """
+    entries = read(shipped_folder())
+    entries = {name: replace(entry, path=None) for name, entry in entries.items()}
+    try:
+        own = own_folder()
+        if own.is_dir():
+            entries |= read(own)
+    except (KernelError, OSError, RuntimeError) as error:  # RuntimeError: there is no home folder
+        warn(f"your own kernels are left out: {error}")
+    for path in extra:
+        entries |= read(path)
+    return Catalog(entries)
+
+
+def read(path: Path) -> dict[str, Entry]:
+    """Return the kernels of a TOML file, or of all TOML files of a folder.
+
+    Raises
+    ------
+    KernelError
+        If a file cannot be read or is wrong, or two files of the folder hold the same name.
+    """
+    entries: dict[str, Entry] = {}
+    for file in sorted(path.glob("*.toml")) if path.is_dir() else [path]:
+        for name, entry in _read_file(file).items():
+            if name in entries:
+                raise KernelError(
+                    f"{file}: kernel {name!r} stands in {entries[name].path} too; rename one"
+                )
+            entries[name] = entry
+    return entries
+
+
+def _read_file(path: Path) -> dict[str, Entry]:
+    tables = _tables(path)
+    entries = {}
+    for name, fields in tables.items():
+        if not NAME.fullmatch(name):
+            raise KernelError(
+                f"{path}: kernel {name[:40]!r}: a name has small letters, digits and single hyphens"
+            )
+        if not isinstance(fields, dict):
+            raise KernelError(f"{path}: {name!r} is not a kernel; write its name above it, [name]")
+        try:
+            if "name" in fields:
+                raise KernelError("unknown key 'name'; the name stands above it, as [name]")
+            kernel = Kernel.from_fields(fields, name)
+        except KernelError as error:
+            raise KernelError(f"{path}: kernel {name!r}: {error}") from None
+        entries[name] = Entry(kernel, path.stem, name, path)
+    return entries
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file; every way in which it can be broken ends in one line."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise KernelError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(data) > MAX_BYTES:
+        raise KernelError(f"{path}: over 1 MB, too large for a catalogue; split it")
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise KernelError(f"{path}: begins with a byte-order mark; save it as UTF-8 without one")
+    try:
+        return tomllib.loads(data.decode())
+    except UnicodeDecodeError as error:
+        raise KernelError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    except RecursionError:
+        raise KernelError(f"{path}: nested too deeply; weights are rows of numbers") from None
+    except ValueError as error:  # TOMLDecodeError, or a number of more digits than Python converts
+        raise KernelError(f"{path}: not TOML: {str(error).partition(';')[0]}") from None

@@ -1,0 +1,241 @@
+"""The command line: parse, call, print, exit."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from imgconv import __version__
+from imgconv.errors import ImgconvError, OptionError
+from imgconv.kernel import Kernel
+from imgconv.report import Report, say
+
+app = typer.Typer(
+    name="imgconv",
+    help="Run convolution kernels over images, exactly and fast.",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # Rich would cost every start 65 ms
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Catalogs = Annotated[
+    list[Path] | None,
+    typer.Option("--catalog", metavar="FILE|DIR", help="Further kernels, from TOML; repeatable."),
+]
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Run convolution kernels over images, exactly and fast."""
+    if version:
+        print(f"imgconv {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def apply(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="Image files; - is stdin.")
+    ],
+    kernel: Annotated[
+        list[str],
+        typer.Option(
+            "-k",
+            "--kernel",
+            metavar="SPEC",
+            help="A name (imgconv list), weights as '1,2,1;2,4,2;1,2,1/16', JSON, or "
+            "FILE.toml[:NAME]; several run one after the other.",
+        ),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="PATH",
+            help="A file, a folder (ends in /), or - for stdout; by default beside the input, "
+            "as STEM.KERNEL.SUFFIX.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("-f", "--force", help="Overwrite existing outputs.")
+    ] = False,
+    padding: Annotated[
+        str, typer.Option(metavar="same|valid|N|Y,X|T,R,B,L", help="How much is added around.")
+    ] = "same",
+    border: Annotated[
+        str,
+        typer.Option(
+            metavar="WORD",
+            help="With what: edge, constant, reflect, symmetric, wrap, or another tool's word, "
+            "as scipy:mirror.",
+        ),
+    ] = "edge",
+    fill: Annotated[float, typer.Option(metavar="V", help="The value of a constant border.")] = 0,
+    stride: Annotated[
+        str, typer.Option(metavar="N|Y,X", help="Steps between output pixels.")
+    ] = "1",
+    dilation: Annotated[
+        str, typer.Option(metavar="N|Y,X", help="Steps between the kernel's taps.")
+    ] = "1",
+    channels: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|gray|rgb|luma|LIST",
+            help="Which channels: all but alpha; of the image made gray, or RGB; the brightness "
+            "only; or letters, as r,g.",
+        ),
+    ] = "auto",
+    levels: Annotated[
+        str,
+        typer.Option(
+            metavar="clip|abs|offset|stretch", help="How a signed response becomes a pixel."
+        ),
+    ] = "clip",
+    scale: Annotated[
+        str | None,
+        typer.Option(metavar="X", help="Replaces 1/divisor of a single kernel: 0.25, 1/9."),
+    ] = None,
+    bias: Annotated[
+        str | None, typer.Option(metavar="X", help="Replaces the bias of a single kernel.")
+    ] = None,
+    flip: Annotated[
+        bool, typer.Option("--flip", help="True convolution: turn the weights by 180 degrees.")
+    ] = False,
+    catalog: Catalogs = None,
+    threads: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=1024, help="By default one a core.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Errors only.")] = False,
+) -> None:
+    """Apply kernels to images.
+
+    The kernel is not flipped (a correlation, as in deep learning and OpenCV). Sizes and pairs are
+    rows, columns.
+    """
+    from imgconv.geometry import layout
+    from imgconv.spec import find
+
+    report = Report(quiet=quiet)
+    known = _catalog(catalog, report)
+    entries = [find(spec, known) for spec in kernel]
+    kernels = [_adjusted(entry.kernel, scale, bias, len(entries)) for entry in entries]
+    if flip:
+        kernels = [k.flipped() for k in kernels]
+    shape = layout(padding, border, fill, stride, dilation)
+    label = "+".join(entry.label for entry in entries)
+    if output == "-" and sys.stdout.isatty():
+        raise OptionError("an image is not for a terminal; name a file with -o, or pipe it")
+
+    from imgconv import batch
+    from imgconv.bands import thread_count
+    from imgconv.pipeline import Work
+
+    work = Work(tuple(kernels), shape, levels, channels, threads or thread_count())
+    todo = batch.jobs(inputs, output, label)
+    for outcome in batch.run(todo, work, force=force):
+        report.add(outcome)
+    raise typer.Exit(report.exit_code)
+
+
+@app.command("list")
+def list_(
+    pattern: Annotated[
+        str, typer.Argument(help="Only names or families with this in them; * and ? work.")
+    ] = "",
+    names: Annotated[bool, typer.Option("--names", help="Names only, one a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON array.")] = False,
+    catalog: Catalogs = None,
+) -> None:
+    """List the kernels of the catalogues."""
+    from imgconv import show
+
+    entries = show.matching(_catalog(catalog, Report(quiet=False)).values(), pattern)
+    if not entries:
+        say(f"no kernel has {pattern!r} in its name or family; imgconv list shows all")
+        raise typer.Exit(1)
+    if as_json:
+        print(show.json_list(entries))
+    elif names:
+        print("\n".join(entry.kernel.name for entry in entries))
+    else:
+        print(show.table(entries))
+
+
+@app.command("show")
+def show_(
+    specs: Annotated[list[str], typer.Argument(metavar="SPEC...", help="Kernels, as for apply.")],
+    form: Annotated[
+        str | None, typer.Option("--as", metavar="toml|json|numpy", help="In a form to use.")
+    ] = None,
+    catalog: Catalogs = None,
+) -> None:
+    """Show kernels: weights, sum, gain, response range, source."""
+    from imgconv import show
+    from imgconv.spec import find
+
+    if form is not None and form not in show.FORMS:
+        raise OptionError(f"no form {form!r} for --as; choose from {', '.join(show.FORMS)}")
+    known = _catalog(catalog, Report(quiet=False))
+    render = show.FORMS[form] if form else show.card
+    texts = [render(find(spec, known)) for spec in specs]
+    print(("\n" if form == "json" else "\n\n").join(texts))
+
+
+def _catalog(extra: list[Path] | None, report: Report):  # type: ignore[no-untyped-def]
+    from imgconv.catalog import open_catalog
+
+    return open_catalog(extra or (), report.note)
+
+
+def _adjusted(kernel: Kernel, scale: str | None, bias: str | None, count: int) -> Kernel:
+    """The kernel with --scale for its 1/divisor and --bias for its bias, both exact."""
+    if scale is None and bias is None:
+        return kernel
+    if count > 1:
+        raise OptionError("--scale and --bias are for one kernel; give each kernel its own")
+    if scale is not None:
+        factor = _fraction("--scale", scale)
+        weights = tuple(tuple(w * factor.numerator for w in row) for row in kernel.weights)
+        kernel = replace(kernel, weights=weights, divisor=factor.denominator)
+    if bias is not None:
+        exact = _fraction("--bias", bias)
+        kernel = replace(kernel, bias=exact.numerator / exact.denominator)
+    return kernel
+
+
+def _fraction(option: str, text: str) -> Fraction:
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise OptionError(f"{option} {text!r} is not a number such as 0.25 or 1/9") from None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit code.
+
+    Misuse is one line on stderr and exits 2, like everything wrong before the first file is read.
+    """
+    try:
+        return app(args=arguments, prog_name="imgconv", standalone_mode=False) or 0
+    except typer.TyperException as error:
+        say(f"{error.format_message()} (imgconv --help)")
+        return 2
+    except ImgconvError as error:
+        say(str(error))
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        say("interrupted")
+        return 130
+    except BrokenPipeError:  # the reader has gone; do not complain again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1

@@ -1,0 +1,298 @@
+"""Padding, border, stride and dilation: which source index each tap of each output reads."""
+
+from __future__ import annotations
+
+import difflib
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imgconv.errors import GeometryError, OptionError
+
+Padding = str | int | tuple[int, ...]
+Pair = str | int | tuple[int, int]
+
+# Padding, strides and dilations beyond this are typing errors, and would only run out of memory.
+LIMIT = 1_000_000
+
+# fmt: off
+ALIASES = {
+    "edge": "edge", "replicate": "edge", "clamp": "edge", "nearest": "edge",
+    "constant": "constant", "zero": "constant", "zeros": "constant", "black": "constant",
+    "reflect": "reflect", "reflect-101": "reflect",
+    "symmetric": "symmetric", "symm": "symmetric",
+    "wrap": "wrap", "circular": "wrap", "tile": "wrap", "periodic": "wrap",
+}
+DIALECTS = {
+    "numpy": {"edge": "edge", "constant": "constant", "reflect": "reflect",
+              "symmetric": "symmetric", "wrap": "wrap"},
+    "scipy": {"reflect": "symmetric", "grid-mirror": "symmetric", "mirror": "reflect",
+              "nearest": "edge", "wrap": "wrap", "grid-wrap": "wrap",
+              "constant": "constant", "grid-constant": "constant"},
+    "torch": {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"},
+    "opencv": {"reflect": "symmetric", "reflect_101": "reflect", "default": "reflect",
+               "replicate": "edge", "wrap": "wrap", "constant": "constant"},
+    "im": {"edge": "edge", "mirror": "symmetric", "tile": "wrap", "black": "constant"},
+}
+# fmt: on
+OUTSIDE = -1
+
+
+def border_named(word: str) -> str:
+    """Return the border that a word means: one of ours, an alias or `dialect:word`.
+
+    Raises
+    ------
+    OptionError
+        If the word means nothing, or two things (`mirror`).
+    """
+    dialect, colon, name = word.rpartition(":")
+    if not colon and word == "mirror":
+        raise OptionError(
+            "border 'mirror' means two things: say 'reflect' (the edge is not repeated, as in "
+            "SciPy's mirror) or 'symmetric' (the edge is repeated, as in ImageMagick's)"
+        )
+    if colon and dialect not in DIALECTS:
+        raise OptionError(f"no border dialect {dialect!r}; choose from {', '.join(DIALECTS)}")
+    words = DIALECTS[dialect] if colon else ALIASES
+    if name not in words:
+        close = difflib.get_close_matches(name, words, 1)
+        hint = f"did you mean {close[0]!r}? choose" if close else "choose"
+        choices = sorted(words) if colon else sorted(set(ALIASES.values()))
+        raise OptionError(f"no border {word!r}; {hint} from {', '.join(choices)}")
+    return words[name]
+
+
+def _numbers(option: str, value: object, forms: str, least: int) -> tuple[int, ...]:
+    """Whole numbers, joined by commas or in a tuple, as many as one of the forms has."""
+    parts = value.split(",") if isinstance(value, str) else value
+    counts = [form.count(",") + 1 for form in forms.split() if form.isupper()]
+    try:
+        numbers = tuple(map(_integer, parts if isinstance(parts, (tuple, list)) else (parts,)))
+    except ValueError:
+        numbers = ()
+    if len(numbers) not in counts or not all(least <= n <= LIMIT for n in numbers):
+        raise OptionError(
+            f"{option} {value!r} is none of {' | '.join(forms.split())}; "
+            f"the numbers are whole, from {least} to {LIMIT}"
+        )
+    return numbers
+
+
+def _integer(part: object) -> int:
+    if isinstance(part, str):
+        if not part.strip().isdecimal():
+            raise ValueError
+        return int(part)
+    if isinstance(part, bool) or not hasattr(part, "__index__"):
+        raise ValueError
+    return int(part.__index__())
+
+
+def _pair(option: str, value: Pair) -> tuple[int, int]:
+    numbers = _numbers(option, value, "N Y,X", 1)
+    return numbers[0], numbers[-1]
+
+
+def _amounts(value: Padding) -> tuple[int, int, int, int] | None:
+    """Padding as (top, right, bottom, left); None is `same`, whose amount the kernel decides."""
+    if value == "same":
+        return None
+    if value == "valid":
+        return 0, 0, 0, 0
+    numbers = _numbers("padding", value, "same valid N Y,X T,R,B,L", 0)
+    if len(numbers) == 4:
+        return numbers[0], numbers[1], numbers[2], numbers[3]
+    y, x = numbers[0], numbers[-1]
+    return y, x, y, x
+
+
+@dataclass(frozen=True)
+class Window:
+    """Positions that a piece of output reads along an axis, and where in them each tap starts."""
+
+    axis: Axis
+    positions: list[range]
+    starts: dict[int, int]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.positions))
+
+    def sources(self) -> array[int]:
+        """Return the source index of every position."""
+        found = array("q")
+        for span in self.positions:
+            before, inside, after = self.axis.split(span)
+            found.extend(map(self.axis.source, before))
+            found.extend(inside)
+            found.extend(map(self.axis.source, after))
+        return found
+
+    def runs(self) -> array[int]:
+        """Return the same as runs of (first position, first source, step, length)."""
+        found, at = array("q"), 0
+        for span in self.positions:
+            before, inside, after = self.axis.split(span)
+            for part in (before, after):
+                for p in part:
+                    found.extend((at + span.index(p), self.axis.source(p), 1, 1))
+            if inside:
+                found.extend((at + len(before), inside[0], inside.step, len(inside)))
+            at += len(span)
+        return found
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One direction of an image: its samples, what is added around them, what each tap reads."""
+
+    size: int
+    taps: int
+    before: int
+    after: int
+    stride: int
+    dilation: int
+    border: str
+
+    @property
+    def outputs(self) -> int:
+        """The number of outputs; zero or less where the kernel does not fit."""
+        span = self.dilation * (self.taps - 1) + 1
+        return (self.size + self.before + self.after - span) // self.stride + 1
+
+    def source(self, position: int) -> int:
+        """Return the sample that stands at a position of the image, which may lie outside it."""
+        n = self.size
+        if 0 <= position < n:
+            return position
+        if self.border == "constant":
+            return OUTSIDE
+        if self.border == "edge" or n == 1:
+            return 0 if position < 0 else n - 1
+        if self.border == "wrap":
+            return position % n
+        # edge repeated: a period of 2n samples; not repeated: the two ends stand once, 2n - 2
+        twice = 1 if self.border == "symmetric" else 0
+        folded = position % (2 * n - 2 + 2 * twice)
+        return folded if folded < n else 2 * n - 2 + twice - folded
+
+    def inside(self) -> tuple[int, int]:
+        """Return the range of outputs whose taps all fall inside the image."""
+        first = -(-self.before // self.stride)
+        span = self.dilation * (self.taps - 1)
+        last = (self.size - 1 + self.before - span) // self.stride + 1
+        first = min(first, self.outputs)
+        return first, max(first, min(last, self.outputs))
+
+    def window(self, first: int, last: int, taps: Sequence[int]) -> Window:
+        """Return what outputs first..last read through the taps, without a stride between them.
+
+        Positions of one phase of the stride stand side by side, so that a tap reads consecutive
+        ones; far apart taps (a large dilation) get positions of their own where that is less.
+        """
+        count = last - first
+        shifts = {tap: divmod(tap * self.dilation, self.stride) for tap in sorted(set(taps))}
+        phases: dict[int, list[int]] = {}
+        for shift, phase in shifts.values():
+            phases.setdefault(phase, []).append(shift)
+        shared = sum(count + s[-1] - s[0] for s in phases.values())
+        if shared > count * len(shifts):
+            groups = [(phase, shift, shift) for shift, phase in shifts.values()]
+        else:
+            groups = [(phase, s[0], s[-1]) for phase, s in phases.items()]
+        positions, starts, at = [], {}, 0
+        for phase, low, high in groups:
+            for tap, (shift, own) in shifts.items():
+                if own == phase and low <= shift <= high:
+                    starts[tap] = at + shift - low
+            start = (first + low) * self.stride + phase - self.before
+            length = count + high - low
+            positions.append(range(start, start + length * self.stride, self.stride))
+            at += length
+        return Window(self, positions, starts)
+
+    def split(self, span: range) -> tuple[range, range, range]:
+        """Split positions into those before, inside and after the image."""
+        low = max(0, min(len(span), -(span.start // span.step)))
+        high = max(low, min(len(span), -((span.start - self.size) // span.step)))
+        return span[:low], span[low:high], span[high:]
+
+    def centres(self) -> list[int]:
+        """Return for each output the sample that an unfiltered channel takes: edge outside."""
+        middle = self.dilation * ((self.taps - 1) // 2) - self.before
+        return [min(max(i * self.stride + middle, 0), self.size - 1) for i in range(self.outputs)]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The two axes of one image under one kernel, and the value of a constant border."""
+
+    rows: Axis
+    columns: Axis
+    fill: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The output's rows and columns."""
+        return self.rows.outputs, self.columns.outputs
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Padding, border, stride and dilation as asked for, before any image is known."""
+
+    padding: tuple[int, int, int, int] | None
+    border: str
+    fill: float
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+
+    def on(self, shape: tuple[int, int], kernel: tuple[int, int]) -> Geometry:
+        """Return the geometry for an image and a kernel, each given as (rows, columns).
+
+        Raises
+        ------
+        GeometryError
+            If no output pixel remains.
+        """
+        spans = tuple(d * (k - 1) for d, k in zip(self.dilation, kernel, strict=True))
+        if self.padding is None:
+            top, left = spans[0] // 2, spans[1] // 2
+            bottom, right = spans[0] - top, spans[1] - left
+        else:
+            top, right, bottom, left = self.padding
+        (sy, sx), (dy, dx) = self.stride, self.dilation
+        rows = Axis(shape[0], kernel[0], top, bottom, sy, dy, self.border)
+        columns = Axis(shape[1], kernel[1], left, right, sx, dx, self.border)
+        if rows.outputs < 1 or columns.outputs < 1:
+            raise GeometryError(
+                f"no output pixel: a kernel that spans {spans[1] + 1}x{spans[0] + 1} does not fit "
+                f"an image of {shape[1]}x{shape[0]} padded to {shape[1] + left + right}x"
+                f"{shape[0] + top + bottom}; use more padding or a smaller kernel or dilation"
+            )
+        return Geometry(rows, columns, self.fill)
+
+
+def layout(
+    padding: Padding = "same",
+    border: str = "edge",
+    fill: float = 0,
+    stride: Pair = 1,
+    dilation: Pair = 1,
+) -> Layout:
+    """Check the options of a correlation, given as numbers, tuples or a user's words.
+
+    Raises
+    ------
+    OptionError
+        If one of them is malformed.
+    """
+    if fill != fill or fill in (float("inf"), float("-inf")):
+        raise OptionError(f"fill {fill!r} is not a finite number")
+    return Layout(
+        _amounts(padding),
+        border_named(border),
+        fill,
+        _pair("stride", stride),
+        _pair("dilation", dilation),
+    )

@@ -1,0 +1,67 @@
+"""The rule from a signed response to a pixel, written once for whole arrays and for the core."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from imgconv.errors import OptionError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+NOUGHT = Fraction(0)
+LEVELS = ("clip", "abs", "offset", "stretch")
+MAXIMUM = {"uint8": 255, "uint16": 65535, "float32": 1}
+
+
+class Rule(NamedTuple):
+    """pixel = round(scale * response + shift), of the response's absolute value if so told.
+
+    The factors are exact, so that the core can fold them into an integer kernel.
+    """
+
+    scale: Fraction
+    shift: Fraction
+    absolute: bool
+
+
+def rule(levels: str, sample: str, low: Fraction = NOUGHT, high: Fraction = NOUGHT) -> Rule:
+    """Return the rule for a kind of sample; low and high are the responses that stretch spans.
+
+    Raises
+    ------
+    OptionError
+        If the name of the levels is unknown.
+    """
+    maximum = MAXIMUM[sample]
+    if levels == "offset":
+        middle = Fraction(1, 2) if sample == "float32" else Fraction(maximum + 1, 2)
+        return Rule(Fraction(1, 2), middle, False)
+    if levels == "stretch":
+        if high <= low:
+            return Rule(Fraction(0), Fraction(0), False)
+        scale = maximum / (high - low)
+        return Rule(scale, -scale * low, False)
+    if levels not in LEVELS:
+        raise OptionError(f"no levels {levels!r}; choose from {', '.join(LEVELS)}")
+    return Rule(Fraction(1), Fraction(0), levels == "abs")
+
+
+def to_pixels(response: npt.NDArray[Any], sample: str, levels: str = "clip") -> npt.NDArray[Any]:
+    """Turn responses into samples of a kind ("uint8", "uint16" or "float32"), unfiltered by us.
+
+    Integers are rounded half to even once, then saturated, and NaN becomes 0; floats are neither
+    rounded nor clipped.
+    """
+    import numpy as np
+
+    values = response.astype(np.float64)
+    finite = values[np.isfinite(values)]
+    ends = (Fraction(float(finite.min())), Fraction(float(finite.max()))) if finite.size else ()
+    scale, shift, absolute = rule(levels, sample, *ends)
+    pixels = (np.abs(values) if absolute else values) * float(scale) + float(shift)
+    if sample == "float32":
+        return pixels.astype(np.float32)
+    pixels = np.clip(np.rint(pixels), 0, MAXIMUM[sample])
+    return np.nan_to_num(pixels, nan=0).astype(sample)

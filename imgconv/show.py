@@ -1,0 +1,135 @@
+"""Kernels and catalogues as text: what `imgconv list` and `imgconv show` print."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from collections.abc import Callable, Iterable
+from itertools import groupby
+from typing import Any
+
+from imgconv.catalog import Entry
+from imgconv.kernel import Kernel, Number
+
+
+def matching(entries: Iterable[Entry], pattern: str) -> list[Entry]:
+    """Return the entries whose name or family has the pattern in it, or matches its wildcards."""
+    glob = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
+    return [
+        e for e in entries
+        if fnmatch.fnmatchcase(e.kernel.name, glob) or fnmatch.fnmatchcase(e.family, glob)
+    ]  # fmt: skip
+
+
+def table(entries: list[Entry]) -> str:
+    """Return aligned columns of name, size and summary under the heading of each family."""
+    wide = max((len(e.kernel.name) for e in entries), default=0)
+    lines = []
+    for (family, path), group in groupby(entries, lambda e: (e.family, e.path)):
+        lines.append(f"{family}  ({path})" if path else family)
+        for entry in group:
+            size = "{}x{}".format(*entry.kernel.size)
+            lines.append(
+                f"  {entry.kernel.name:{wide}}  {size:>5}  {entry.kernel.summary}".rstrip()
+            )
+    return "\n".join(lines)
+
+
+def json_list(entries: list[Entry]) -> str:
+    """Return a JSON array of name, family, summary, size and source."""
+    rows = [
+        {
+            "name": e.kernel.name,
+            "family": e.family,
+            "summary": e.kernel.summary,
+            "size": e.kernel.size,
+            "source": e.kernel.source,
+        }
+        for e in entries
+    ]
+    return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]"
+
+
+def card(entry: Entry) -> str:
+    """Return what there is to know of a kernel, for people."""
+    kernel = entry.kernel
+    low, high = kernel.response_range()
+    rows, columns = kernel.size
+    facts = {
+        "divisor": number(kernel.divisor),
+        "bias": number(kernel.bias),
+        "sum": number(kernel.sum),
+        "gain": f"{number(kernel.gain)}  (what a flat image is multiplied by)",
+        "range": f"{number(low)} to {number(high)}  (responses to samples of 0 to 255)",
+        "source": kernel.source or "not given",
+    }
+    if entry.path:
+        facts["catalogue"] = str(entry.path)
+    lines = [f"{entry.label}  {rows}x{columns}  {kernel.summary}".rstrip(), ""]
+    lines += grid(kernel)
+    lines += ["", *(f"{name:10}{value}" for name, value in facts.items())]
+    return "\n".join(lines)
+
+
+def grid(kernel: Kernel) -> list[str]:
+    """Return the weights as lines of right-aligned columns."""
+    cells = [[number(w) for w in row] for row in kernel.weights]
+    wide = max(len(cell) for row in cells for cell in row)
+    return ["  " + "  ".join(cell.rjust(wide) for cell in row) for row in cells]
+
+
+def number(value: Number) -> str:
+    """Return a number's shortest decimal: 19, not 19.0; 0.111, not 1/9."""
+    return str(int(value)) if value == int(value) and abs(value) < 2**53 else f"{value:.6g}"
+
+
+def as_toml(entry: Entry) -> str:
+    """Return the kernel as a catalogue file has it; reading it gives the same kernel."""
+    kernel = entry.kernel
+    lines = [f"[{entry.label}]"]
+    lines += [f"{key} = {_quoted(text)}" for key, text in _texts(kernel).items()]
+    rows = [f"  [{', '.join(map(repr, row))}]," for row in kernel.weights]
+    lines += ["weights = [", *rows, "]"]
+    lines += [f"{key} = {value!r}" for key, value in _changes(kernel).items()]
+    return "\n".join(lines)
+
+
+def as_json(entry: Entry) -> str:
+    """Return the kernel as one line of JSON, which is a kernel specification itself."""
+    kernel = entry.kernel
+    fields: dict[str, Any] = {"name": entry.label, **_texts(kernel)}
+    fields |= {"weights": kernel.weights, "divisor": kernel.divisor, "bias": kernel.bias}
+    return json.dumps(fields, ensure_ascii=False)
+
+
+def as_numpy(entry: Entry) -> str:
+    """Return Python code that makes the weights an array."""
+    kernel = entry.kernel
+    rows = ",\n    ".join(str(list(row)) for row in kernel.weights)
+    divisor = f" / {kernel.divisor!r}" if kernel.divisor != 1 else ""
+    bias = [f"bias = {kernel.bias!r}  # added to each response"] if kernel.bias else []
+    heading = f"# {entry.label}: {kernel.summary}" if kernel.summary else f"# {entry.label}"
+    array = f"weights = np.array([\n    {rows},\n]){divisor}"
+    return "\n".join([heading, "import numpy as np", "", array, *bias])
+
+
+FORMS: dict[str, Callable[[Entry], str]] = {"toml": as_toml, "json": as_json, "numpy": as_numpy}
+
+
+def _texts(kernel: Kernel) -> dict[str, str]:
+    both = {"summary": kernel.summary, "source": kernel.source}
+    return {key: text for key, text in both.items() if text}
+
+
+def _changes(kernel: Kernel) -> dict[str, Number]:
+    found: dict[str, Number] = {}
+    if kernel.divisor != 1:
+        found["divisor"] = kernel.divisor
+    if kernel.bias:
+        found["bias"] = kernel.bias
+    return found
+
+
+def _quoted(text: str) -> str:
+    # A TOML basic string escapes as JSON does, and the delete character besides.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

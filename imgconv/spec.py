@@ -1,0 +1,144 @@
+"""From what a user writes to a kernel: JSON, weights in place, a file, or a name."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imgconv.catalog import NAME, Catalog, Entry, open_catalog, read
+from imgconv.errors import KernelError
+from imgconv.kernel import Kernel
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_IN_PLACE = re.compile(
+    rf"(?P<rows>{_NUMBER}(?:[,;]{_NUMBER})*)(?:/(?P<divisor>{_NUMBER}))?(?:\+(?P<bias>{_NUMBER}))?"
+)
+_FILE = re.compile(r"(?P<path>.+\.toml)(?::(?P<name>[^:/\\]*))?", re.DOTALL)
+CUSTOM = "custom"
+
+
+def load_kernel(
+    spec: str | Kernel | Mapping[str, Any] | Iterable[Any] | npt.NDArray[Any],
+) -> Kernel:
+    """Return the kernel that a specification means.
+
+    Parameters
+    ----------
+    spec : str, Kernel, nested list, array or mapping
+        A text as on the command line: JSON, weights in place (``"1,2,1;2,4,2;1,2,1/16"``), a TOML
+        file (``"my.toml"``, ``"my.toml:name"``) or a name of the catalogues. Else the weights, or
+        a mapping of Kernel's fields.
+
+    Raises
+    ------
+    KernelError
+        If the specification is malformed or names no kernel.
+    """
+    if isinstance(spec, Kernel):
+        return spec
+    if isinstance(spec, str):
+        return find(spec).kernel
+    if isinstance(spec, Mapping):
+        return Kernel.from_fields(spec)
+    return Kernel(spec)
+
+
+def list_kernels() -> list[str]:
+    """Return the names of the catalogues that load as one kernel, sorted."""
+    return sorted(open_catalog())
+
+
+def find(spec: str, catalog: Catalog | None = None) -> Entry:
+    """Return the catalogue's entry for a text, or one made up for weights written in place.
+
+    Raises
+    ------
+    KernelError
+        If the text is malformed or names no kernel.
+    """
+    text = spec.strip()
+    if text[:1] in ("[", "{"):
+        return _made_up(_from_json(text))
+    packed = re.sub(r"\s+", "", text)
+    if _IN_PLACE.fullmatch(packed):
+        return _made_up(_in_place(packed))
+    if file := _FILE.fullmatch(text):
+        return _from_file(Path(file["path"]), file["name"])
+    if NAME.fullmatch(text):
+        return (catalog if catalog is not None else open_catalog()).entry(text)
+    raise KernelError(_what_is_wrong(text, packed))
+
+
+def _made_up(kernel: Kernel) -> Entry:
+    return Entry(kernel, CUSTOM, kernel.name or CUSTOM)
+
+
+def _in_place(packed: str) -> Kernel:
+    match = _IN_PLACE.fullmatch(packed)
+    assert match, packed
+    rows = [[_number(n) for n in row.split(",")] for row in match["rows"].split(";")]
+    return Kernel(
+        rows, divisor=_number(match["divisor"] or "1"), bias=_number(match["bias"] or "0")
+    )
+
+
+def _number(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        if len(text) > 4000:  # Python converts no longer whole number
+            raise KernelError(f"a number of {len(text)} digits; give it fewer") from None
+        return float(text)
+
+
+def _from_json(text: str) -> Kernel:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        fields = dict(pairs)
+        if len(fields) < len(pairs):
+            raise KernelError("a key of the JSON object stands twice; keep one")
+        return fields
+
+    try:
+        value = json.loads(text, object_pairs_hook=once)
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise KernelError(f"kernel {_short(text)!r} is not JSON: {reason}") from None
+    return Kernel.from_fields(value) if isinstance(value, dict) else Kernel(value)
+
+
+def _from_file(path: Path, name: str | None) -> Entry:
+    entries = read(path)
+    if name is None and len(entries) == 1:
+        return replace(*entries.values(), label=path.stem)
+    if name is None:
+        first = next(iter(entries), "name")
+        raise KernelError(f"{path}: holds {len(entries)} kernels; choose one, as {path}:{first}")
+    return Catalog(entries).entry(name, where=f" in {path}")
+
+
+def _what_is_wrong(text: str, packed: str) -> str:
+    shown = f"kernel {_short(text)!r}"
+    if "(" in text or ")" in text:
+        return f"{shown}: no such kernel family; imgconv list shows the names to use"
+    if not re.fullmatch(r"[-+.,;/\deE]+", packed):
+        return (
+            f"{shown} is no name, weights ('1,0,-1'), JSON or .toml file; "
+            "imgconv list shows the names"
+        )
+    if packed.count("/") > 1:
+        return f"{shown}: the divisor is for all weights and stands once, at the end, as 1,1/9"
+    return (
+        f"{shown} is not ROW;ROW/DIVISOR+BIAS; write it as '1,2,1;2,4,2;1,2,1/16', a negative "
+        "bias as +-128, in quotes for the shell"
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."
