@@ -14,55 +14,83 @@ from numba import carray, njit
 
 inline = njit(inline="always", error_model="numpy", fastmath={"contract"})
 
-# The type of an exact quotient of accumulators.
-QUOTIENT = {np.int16: np.float32, np.int32: np.float64, np.int64: np.int64}
 ANY = 1 << 60  # the length of a view whose bounds the caller has checked
+SHORT = 16  # below this many samples, setting up nine slices costs more than it saves
 
 
-def nearest_for(A):
-    """Make `nearest(total, scalars)`: the total over a power of two, rounded half to even."""
-    if np.issubdtype(A, np.floating):  # no divisor: it is folded into the weights
+def rounding_for(A, rounding):
+    """Make `rounded(total, scalars)`, half to even, and the type of what it returns.
+
+    plain: the total itself; shift: its absolute value if so told, over a power of two; divide:
+    over any divisor, exactly; real: of a float, whose divisor is folded into the weights.
+    """
+    if rounding == "plain":
 
         @inline
-        def nearest(total, scalars):
-            return np.rint(total)
-    else:
-        last = 8 * A().itemsize - 1  # a shift known to be less stays within the type
+        def rounded(total, scalars):
+            return total
+
+        return rounded, A
+
+    if rounding == "real":
 
         @inline
-        def nearest(total, scalars):
+        def rounded(total, scalars):
+            return np.rint(larger(total, total * scalars[1]))
+
+        return rounded, A
+
+    if rounding == "shift":
+        last = 8 * A().itemsize - 1  # a shift known to be no more stays within the type
+
+        @inline
+        def rounded(total, scalars):
             shift, half, odd = scalars[3] & last, scalars[4], scalars[5]
+            total = larger(total, A(total * scalars[1]))
             tie = A(A(total >> shift) & odd)
             return A(A(total + half + tie) >> shift)
 
-    return nearest
+        return rounded, A
 
-
-def quotient_for(A):
-    """Make `quotient(total, scalars)`: the total over any divisor, half to even, exactly."""
     if np.int64 == A:
 
         @inline
-        def quotient(total, scalars):
-            divisor = scalars[6]
+        def rounded(total, scalars):
+            total, divisor = larger(total, total * scalars[1]), scalars[6]
             floor = total // divisor
             rest = total - floor * divisor
             return floor + (rest > divisor - rest or (rest == divisor - rest and floor & 1 == 1))
-    else:
-        # A float division is right to half a unit in its last place, and a quotient that is no
-        # tie lies at least 1/(2 divisor) off one: with total and divisor below 2**15 in float32,
-        # 2**31 in float64, none within the range of pixels can be mistaken for a tie.
-        real = QUOTIENT[A]
 
-        @inline
-        def quotient(total, scalars):
-            return np.rint(real(total) / real(scalars[6]))
+        return rounded, A
 
-    return quotient
+    # A float division is right to half a unit in its last place, and a quotient that is no tie
+    # lies at least 1/(2 divisor) off one: with total and divisor below 2**15 in float32, 2**31 in
+    # float64, none within the range of pixels can be mistaken for a tie.
+    real = np.float32 if np.int16 == A else np.float64
+
+    @inline
+    def rounded(total, scalars):
+        return np.rint(real(larger(total, A(total * scalars[1]))) / real(scalars[6]))
+
+    return rounded, real
 
 
 @inline
-def nine_taps(src, offsets, size):
+def larger(a, b):
+    return a if a > b else b
+
+
+@inline
+def six_slices(src, offsets, size):
+    return (
+        src[offsets[0] : offsets[0] + size], src[offsets[1] : offsets[1] + size],
+        src[offsets[2] : offsets[2] + size], src[offsets[3] : offsets[3] + size],
+        src[offsets[4] : offsets[4] + size], src[offsets[5] : offsets[5] + size],
+    )  # fmt: skip
+
+
+@inline
+def nine_slices(src, offsets, size):
     return (
         src[offsets[0] : offsets[0] + size], src[offsets[1] : offsets[1] + size],
         src[offsets[2] : offsets[2] + size], src[offsets[3] : offsets[3] + size],
@@ -73,12 +101,25 @@ def nine_taps(src, offsets, size):
 
 
 @inline
-def nine_weights(w):
+def six(w):
+    return w[0], w[1], w[2], w[3], w[4], w[5]
+
+
+@inline
+def nine(w):
     return w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8]
 
 
 @inline
-def weighted(w, x, i):
+def weighted_six(w, x, i):
+    return (
+        w[0] * x[0][i] + w[1] * x[1][i] + w[2] * x[2][i]
+        + w[3] * x[3][i] + w[4] * x[4][i] + w[5] * x[5][i]
+    )  # fmt: skip
+
+
+@inline
+def weighted_nine(w, x, i):
     return (
         w[0] * x[0][i] + w[1] * x[1][i] + w[2] * x[2][i]
         + w[3] * x[3][i] + w[4] * x[4][i] + w[5] * x[5][i]
@@ -93,17 +134,17 @@ def itself(w, x, i):
 
 @njit(error_model="numpy", fastmath={"contract"})
 def accumulate(acc, src, offsets, weights, taps, bias):
-    """Acc = bias + the taps, nine at a time and the rest one by one."""
+    """Set acc to bias + the taps, nine at a time and the rest one by one."""
     done = 0
-    while done + 9 <= taps:
-        w = nine_weights(weights[done:])
-        x = nine_taps(src, offsets[done:], acc.size)
+    while done + 9 <= taps and acc.size >= SHORT:
+        w = nine(weights[done:])
+        x = nine_slices(src, offsets[done:], acc.size)
         if done == 0:
             for i in range(acc.size):
-                acc[i] = bias + weighted(w, x, i)
+                acc[i] = bias + weighted_nine(w, x, i)
         else:
             for i in range(acc.size):
-                acc[i] += weighted(w, x, i)
+                acc[i] += weighted_nine(w, x, i)
         done += 9
     if done == 0:
         for i in range(acc.size):
@@ -115,87 +156,83 @@ def accumulate(acc, src, offsets, weights, taps, bias):
             acc[i] += weight * x0[i]
 
 
-def pixels_for(A, total_at, rounded, P):
-    """Make `pixels(...)`: totals, rounded to the type P, to pixels; counts what the mask names."""
-    W = {2: np.int16, 4: np.int32, 8: np.int64}[P().itemsize]  # a counter for each lane
+def pixels_for(A, total_at, rounding, masked):
+    """Make `pixels(...)`: totals to pixels, counting those clipped, where the mask says 1."""
+    rounded, P = rounding_for(A, rounding)
+    W = {2: np.int16, 4: np.int32, 8: np.int64}[P().itemsize]  # a counter as wide as a lane
 
     @inline
     def pixels(dst, bias, w, x, scalars, mask, counts):
-        sign, top = scalars[1], scalars[2]
+        top = P(scalars[2])
         low = W(0)
         high = W(0)
         for i in range(dst.size):
-            total = A(bias + total_at(w, x, i))
-            opposite = A(total * sign)
-            pixel = rounded(total if total > opposite else opposite, scalars)
-            low = W(low + W(mask[i] & (pixel < P(0))))
-            high = W(high + W(mask[i] & (pixel > P(top))))
+            pixel = rounded(A(bias + total_at(w, x, i)), scalars)
+            named = mask[i] if masked else 1
+            low = W(low + W(named & (pixel < P(0))))
+            high = W(high + W(named & (pixel > top)))
             positive = pixel if pixel > P(0) else P(0)  # NaN is not: it becomes 0
-            dst[i] = positive if positive < P(top) else P(top)
+            dst[i] = positive if positive < top else top
         counts[0] += low
         counts[1] += high
 
     return pixels
 
 
-def store_for(A, U):
-    """Make `store(...)`: accumulators to pixels, or to responses where U is a float."""
-    if np.issubdtype(U, np.floating):
-        divides = np.issubdtype(A, np.integer)
+def store_for(A, rounding, masked):
+    """Make `store(...)`: accumulators to pixels, or to responses in float32."""
+    if rounding != "response":
+        pixels = pixels_for(A, itself, rounding, masked)
 
         @inline
-        def store(dst, acc, scalars, shifts, mask, counts):
-            sign, divisor = scalars[1], np.float64(scalars[6])
-            for i in range(dst.size):
-                opposite = A(acc[i] * sign)
-                total = acc[i] if acc[i] > opposite else opposite
-                dst[i] = total / divisor if divides else total
+        def store(dst, acc, scalars, mask, counts):
+            pixels(dst, A(0), 0, acc, scalars, mask, counts)
 
         return store
 
-    by_shift = pixels_for(A, itself, nearest_for(A), A)
-    if np.issubdtype(A, np.floating):
-
-        @inline
-        def store(dst, acc, scalars, shifts, mask, counts):
-            by_shift(dst, A(0), 0, acc, scalars, mask, counts)
-
-        return store
-
-    by_division = pixels_for(A, itself, quotient_for(A), QUOTIENT[A])
+    divides = np.issubdtype(A, np.integer)
 
     @inline
-    def store(dst, acc, scalars, shifts, mask, counts):
-        if shifts:
-            by_shift(dst, A(0), 0, acc, scalars, mask, counts)
-        else:
-            by_division(dst, A(0), 0, acc, scalars, mask, counts)
+    def store(dst, acc, scalars, mask, counts):
+        sign, divisor = scalars[1], np.float64(scalars[6])
+        for i in range(dst.size):
+            total = larger(acc[i], A(acc[i] * sign))
+            dst[i] = total / divisor if divides else total
 
     return store
 
 
-def sweep(A, U):
+def sweep(A, rounding, fused, masked):
     """Make the function that correlates rows of `size` samples, a block at a time.
 
-    Tap t of sample i in row r is src[r * src_step + offsets[t] + i]; offsets has room for as many
-    again. scalars: bias, sign (-1 takes the absolute value), top, shift, half, odd, divisor.
-    mask: ones and zeros by channel, block + channels of them. counts: clipped below, above.
+    fused: 6 or 9 taps straight to pixels in one pass; 0: any number, through acc. Tap t of sample
+    i in row r is src[r * src_step + offsets[t] + i]; offsets has room for as many again. scalars:
+    bias, sign (-1 takes the absolute value), top, shift, half, odd, divisor. mask: ones and zeros
+    by channel, block + channels of them. counts: clipped below, above.
     """
-    store = store_for(A, U)
-    pixels = pixels_for(A, weighted, nearest_for(A), A)
-    fuses = np.issubdtype(U, np.integer)
+    store = store_for(A, rounding, masked)
+    if fused:
+        weighted = weighted_nine if fused == 9 else weighted_six
+        values, slices = (nine, nine_slices) if fused == 9 else (six, six_slices)
+        pixels = pixels_for(A, weighted, rounding, masked)
+
+    @inline
+    def piece(dst, src, offsets, weights, taps, scalars, acc, mask, counts):
+        if fused and dst.size >= SHORT:
+            w, x = values(weights), slices(src, offsets, dst.size)
+            pixels(dst, scalars[0], w, x, scalars, mask, counts)
+        else:
+            accumulate(acc, src, offsets, weights, taps, scalars[0])
+            store(dst, acc, scalars, mask, counts)
 
     def function(
         src, src_step, dst, dst_step, rows, size, channels,
-        offsets, weights, taps, scalars, shifts, acc, block, mask, counts,
+        offsets, weights, taps, scalars, acc, block, mask, counts,
     ):  # fmt: skip
         source, target, scratch = carray(src, ANY), carray(dst, ANY), carray(acc, block)
-        offset, weight, scalar = (
-            carray(offsets, 2 * taps),
-            carray(weights, taps),
-            carray(scalars, 7),
-        )
-        masks, clipped = carray(mask, block + channels), carray(counts, 2)
+        offset, weight = carray(offsets, 2 * taps), carray(weights, taps)
+        scalar, masks = carray(scalars, 7), carray(mask, block + channels)
+        clipped = carray(counts, 2)
         moved = offset[taps:]
         for row in range(rows):
             for start in range(0, size, block):
@@ -204,13 +241,7 @@ def sweep(A, U):
                     moved[t] = offset[t] + row * src_step + start
                 out = target[row * dst_step + start : row * dst_step + start + length]
                 named = masks[start % channels : start % channels + length]
-                if fuses and shifts and taps == 9:
-                    w, x = nine_weights(weight), nine_taps(source, moved, length)
-                    pixels(out, scalar[0], w, x, scalar, named, clipped)
-                else:
-                    part = scratch[:length]
-                    accumulate(part, source, moved, weight, taps, scalar[0])
-                    store(out, part, scalar, shifts, named, clipped)
+                piece(out, source, moved, weight, taps, scalar, scratch[:length], named, clipped)
 
     return function
 

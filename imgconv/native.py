@@ -8,21 +8,26 @@ from collections.abc import Callable
 # The C signatures of `core`, kept here so that a compiled function can be called without it.
 # S: samples read, A: accumulators, U: samples written; a star is a pointer.
 SIGNATURES = {
-    "sweep": "S* int64 U* int64 int64 int64 int64 int64* A* int64 A* int64 A* int64 uint8* int64*",
+    "sweep": "S* int64 U* int64 int64 int64 int64 int64* A* int64 A* A* int64 uint8* int64*",
     "extent": "S* int64 int64 int64 int64 int64* A* int64 A* A* int64 uint8* A*",
     "gather": "S* int64 int64 int64* U* int64 int64 int64* int64 U*",
 }
 _compiling = threading.Lock()
 
 
-def function(name: str, *, S: str, A: str = "", U: str = "") -> Callable[..., None]:
-    """Return a C function of `core` for the given types; a call lets go of the GIL."""
+def function(name: str, *form: str | int, S: str, A: str = "", U: str = "") -> Callable[..., None]:
+    """Return a C function of `core` for the given types; a call lets go of the GIL.
+
+    `form` are the further arguments of the function in `core` that makes it.
+    """
     with _compiling:
-        return _compiled(name, S, A, U)
+        return _compiled(name, form, S, A, U)
 
 
 @functools.cache
-def _compiled(name: str, S: str, A: str, U: str) -> Callable[..., None]:
+def _compiled(
+    name: str, form: tuple[str | int, ...], S: str, A: str, U: str
+) -> Callable[..., None]:
     import numba
     import numpy as np
 
@@ -31,8 +36,8 @@ def _compiled(name: str, S: str, A: str, U: str) -> Callable[..., None]:
     kinds = {"S": S, "A": A, "U": U}
     words = SIGNATURES[name].split()
     types = [f"CPointer({kinds.get(w[:-1], w[:-1])})" if w[-1] == "*" else w for w in words]
-    factory = {"sweep": (A, U), "extent": (), "gather": ()}[name]
-    python = getattr(core, name)(*(getattr(np, kind) for kind in factory))
+    first = (getattr(np, A),) if name == "sweep" else ()
+    python = getattr(core, name)(*first, *form)
     # `contract` lets a multiplication and an addition become one rounding; nothing is reordered,
     # so the bytes do not depend on where a band or a block begins.
     signature = f"void({', '.join(types)})"

@@ -14,6 +14,7 @@ from imgconv.levels import MAXIMUM, Rule
 BLOCK = 4096
 # Taps in one pass, as written out in `core`: of 3, 4, 6, 8 and 9, nine was the fastest.
 GROUP = 9
+HALF_GROUP = 6
 IDENTITY = Rule(Fraction(1), Fraction(0), False)
 
 
@@ -22,8 +23,8 @@ class Plan:
     """Everything the core needs to know of a kernel.
 
     `taps` are the (row, column) of each weight that is not zero. `scalars` are bias, sign, top,
-    shift, half, odd and divisor (see `core.sweep`). `buffer` is the kind that pieces with a border
-    are gathered as.
+    shift, half, odd and divisor; `rounding` and `fused` choose the loop (see `core.sweep`).
+    `buffer` is the kind that pieces with a border are gathered as.
     """
 
     sample: str
@@ -33,7 +34,8 @@ class Plan:
     taps: tuple[tuple[int, int], ...]
     weights: tuple[Number, ...]
     scalars: tuple[Number, ...]
-    shifts: bool
+    rounding: str
+    fused: int
     size: tuple[int, int]
 
 
@@ -67,13 +69,21 @@ def make_plan(
 
     whole = _whole(factors, bias, MAXIMUM[sample]) if sample != "float32" else None
     if whole:
-        kind, weights, start, divisor = whole
+        kind, integers, start, divisor = whole
         shift = divisor.bit_length() - 1
         half = ((1 << shift) >> 1) - (shift > 0)
-        places, weights = _padded(places, weights)
         scalars = (start, sign, top, shift, half, int(shift > 0), divisor)
-        shifts = divisor == 1 << shift
-        return Plan(sample, sample, kind, result, places, weights, scalars, shifts, kernel.size)
+        if result == "float32":
+            rounding = "response"
+        elif divisor == 1 and sign == 1:
+            rounding = "plain"
+        else:
+            rounding = "shift" if divisor == 1 << shift else "divide"
+        fused = _fused(len(integers), rounding)
+        places, weights = _padded(places, integers, fused or GROUP)
+        return Plan(
+            sample, sample, kind, result, places, weights, scalars, rounding, fused, kernel.size
+        )
     if sample != "float32" and _is_whole(kernel):
         raise KernelError(
             f"the whole weights of kernel {kernel.name or 'custom'!r} are too large for exact "
@@ -82,11 +92,23 @@ def make_plan(
 
     reals: tuple[Number, ...] = tuple(map(float, factors))
     kind = _float_for(reals, float(bias), magnitude or MAXIMUM[sample])
+    rounding = "response" if result == "float32" else "real"
+    fused = 0
     if sample != "float32":  # there, an infinity times a filled up 0 would be NaN
-        places, reals = _padded(places, reals)
+        fused = _fused(len(reals), rounding)
+        places, reals = _padded(places, reals, fused or GROUP)
     buffer = sample if len(places) <= GROUP else kind
     real_scalars = (float(bias), sign, top, 0, 0, 0, 1)
-    return Plan(sample, buffer, kind, result, places, reals, real_scalars, True, kernel.size)
+    return Plan(
+        sample, buffer, kind, result, places, reals, real_scalars, rounding, fused, kernel.size
+    )
+
+
+def _fused(taps: int, rounding: str) -> int:
+    """How many taps the one pass has that goes straight to pixels; 0 where there is none."""
+    if taps > GROUP or rounding == "response":
+        return 0
+    return HALF_GROUP if taps <= HALF_GROUP else GROUP
 
 
 def _is_whole(kernel: Kernel) -> bool:
@@ -127,8 +149,8 @@ def _float_for(weights: tuple[Number, ...], bias: float, magnitude: float) -> st
 
 
 def _padded(
-    places: tuple[tuple[int, int], ...], weights: tuple[Number, ...]
+    places: tuple[tuple[int, int], ...], weights: tuple[Number, ...], group: int
 ) -> tuple[tuple[tuple[int, int], ...], tuple[Number, ...]]:
     """Fill up the last group with taps of weight 0, cheaper than a pass for each of a few left."""
-    missing = -len(weights) % GROUP
+    missing = -len(weights) % group
     return places + places[:1] * missing, weights + (0,) * missing
