@@ -1,0 +1,71 @@
+"""The README's commands and code do what the README says."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from imgconv.cli import app
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+COMMANDS = [
+    line.partition("  #")[0].strip()
+    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith((".venv/bin/imgconv", "imgconv", "cat"))
+]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a picture, the samples and an `imgconv` command."""
+    folder = tmp_path_factory.mktemp("desk")
+    (folder / "samples").mkdir()
+    for name in ("samples/scene.jpg", "photo.jpg"):
+        shutil.copy(ROOT / "samples" / "scene.jpg", folder / name)
+    for place in (folder, folder / ".venv" / "bin"):
+        place.mkdir(parents=True, exist_ok=True)
+        command = place / "imgconv"
+        command.write_text(f'#!/bin/sh\nexec {sys.executable} -m imgconv "$@"\n')
+        command.chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_of_the_readme_runs(command: str, desk: Path) -> None:
+    """Each command ends with exit code 0 and, where it names an output, with that output."""
+    environment = {**os.environ, "PATH": f"{desk}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, shell=True, cwd=desk, env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    if output := re.search(r"(?:-o|>) (\w+\.\w+)", command):
+        assert (desk / output[1]).stat().st_size > 1000
+    if command.startswith("imgconv list"):
+        assert "sobel-left" in done.stdout
+
+
+def test_the_python_code_gives_what_its_comments_say() -> None:
+    """The responses of the README's first example are those of the course."""
+    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    assert code
+    namespace: dict[str, object] = {}
+    lines = code[1].splitlines()
+    exec("\n".join(lines[:3]), namespace)
+    first, second, third = (eval(line.partition("  #")[0], namespace) for line in lines[3:6])
+    assert first.ravel().tolist() == [19, 25, 37, 43]
+    assert (second.dtype, second.shape) == ("uint8", (3, 3))
+    assert third == 1.0
+
+
+def test_every_option_says_what_it_does() -> None:
+    """No option or argument of any command lacks a help text."""
+    for command in typer.main.get_command(app).commands.values():  # type: ignore[attr-defined]
+        for parameter in command.params:
+            assert getattr(parameter, "help", None), (command.name, parameter.name)
