@@ -1,7 +1,5 @@
 """Run imgconv as `python -m imgconv`."""
 
-import sys
+from imgconv.cli import run
 
-from imgconv.cli import main
-
-sys.exit(main())
+run()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from imgconv import bands, samples
-from imgconv.errors import GeometryError, ImageError
+from imgconv import samples, steps
+from imgconv.errors import ImageError
 from imgconv.geometry import Geometry, Layout, Padding, Pair, layout
 from imgconv.kernel import Kernel
-from imgconv.levels import MAXIMUM, rule
-from imgconv.plan import make_plan
+from imgconv.levels import MAXIMUM
 from imgconv.spec import load_kernel
 
 if TYPE_CHECKING:
@@ -67,7 +65,7 @@ def correlate(
     Source: Zhang et al., Dive into Deep Learning, section 7.2.
     """
     shape = layout(padding, border, fill, stride, dilation)
-    return respond(_checked(image), load_kernel(kernel), shape)
+    return _respond(_checked(image), load_kernel(kernel), shape)
 
 
 def apply(
@@ -102,67 +100,23 @@ def apply(
         As `correlate` does.
     """
     shape = layout(padding, border, fill, stride, dilation)
-    pixels = _checked(image)
+    pixels, weights = _checked(image), load_kernel(kernel)
     if levels == "none":
-        return respond(pixels, load_kernel(kernel), shape)
-    return to_samples(pixels, load_kernel(kernel), shape, levels, pixels.dtype.name)[0]
-
-
-def respond(
-    image: npt.NDArray[Any],
-    kernel: Kernel,
-    shape: Layout,
-    *,
-    magnitude: float = 0,
-    threads: int | None = None,
-) -> npt.NDArray[np.float32]:
-    """Return the float32 responses of a checked image."""
-    plan = make_plan(kernel, image.dtype.name, "float32", magnitude=magnitude)
-    geometry = _geometry(image, kernel, shape)
-    out: npt.NDArray[np.float32] = _room(image, geometry, "float32")
-    everything = bytes([1]) * samples.of_array(image).channels
-    bands.run(samples.of_array(image), samples.of_array(out), plan, geometry, everything, threads)
+        return _respond(pixels, weights, shape)
+    source = samples.of_array(pixels)
+    geometry = steps.geometry_of(source, weights, shape)
+    out = _room(pixels, geometry, pixels.dtype.name)
+    every = bytes([1]) * source.channels
+    steps.to_pixels(source, samples.of_array(out), weights, geometry, levels, every)
     return out
 
 
-def to_samples(
-    image: npt.NDArray[Any],
-    kernel: Kernel,
-    shape: Layout,
-    levels: str,
-    kind: str,
-    *,
-    magnitude: float = 0,
-    filtered: bytes = b"",
-    threads: int | None = None,
-) -> tuple[npt.NDArray[Any], tuple[int, int]]:
-    """Return samples of a kind, and how many of the filtered channels were clipped low and high.
-
-    `filtered` holds for each channel a 1 if it counts for clipping and stretch (default: all).
-    """
-    geometry = _geometry(image, kernel, shape)
+def _respond(image: npt.NDArray[Any], kernel: Kernel, shape: Layout) -> npt.NDArray[np.float32]:
     source = samples.of_array(image)
-    filtered = filtered or bytes([1]) * source.channels
-    ends = Fraction(0), Fraction(0)
-    if levels == "stretch":
-        plan = make_plan(kernel, source.kind, "float32", magnitude=magnitude)
-        ends = bands.extent(source, plan, geometry, filtered, threads)
-    plan = make_plan(kernel, source.kind, kind, rule(levels, kind, *ends), magnitude)
-    out = _room(image, geometry, kind)
-    clipped = bands.run(source, samples.of_array(out), plan, geometry, filtered, threads)
-    return out, clipped
-
-
-def _geometry(image: npt.NDArray[Any], kernel: Kernel, shape: Layout) -> Geometry:
-    geometry = shape.on((image.shape[0], image.shape[1]), kernel.size)
-    maximum = MAXIMUM[image.dtype.name]
-    whole = isinstance(shape.fill, int) or shape.fill.is_integer()
-    if maximum > 1 and not (whole and 0 <= shape.fill <= maximum):
-        raise GeometryError(
-            f"fill {shape.fill:g} is not a {image.dtype.name} sample; "
-            f"choose a whole number from 0 to {maximum}"
-        )
-    return geometry
+    geometry = steps.geometry_of(source, kernel, shape)
+    out: npt.NDArray[np.float32] = _room(image, geometry, "float32")
+    steps.respond(source, samples.of_array(out), kernel, geometry)
+    return out
 
 
 def _room(image: npt.NDArray[Any], geometry: Geometry, kind: str) -> npt.NDArray[Any]:

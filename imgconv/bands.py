@@ -79,8 +79,7 @@ def run(
 
     `filtered` holds for each channel a 1 if its clipping counts, else a 0.
     """
-    form = (plan.rounding, plan.fused, int(0 in filtered))
-    sweep = native.function("sweep", *form, S=plan.buffer, A=plan.accumulator, U=plan.result)
+    sweep = _sweep(plan, filtered)
     mask = samples.values("uint8", _mask(filtered))
     weights = samples.values(plan.accumulator, plan.weights)
     scalars = samples.values(plan.accumulator, plan.scalars)
@@ -129,6 +128,30 @@ def extent(
         return Fraction(0), Fraction(0)
     divisor = Fraction(plan.scalars[6])
     return Fraction(low) / divisor, Fraction(high) / divisor
+
+
+def sample(source: Samples, target: Samples, geometry: Geometry) -> None:
+    """Copy the sample under the middle of the kernel, for channels that are not filtered."""
+    gather = native.function("gather", S=source.kind, U=target.kind)
+    rows, runs = geometry.rows.centres().sources(), geometry.columns.centres().runs()
+    fill = samples.values(target.kind, [0])
+    gather(
+        source.address, source.step, len(rows), pointer(rows), target.address, target.step,
+        source.channels, pointer(runs), len(runs) // 4, pointer(fill),
+    )  # fmt: skip
+
+
+def _sweep(plan: Plan, filtered: bytes) -> Callable[..., None]:
+    form = (plan.rounding, plan.fused, int(0 in filtered))
+    return native.function("sweep", *form, S=plan.buffer, A=plan.accumulator, U=plan.result)
+
+
+def warm(plan: Plan, filtered: bytes) -> None:
+    """Have compiled what a plan needs, and kept for later processes."""
+    _sweep(plan, filtered)
+    native.function("gather", S=plan.sample, U=plan.buffer)
+    if plan.rounding == "response":
+        native.function("extent", S=plan.buffer, A=plan.accumulator)
 
 
 def _mask(filtered: bytes) -> bytes:

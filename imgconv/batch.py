@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,15 +76,34 @@ def _target(source: str, output: str | None, label: str, count: int) -> str:
     return output
 
 
-def run(todo: Sequence[Job], work: Work, *, force: bool) -> Iterator[Outcome]:
-    """Do the jobs in order; a failed one is an outcome like the others."""
-    for job in todo:
-        try:
-            yield Outcome(job.name, notes=_do(job, work, force))
-        except ImgconvError as error:
-            yield Outcome(job.name, error=str(error))
-        except MemoryError:
-            yield Outcome(job.name, error="not enough memory for this picture")
+def share(cores: int, count: int, jobs: int | None, threads: int | None) -> tuple[int, int]:
+    """Return how many images at once and how many threads in each, as asked for or by the cores."""
+    if jobs is None:
+        jobs = max(1, min(cores // (threads or 1), count))
+    return jobs, threads or max(1, cores // jobs)
+
+
+def run(todo: Sequence[Job], work: Work, *, force: bool, jobs: int) -> Iterator[Outcome]:
+    """Do the jobs, some at once, and yield their outcomes in order, failed ones among them.
+
+    Pillow lets go of the lock while it decodes and encodes, so threads are enough.
+    """
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        coming = [pool.submit(_outcome, job, work, force) for job in todo]
+        for future in coming:
+            yield future.result()
+    finally:  # when interrupted, finish what was begun and begin nothing more
+        pool.shutdown(cancel_futures=True)
+
+
+def _outcome(job: Job, work: Work, force: bool) -> Outcome:
+    try:
+        return Outcome(job.name, notes=_do(job, work, force))
+    except ImgconvError as error:
+        return Outcome(job.name, error=str(error))
+    except MemoryError:
+        return Outcome(job.name, error="not enough memory for this picture")
 
 
 def _do(job: Job, work: Work, force: bool) -> tuple[str, ...]:

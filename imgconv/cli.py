@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from dataclasses import replace
@@ -24,6 +25,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+cache = typer.Typer(help="Manage the code that was compiled for this machine.")
+app.add_typer(cache, name="cache")
 
 Catalogs = Annotated[
     list[Path] | None,
@@ -112,10 +116,16 @@ def apply(
         bool, typer.Option("--flip", help="True convolution: turn the weights by 180 degrees.")
     ] = False,
     catalog: Catalogs = None,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=1024, help="Images at once.")
+    ] = None,
     threads: Annotated[
-        int | None, typer.Option(metavar="N", min=1, max=1024, help="By default one a core.")
+        int | None, typer.Option(metavar="N", min=1, max=1024, help="Threads within an image.")
     ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Errors only.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Also hints on the cache of compiled code.")
+    ] = False,
 ) -> None:
     """Apply kernels to images.
 
@@ -136,13 +146,17 @@ def apply(
     if output == "-" and sys.stdout.isatty():
         raise OptionError("an image is not for a terminal; name a file with -o, or pipe it")
 
-    from imgconv import batch
+    from imgconv import batch, native
     from imgconv.bands import thread_count
     from imgconv.pipeline import Work
 
-    work = Work(tuple(kernels), shape, levels, channels, threads or thread_count())
+    at_once, each = batch.share(thread_count(), len(inputs), jobs, threads)
+    work = Work(tuple(kernels), shape, levels, channels, each)
     todo = batch.jobs(inputs, output, label)
-    for outcome in batch.run(todo, work, force=force):
+    native.compiling = _show_compiling
+    if verbose:
+        native.hint = report.note
+    for outcome in batch.run(todo, work, force=force, jobs=at_once):
         report.add(outcome)
     raise typer.Exit(report.exit_code)
 
@@ -191,6 +205,49 @@ def show_(
     print(("\n" if form == "json" else "\n\n").join(texts))
 
 
+@cache.command("info")
+def cache_info() -> None:
+    """Say where compiled code is kept, and how much."""
+    from imgconv import native
+
+    native.hint = say
+    folder, kept = native.cache_folder(), list(native.entries())
+    if folder is None:
+        raise typer.Exit(1)
+    print(f"{folder}: {len(kept)} functions, {sum(p.stat().st_size for p in kept) // 1024} kB")
+
+
+@cache.command("warm")
+def cache_warm() -> None:
+    """Compile now what the catalogue's kernels need on every kind of image."""
+    from imgconv import native, steps
+    from imgconv.catalog import open_catalog
+
+    native.hint, native.compiling = say, _show_compiling
+    if native.cache_folder() is None:
+        raise typer.Exit(1)
+    for entry in open_catalog().values():
+        steps.warm(entry.kernel)
+    cache_info()
+
+
+@cache.command("clear")
+def cache_clear() -> None:
+    """Remove all compiled code."""
+    from imgconv import native
+
+    native.hint = say
+    for path in native.entries():
+        path.unlink(missing_ok=True)
+
+
+def _show_compiling(done: bool) -> None:
+    """Say on a terminal why this once takes longer, and wipe it out again."""
+    if sys.stderr.isatty():
+        text = "\r\x1b[K" if done else "compiling for this machine, once ..."
+        print(text, end="", file=sys.stderr, flush=True)
+
+
 def _catalog(extra: list[Path] | None, report: Report):  # type: ignore[no-untyped-def]
     from imgconv.catalog import open_catalog
 
@@ -218,6 +275,15 @@ def _fraction(option: str, text: str) -> Fraction:
         return Fraction(text)
     except (ValueError, ZeroDivisionError):
         raise OptionError(f"{option} {text!r} is not a number such as 0.25 or 1/9") from None
+
+
+def run() -> None:
+    """Run as a program; leave at once, since taking the interpreter down takes 20 ms or more."""
+    code = main()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def main(arguments: list[str] | None = None) -> int:

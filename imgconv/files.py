@@ -12,6 +12,7 @@ from typing import IO, Any
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from imgconv.errors import ImageError
+from imgconv.samples import in_one_block
 
 # Formats by the ending of a name. GIF is read only: it keeps 256 colours at the most.
 ENDINGS = {
@@ -61,6 +62,7 @@ def read(data: bytes) -> Picture:
         If they are no image, a broken one, or one that would lose something by being read.
     """
     Image.MAX_IMAGE_PIXELS = None  # the limit is ours, see below
+    in_one_block()
     if not data:
         raise ImageError("the file is empty")
     try:

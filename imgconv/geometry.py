@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imgconv.errors import GeometryError, OptionError
 
@@ -217,10 +217,11 @@ class Axis:
         high = max(low, min(len(span), -((span.start - self.size) // span.step)))
         return span[:low], span[low:high], span[high:]
 
-    def centres(self) -> list[int]:
+    def centres(self) -> Window:
         """Return for each output the sample that an unfiltered channel takes: edge outside."""
-        middle = self.dilation * ((self.taps - 1) // 2) - self.before
-        return [min(max(i * self.stride + middle, 0), self.size - 1) for i in range(self.outputs)]
+        start = self.dilation * ((self.taps - 1) // 2) - self.before
+        span = range(start, start + self.outputs * self.stride, self.stride)
+        return Window(replace(self, border="edge"), [span], {})
 
 
 @dataclass(frozen=True)

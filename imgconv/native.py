@@ -1,9 +1,31 @@
-"""From a function of `core` and its types to a C function: the only file that knows how."""
+"""From a function of `core` to a C function: compiled once, kept as machine code, mapped later.
 
+Numba and its 600 ms are needed for the first call of a form on a machine; later processes map the
+code that was kept (see `linker`; llvmlite links it where that cannot). An entry is named by
+everything that decides the code, and begins with a SHA-256 of the rest. Whatever is wrong with the
+cache, the function is compiled in this process instead: the result never depends on it.
+
+The code refers to a few Python and Numba symbols, all of them on paths that cannot be reached:
+the loops raise nothing, so the error exit of the C wrapper is dead; and they allocate nothing, so
+every array in them is a view without an owner and its reference counting returns at once. Those
+symbols are linked to `abort`, which the tests would notice.
+"""
+
+from __future__ import annotations
+
+import contextlib
 import ctypes
 import functools
+import hashlib
+import importlib.util
+import os
+import stat
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from imgconv import linker
 
 # The C signatures of `core`, kept here so that a compiled function can be called without it.
 # S: samples read, A: accumulators, U: samples written; a star is a pointer.
@@ -12,7 +34,15 @@ SIGNATURES = {
     "extent": "S* int64 int64 int64 int64 int64* A* int64 A* A* int64 uint8* A*",
     "gather": "S* int64 int64 int64* U* int64 int64 int64* int64 U*",
 }
-_compiling = threading.Lock()
+# What compiled loops may really call.
+LIBRARY = ("memcpy", "memmove", "memset", "rint", "rintf")
+SUFFIX = ".code"
+IMAGE = b"image\n"  # what an entry begins with that is mapped as it is
+
+Form = tuple[str | int, ...]
+Tell = Callable[[str], None]
+
+_lock = threading.Lock()
 
 
 def function(name: str, *form: str | int, S: str, A: str = "", U: str = "") -> Callable[..., None]:
@@ -20,31 +50,214 @@ def function(name: str, *form: str | int, S: str, A: str = "", U: str = "") -> C
 
     `form` are the further arguments of the function in `core` that makes it.
     """
-    with _compiling:
-        return _compiled(name, form, S, A, U)
+    with _lock:
+        return _function(name, form, S, A, U)
 
 
 @functools.cache
-def _compiled(
-    name: str, form: tuple[str | int, ...], S: str, A: str, U: str
-) -> Callable[..., None]:
+def _function(name: str, form: Form, S: str, A: str, U: str) -> Callable[..., None]:
+    words = SIGNATURES[name].split()
+    prototype = ctypes.CFUNCTYPE(
+        None, *(ctypes.c_void_p if w[-1] == "*" else ctypes.c_int64 for w in words)
+    )
+    key = _key("-".join(map(str, (name, *form, S, A, U))))
+    folder = cache_folder()
+    entry = _load(folder / (key + SUFFIX)) if folder else None
+    if entry:
+        try:
+            return prototype(_link(entry))
+        except (OSError, RuntimeError, ValueError) as error:
+            hint(f"cached code cannot be linked, it is compiled again: {error}")
+    entry = _compile(name, form, {"S": S, "A": A, "U": U})
+    if folder:
+        _save(entry, folder / (key + SUFFIX))
+    return prototype(_link(entry))
+
+
+def hint(text: str) -> None:
+    """Tell a hint on the cache; the command line replaces this to print it."""
+
+
+def compiling(done: bool) -> None:
+    """Tell that a compilation begins or is done; the command line replaces this to show it."""
+
+
+def cache_folder() -> Path | None:
+    """Return the folder where compiled code is kept, made private to the user; None where not.
+
+    IMGCONV_CACHE_DIR, or `imgconv` in the platform's place for caches.
+    """
+    try:
+        folder = _folder_asked_for()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except (OSError, RuntimeError) as error:  # RuntimeError: the user has no home folder
+        hint(f"compiled code is not kept: {error}")
+        return None
+    if not stat.S_ISDIR(found.st_mode) or not _is_private(found):
+        hint(f"compiled code is not kept: {folder} is not a folder that only you can write to")
+        return None
+    return folder
+
+
+def _folder_asked_for() -> Path:
+    if asked := os.environ.get("IMGCONV_CACHE_DIR"):
+        return Path(asked)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "imgconv"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/imgconv"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imgconv"
+
+
+def _is_private(found: os.stat_result) -> bool:
+    """Whether a file or folder is the user's, and nobody else may write to it."""
+    if not hasattr(os, "geteuid"):  # a system without such owners and modes
+        return True
+    return found.st_uid == os.geteuid() and not found.st_mode & 0o022
+
+
+def entries() -> Iterator[Path]:
+    """Yield the files of the cache, those that a stopped process left unfinished included."""
+    folder = cache_folder()
+    if folder:
+        yield from sorted(p for p in folder.iterdir() if p.name.endswith((SUFFIX, ".part")))
+
+
+def _key(wanted: str) -> str:
+    return hashlib.sha256(f"{wanted}\n{_circumstances()}".encode()).hexdigest()[:40]
+
+
+@functools.cache
+def _circumstances() -> str:
+    """Everything but the function itself that decides its machine code."""
+    packages = [_fingerprint(_origin(name, "_version.py")) for name in ("numba", "llvmlite")]
+    ours = [_fingerprint(Path(__file__).with_name(n)) for n in ("core.py", "linker.py")]
+    settings = sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith("NUMBA_"))
+    return repr((sys.version_info[:2], sys.platform, packages, ours, _processor(), settings))
+
+
+def _origin(package: str, file: str) -> Path:
+    """A file of a package that is not imported for it."""
+    found = importlib.util.find_spec(package)
+    return Path(found.origin if found and found.origin else "").with_name(file)
+
+
+def _fingerprint(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _processor() -> str:
+    """The name and the features of the processor, without LLVM where the system tells them."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+        wanted = ("model name", "flags", "Features", "CPU implementer", "CPU part")
+        return repr(
+            [line for line in text.split("\n\n")[0].splitlines() if line.startswith(wanted)]
+        )
+    except OSError:
+        import llvmlite.binding as llvm
+
+        return f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
+
+
+def _load(path: Path) -> bytes | None:
+    """Return an entry, or None where it is missing, not ours or damaged."""
+    try:
+        with path.open("rb") as file:
+            private = _is_private(os.fstat(file.fileno()))
+            data = file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        hint(f"cached code cannot be read: {error}")
+        return None
+    digest, entry = data[:32], data[32:]
+    if not private or hashlib.sha256(entry).digest() != digest:
+        hint(f"cached code {path} is damaged or not yours; it is made again")
+        return None
+    return entry
+
+
+def _save(entry: bytes, path: Path) -> None:
+    """Keep an entry, whole or not at all; failing to is only a hint."""
+    temporary = path.with_name(f"{path.stem}.{os.getpid()}.part")
+    try:
+        with temporary.open("xb") as file:
+            file.write(hashlib.sha256(entry).digest() + entry)
+        temporary.replace(path)
+    except OSError as error:
+        hint(f"compiled code is not kept: {error}")
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _compile(name: str, form: Form, kinds: dict[str, str]) -> bytes:
+    """Return an entry: the name of the symbol, those it refers to, and the object code."""
+    compiling(False)
+    import llvmlite.binding as llvm
     import numba
     import numpy as np
 
     from imgconv import core
 
-    kinds = {"S": S, "A": A, "U": U}
     words = SIGNATURES[name].split()
     types = [f"CPointer({kinds.get(w[:-1], w[:-1])})" if w[-1] == "*" else w for w in words]
-    first = (getattr(np, A),) if name == "sweep" else ()
+    first = (getattr(np, kinds["A"]),) if name == "sweep" else ()
     python = getattr(core, name)(*first, *form)
     # `contract` lets a multiplication and an addition become one rounding; nothing is reordered,
     # so the bytes do not depend on where a band or a block begins.
     signature = f"void({', '.join(types)})"
     code = numba.cfunc(signature, fastmath={"contract"}, error_model="numpy")(python)
-    prototype = ctypes.CFUNCTYPE(
-        None, *(ctypes.c_void_p if w[-1] == "*" else ctypes.c_int64 for w in words)
+    module = llvm.parse_assembly(code.inspect_llvm())
+    target = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=3,
+        reloc="pic",
+        codemodel="small",
     )
-    c_function: Callable[..., None] = prototype(code.address or 0)
-    c_function.code = code  # type: ignore[attr-defined]  # the machine code lives as long as it
-    return c_function
+    outside = [v.name for v in (*module.functions, *module.global_variables) if v.is_declaration]
+    imports = " ".join(n for n in outside if not n.startswith("llvm."))
+    compiled: bytes = target.emit_object(module)
+    compiling(True)
+    try:
+        return IMAGE + linker.flatten(compiled, code.native_name)
+    except linker.UnknownObjectError:  # another machine or system: llvmlite will link it
+        return f"{code.native_name}\n{imports}\n".encode() + compiled
+
+
+def _link(entry: bytes) -> int:
+    """Put an entry's machine code into this process and return the function's address."""
+    if entry.startswith(IMAGE):
+        address, memory = linker.load(entry[len(IMAGE) :], _address)
+        _linked.append(memory)
+        return address
+    import llvmlite.binding as llvm
+
+    symbol, imports, compiled = entry.split(b"\n", 2)
+    library = llvm.JITLibraryBuilder().add_object_img(compiled).export_symbol(symbol.decode())
+    for name in {*LIBRARY, *imports.decode().split()}:
+        library.import_symbol(name, _address(name))
+    linked = library.link(_jit(), hashlib.sha256(entry).hexdigest())
+    _linked.append(linked)
+    return int(linked[symbol.decode()])
+
+
+# What was linked is unloaded with the last reference to it, so these are kept.
+_linked: list[object] = []
+
+
+def _address(name: str) -> int:
+    """The address of a library function, or of `abort` for one that cannot be reached."""
+    found = getattr(ctypes.CDLL(None), name if name in LIBRARY else "abort")
+    return ctypes.cast(found, ctypes.c_void_p).value or 0
+
+
+@functools.cache
+def _jit():  # type: ignore[no-untyped-def]
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.create_lljit_compiler()

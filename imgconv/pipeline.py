@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from imgconv.arrays import respond, to_samples
+from imgconv import bands, samples, steps
 from imgconv.errors import ImageError, OptionError
 from imgconv.geometry import Layout
 from imgconv.kernel import Kernel
 from imgconv.levels import LEVELS, MAXIMUM
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 CHANNELS = ("auto", "gray", "rgb", "luma")
 LETTERS = "lrgba"
@@ -49,19 +45,19 @@ def filter_image(image: Image.Image, work: Work) -> tuple[Image.Image, tuple[int
     ImageError, GeometryError
         If the image lacks a channel, or no pixel remains.
     """
-    import numpy as np
-
     if work.channels == "luma" and image.mode.startswith("RGB"):
         return _filter_luma(image, work)
     image = _converted(image, work.channels)
-    pixels = np.asarray(image)
-    names = "".join(image.getbands()).lower() if pixels.ndim == 3 else "l"
+    names = "".join(image.getbands()).lower() if image.mode != "I;16" else "l"
     chosen = _chosen(names, work.channels)
-    out, clipped = _chain(pixels, work, bytes(chosen))
-    if pixels.ndim == 3 and not all(chosen):
-        kept = [i for i, yes in enumerate(chosen) if not yes]
-        out[..., kept] = _sampled(pixels[..., kept], work)
-    return Image.fromarray(out), clipped
+    out, clipped = _chain(image, work, chosen)
+    if not all(chosen):
+        channels = [
+            out.getchannel(i) if yes else _sampled(image.getchannel(i), work)
+            for i, yes in enumerate(chosen)
+        ]
+        out = Image.merge(out.mode, channels)
+    return out, clipped
 
 
 def _converted(image: Image.Image, channels: str) -> Image.Image:
@@ -87,43 +83,55 @@ def _chosen(names: str, channels: str) -> list[bool]:
 
 def _filter_luma(image: Image.Image, work: Work) -> tuple[Image.Image, tuple[int, int]]:
     """Filter the brightness and move each colour by as much as it moved."""
-    import numpy as np
+    from PIL import ImageChops
 
-    brightness = np.asarray(image.convert("RGB").convert("L"))
-    filtered, clipped = _chain(brightness, work, bytes([1]))
-    pixels = _sampled(np.asarray(image), work)
-    change = filtered.astype(np.int16) - _sampled(brightness, work)
-    out = np.clip(pixels + change[..., None], 0, 255).astype(np.uint8)
-    out[..., 3:] = pixels[..., 3:]
-    return Image.fromarray(out), clipped
+    before = image.convert("RGB").convert("L")
+    after, clipped = _chain(before, work, [True])
+    before = _sampled(before, work)
+    more, less = ImageChops.subtract(after, before), ImageChops.subtract(before, after)
+    colours = [_sampled(image.getchannel(c), work) for c in image.getbands()]
+    moved = [ImageChops.subtract(ImageChops.add(c, more), less) for c in colours[:3]]
+    return Image.merge(image.mode, moved + colours[3:]), clipped
 
 
 def _chain(
-    pixels: npt.NDArray[Any], work: Work, filtered: bytes
-) -> tuple[npt.NDArray[Any], tuple[int, int]]:
+    image: Image.Image, work: Work, chosen: list[bool]
+) -> tuple[Image.Image, tuple[int, int]]:
     """Apply the kernels one after the other, unrounded in between."""
     *first, last = work.kernels
-    kind = pixels.dtype.name
-    low, high = 0.0, float(MAXIMUM[kind])
-    magnitude = high
+    pixels = samples.of_image(image)
+    low, high = 0.0, float(MAXIMUM[pixels.kind])
+    magnitude, fill = high, work.layout.fill
     for kernel in first:
-        pixels = respond(pixels, kernel, work.layout, magnitude=magnitude, threads=work.threads)
-        fill = work.layout.fill
+        geometry = steps.geometry_of(pixels, kernel, work.layout)
+        responses = samples.of_floats(*geometry.shape, pixels.channels)
+        steps.respond(
+            pixels, responses, kernel, geometry, magnitude=magnitude, threads=work.threads
+        )
         low, high = kernel.response_range(min(low, fill), max(high, fill))
-        magnitude = max(abs(low), abs(high))
-    return to_samples(
-        pixels, last, work.layout, work.levels, kind,
-        magnitude=magnitude, filtered=filtered, threads=work.threads,
+        pixels, magnitude = responses, max(abs(low), abs(high))
+    geometry = steps.geometry_of(pixels, last, work.layout)
+    target, finished = samples.blank(image.mode, *geometry.shape)
+    clipped = steps.to_pixels(
+        pixels, target, last, geometry, work.levels, _mask(chosen, pixels.channels),
+        magnitude=magnitude, threads=work.threads,
     )  # fmt: skip
+    return finished(), clipped
 
 
-def _sampled(pixels: npt.NDArray[Any], work: Work) -> npt.NDArray[Any]:
-    """Take unfiltered channels through the geometry of every kernel."""
+def _mask(chosen: list[bool], channels: int) -> bytes:
+    """Which samples of a pixel in memory are filtered channels; a fourth of RGB is nobody's."""
+    if len(chosen) == 2 and channels == 4:  # gray stands three times, before alpha
+        return bytes([chosen[0], 0, 0, chosen[1]])
+    return bytes(chosen + [False] * (channels - len(chosen)))
+
+
+def _sampled(channel: Image.Image, work: Work) -> Image.Image:
+    """Take an unfiltered channel through the geometry of every kernel."""
     for kernel in work.kernels:
-        geometry = work.layout.on((pixels.shape[0], pixels.shape[1]), kernel.size)
-        rows, columns = geometry.rows.centres(), geometry.columns.centres()
-        if rows != list(range(pixels.shape[0])):
-            pixels = pixels[rows]
-        if columns != list(range(pixels.shape[1])):
-            pixels = pixels[:, columns]
-    return pixels
+        source = samples.of_image(channel)
+        geometry = steps.geometry_of(source, kernel, work.layout)
+        target, finished = samples.blank(channel.mode, *geometry.shape)
+        bands.sample(source, target, geometry)
+        channel = finished()
+    return channel

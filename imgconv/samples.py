@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    from PIL import Image
 
 # The array module's letter for each type of sample or accumulator.
 CODES = {
@@ -40,6 +43,104 @@ def of_array(image: npt.NDArray[Any]) -> Samples:
     depth = channels[0] if channels else 1
     address = int(image.__array_interface__["data"][0])
     return Samples(address, height, width, depth, width * depth, image.dtype.name, image)
+
+
+def of_floats(height: int, width: int, channels: int) -> Samples:
+    """Return room for responses."""
+    memory = room("float32", height * width * channels)
+    step = width * channels
+    return Samples(pointer(memory), height, width, channels, step, "float32", memory)
+
+
+def of_image(image: Image.Image) -> Samples:
+    """View an image in place where Pillow's memory can be reached, else a copy of it."""
+    found = _arrow(image) if _reachable() else None
+    if found:
+        return found
+    import numpy as np
+
+    return of_array(np.ascontiguousarray(image))
+
+
+def blank(mode: str, height: int, width: int) -> tuple[Samples, Callable[[], Image.Image]]:
+    """Return room for the pixels of a new image, and what returns the image once they are there."""
+    from PIL import Image
+
+    if _reachable():
+        image = Image.new(mode, (width, height), None)
+        if found := _arrow(image):
+            return found, lambda: image
+    import numpy as np
+
+    bands = Image.getmodebands(mode)
+    shape = (height, width) if bands == 1 else (height, width, bands)
+    pixels = np.empty(shape, _KINDS.get(mode, "uint8"))
+    return of_array(pixels), lambda: Image.fromarray(pixels)
+
+
+def in_one_block() -> None:
+    """Have Pillow keep each image that it makes from now on in one piece of memory."""
+    from PIL import Image
+
+    Image.core.set_use_block_allocator(1)  # type: ignore[attr-defined]
+
+
+# Arrow's C data interface, https://arrow.apache.org/docs/format/CDataInterface.html
+class _ArrowArray(ctypes.Structure):
+    pass
+
+
+_ArrowArray._fields_ = [
+    ("length", ctypes.c_int64),
+    ("null_count", ctypes.c_int64),
+    ("offset", ctypes.c_int64),
+    ("n_buffers", ctypes.c_int64),
+    ("n_children", ctypes.c_int64),
+    ("buffers", ctypes.POINTER(ctypes.c_void_p)),
+    ("children", ctypes.POINTER(ctypes.POINTER(_ArrowArray))),
+]
+_KINDS = {"I;16": "uint16", "F": "float32"}
+# Samples a pixel in Pillow's memory: colour has a fourth that is nobody's, or alpha.
+_DEPTHS = {"L": 1, "I;16": 1, "F": 1, "LA": 4, "RGB": 4, "RGBA": 4}
+
+
+def _arrow(image: Image.Image) -> Samples | None:
+    """View an image's own memory; None where it is not in one piece or not as expected."""
+    depth = _DEPTHS.get(image.mode, 0)
+    try:
+        _, capsule = image.__arrow_c_array__()
+    except (AttributeError, ValueError):
+        return None
+    get = ctypes.pythonapi.PyCapsule_GetPointer
+    get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    array = _ArrowArray.from_address(get(capsule, b"arrow_array") or 0)
+    width, height = image.size
+    if array.n_children == 1:
+        array = array.children[0].contents
+    count = width * height * depth
+    if not depth or array.length != count or array.offset or array.n_buffers != 2:
+        return None
+    address = array.buffers[1] or 0
+    kind = _KINDS.get(image.mode, "uint8")
+    return Samples(address, height, width, depth, width * depth, kind, (image, capsule))
+
+
+@functools.cache
+def _reachable() -> bool:
+    """Whether what is written to an image's memory is what Pillow reads: tried once."""
+    from PIL import Image
+
+    in_one_block()
+    for mode, pixel in (("L", 1), ("RGB", (1, 2, 3)), ("RGBA", (1, 2, 3, 4))):
+        image = Image.new(mode, (3, 2))
+        view = _arrow(image)
+        if view is None:
+            return False
+        data = bytes(pixel) if isinstance(pixel, tuple) else bytes([pixel])
+        ctypes.memmove(view.at(1, 1), data, len(data))
+        if image.getpixel((1, 1)) != pixel or image.getpixel((2, 1)) == pixel:
+            return False
+    return True
 
 
 def values(kind: str, numbers: Iterable[float]) -> array[Any]:
