@@ -7,14 +7,14 @@ import os
 import threading
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, TypeVar
 
 from imgconv import native, samples
 from imgconv.errors import OptionError
 from imgconv.geometry import Geometry
-from imgconv.plan import BLOCK, Plan
+from imgconv.plan import BLOCK, Pass, Plan
 from imgconv.samples import Samples, pointer
 
 T = TypeVar("T")
@@ -41,13 +41,45 @@ class _Piece:
 
 @dataclass(frozen=True)
 class _Strip:
-    """Rows of outputs from y0 on, and where in memory their taps read."""
+    """Rows of outputs from y0 on, and where in memory their taps read.
+
+    Row r and column c of the kernel are `down[r]` and `across[c]` samples from the address.
+    """
 
     y0: int
     rows: int
     address: int
     step: int
-    offsets: array[int]
+    down: dict[int, int]
+    across: dict[int, int]
+    owner: object = None
+
+
+class _Sweep:
+    """A pass, made ready to be called many times from many threads."""
+
+    def __init__(self, what: Pass, filtered: bytes) -> None:
+        form = (what.rounding, what.fused, int(0 in filtered))
+        self._call = native.function(
+            "sweep", *form, S=what.source, A=what.accumulator, U=what.result
+        )
+        self._channels = len(filtered)
+        self._what = what
+        self._mask = samples.values("uint8", _mask(filtered))
+        self._weights = samples.values(what.accumulator, what.weights)
+        self._scalars = samples.values(what.accumulator, what.scalars)
+
+    def __call__(
+        self, strip: _Strip, address: int, step: int, size: int, counts: array[int]
+    ) -> None:
+        """Write rows of `size` samples, `step` apart, to an address."""
+        offsets = _offsets(self._what, strip)
+        scratch = samples.room(self._what.accumulator, BLOCK)
+        self._call(
+            strip.address, strip.step, address, step, strip.rows, size, self._channels,
+            pointer(offsets), pointer(self._weights), len(self._weights), pointer(self._scalars),
+            pointer(scratch), BLOCK, pointer(self._mask), pointer(counts),
+        )  # fmt: skip
 
 
 def thread_count() -> int:
@@ -79,21 +111,13 @@ def run(
 
     `filtered` holds for each channel a 1 if its clipping counts, else a 0.
     """
-    sweep = _sweep(plan, filtered)
-    mask = samples.values("uint8", _mask(filtered))
-    weights = samples.values(plan.accumulator, plan.weights)
-    scalars = samples.values(plan.accumulator, plan.scalars)
+    sweep = _Sweep(plan.last, filtered)
+    strips = _Strips(source, plan, geometry)
 
     def correlate_piece(piece: _Piece) -> array[int]:
-        counts = samples.room("int64", 2)
-        scratch = samples.room(plan.accumulator, BLOCK)
-        for strip in _strips(source, plan, geometry, piece):
-            sweep(
-                strip.address, strip.step, target.at(strip.y0, piece.x0), target.step,
-                strip.rows, (piece.x1 - piece.x0) * source.channels, source.channels,
-                pointer(strip.offsets), pointer(weights), len(weights), pointer(scalars),
-                pointer(scratch), BLOCK, pointer(mask), pointer(counts),
-            )  # fmt: skip
+        counts, size = samples.room("int64", 2), (piece.x1 - piece.x0) * source.channels
+        for strip in strips.of(piece):
+            sweep(strip, target.at(strip.y0, piece.x0), target.step, size, counts)
         return counts
 
     counts = _in_bands(correlate_piece, source, plan, geometry, threads)
@@ -104,21 +128,24 @@ def extent(
     source: Samples, plan: Plan, geometry: Geometry, filtered: bytes, threads: int | None
 ) -> tuple[Fraction, Fraction]:
     """Return the least and the greatest finite response of the filtered channels; 0 for none."""
-    find = native.function("extent", S=plan.buffer, A=plan.accumulator)
+    last, channels = plan.last, source.channels
+    find = native.function("extent", S=last.source, A=last.accumulator)
     mask = samples.values("uint8", _mask(filtered))
-    weights = samples.values(plan.accumulator, plan.weights)
-    bias = samples.values(plan.accumulator, plan.scalars[:1])
-    reals = plan.accumulator.startswith("float")
+    weights = samples.values(last.accumulator, last.weights)
+    bias = samples.values(last.accumulator, last.scalars[:1])
+    reals = last.accumulator.startswith("float")
     limit = math.inf if reals else 2 ** (8 * bias.itemsize - 1) - 1
+    strips = _Strips(source, plan, geometry)
 
     def extent_of_piece(piece: _Piece) -> array[Any]:
-        found = samples.values(plan.accumulator, (limit, -limit))
-        scratch = samples.room(plan.accumulator, BLOCK)
-        for strip in _strips(source, plan, geometry, piece):
+        found = samples.values(last.accumulator, (limit, -limit))
+        scratch = samples.room(last.accumulator, BLOCK)
+        for strip in strips.of(piece):
+            offsets = _offsets(last, strip)
             find(
-                strip.address, strip.step, strip.rows, (piece.x1 - piece.x0) * source.channels,
-                source.channels, pointer(strip.offsets), pointer(weights), len(weights),
-                pointer(bias), pointer(scratch), BLOCK, pointer(mask), pointer(found),
+                strip.address, strip.step, strip.rows, (piece.x1 - piece.x0) * channels, channels,
+                pointer(offsets), pointer(weights), len(weights), pointer(bias), pointer(scratch),
+                BLOCK, pointer(mask), pointer(found),
             )  # fmt: skip
         return found
 
@@ -126,7 +153,7 @@ def extent(
     low, high = min(low for low, _ in found), max(high for _, high in found)
     if low > high:
         return Fraction(0), Fraction(0)
-    divisor = Fraction(plan.scalars[6])
+    divisor = Fraction(last.scalars[6])
     return Fraction(low) / divisor, Fraction(high) / divisor
 
 
@@ -141,17 +168,13 @@ def sample(source: Samples, target: Samples, geometry: Geometry) -> None:
     )  # fmt: skip
 
 
-def _sweep(plan: Plan, filtered: bytes) -> Callable[..., None]:
-    form = (plan.rounding, plan.fused, int(0 in filtered))
-    return native.function("sweep", *form, S=plan.buffer, A=plan.accumulator, U=plan.result)
-
-
 def warm(plan: Plan, filtered: bytes) -> None:
     """Have compiled what a plan needs, and kept for later processes."""
-    _sweep(plan, filtered)
+    for what in (*plan.down, plan.last):
+        _Sweep(what, filtered if what is plan.last else b"\1")
     native.function("gather", S=plan.sample, U=plan.buffer)
-    if plan.rounding == "response":
-        native.function("extent", S=plan.buffer, A=plan.accumulator)
+    if plan.last.rounding == "response":
+        native.function("extent", S=plan.last.source, A=plan.last.accumulator)
 
 
 def _mask(filtered: bytes) -> bytes:
@@ -168,7 +191,7 @@ def _in_bands(
     """Do the work on pieces of the output that together cover it once, on threads if worth it."""
     height, width = geometry.shape
     threads = threads or thread_count()
-    if threads == 1 or height * width * source.channels * len(plan.taps) < WORK:
+    if threads == 1 or height * width * source.channels * plan.taps < WORK:
         return [work(piece) for piece in _pieces(source, plan, geometry, 1)]
     # A pool would take 0.4 ms to start and stop, a tenth of a 3x3 kernel's time over 12 Mpx.
     pieces = iter(list(_pieces(source, plan, geometry, BANDS * threads)))
@@ -214,39 +237,83 @@ def _pieces(source: Samples, plan: Plan, geometry: Geometry, bands: int) -> Iter
             yield _Piece(y0, y1, 0, width)
 
 
-def _strips(source: Samples, plan: Plan, geometry: Geometry, piece: _Piece) -> Iterator[_Strip]:
-    """Give a piece's rows to the core: in place, or gathered with their border, some at a time."""
-    rows, columns, channels = geometry.rows, geometry.columns, source.channels
-    if piece.inside:
-        y, x = piece.y0 * rows.stride - rows.before, piece.x0 - columns.before
-        steps = (rows.dilation * source.step, columns.dilation * channels)
-        offsets = [a * steps[0] + b * steps[1] for a, b in plan.taps]
-        yield _Strip(
-            piece.y0, piece.y1 - piece.y0, source.at(y, x), rows.stride * source.step,
-            _with_room(offsets),
-        )  # fmt: skip
-        return
-    gather = native.function("gather", S=source.kind, U=plan.buffer)
-    across = columns.window(piece.x0, piece.x1, [b for _, b in plan.taps])
-    runs, width = across.runs(), len(across) * channels
-    whole = not plan.buffer.startswith("float")
-    fill = samples.values(plan.buffer, [int(geometry.fill) if whole else geometry.fill])
-    tall = max(PIECE // (width * fill.itemsize), 16, plan.size[0])
-    buffer = samples.room(plan.buffer, 0)
-    for y in range(piece.y0, piece.y1, tall):
-        end = min(y + tall, piece.y1)
-        down = rows.window(y, end, [a for a, _ in plan.taps])
-        sources = down.sources()
-        if len(buffer) < len(sources) * width:
-            buffer = samples.room(plan.buffer, len(sources) * width)
-        gather(
-            source.address, source.step, len(sources), pointer(sources),
-            pointer(buffer), width, channels, pointer(runs), len(runs) // 4, pointer(fill),
-        )  # fmt: skip
-        offsets = [down.starts[a] * width + across.starts[b] * channels for a, b in plan.taps]
-        yield _Strip(y, end - y, pointer(buffer), width, _with_room(offsets))
+class _Strips:
+    """Gives the rows of a piece to the core, some at a time where they take a buffer."""
+
+    def __init__(self, source: Samples, plan: Plan, geometry: Geometry) -> None:
+        self._source, self._plan, self._geometry = source, plan, geometry
+        self._down = [_Sweep(what, b"\1") for what in plan.down]
+        first = plan.down or (plan.last,)
+        self._rows = [row for what in first for row, _ in what.places]
+        self._columns = [column for _, column in plan.last.places]
+
+    def of(self, piece: _Piece) -> Iterator[_Strip]:
+        """Yield what the last pass reads; the passes before it are done here."""
+        strips = self._in_place(piece) if piece.inside else self._gathered(piece)
+        if not self._down:
+            yield from strips
+            return
+        for strip in strips:
+            yield self._passed_down(strip, piece)
+
+    def _tall(self, width: int) -> int:
+        """How many rows of so many samples a buffer takes that stays in the cache."""
+        return max(PIECE // (4 * width), 16)
+
+    def _in_place(self, piece: _Piece) -> Iterator[_Strip]:
+        """Rows whose taps all read the image itself."""
+        source, (rows, columns) = self._source, (self._geometry.rows, self._geometry.columns)
+        down = {a: a * rows.dilation * source.step for a in self._rows}
+        across = {b: b * columns.dilation * source.channels for b in self._columns}
+        tall = piece.y1 - piece.y0
+        if self._down:
+            tall = self._tall((piece.x1 - piece.x0) * source.channels)
+        for y in range(piece.y0, piece.y1, tall):
+            place = source.at(y * rows.stride - rows.before, piece.x0 - columns.before)
+            step, count = rows.stride * source.step, min(tall, piece.y1 - y)
+            yield _Strip(y, count, place, step, down, across)
+
+    def _gathered(self, piece: _Piece) -> Iterator[_Strip]:
+        """Rows whose taps read a buffer that has been given its border."""
+        source, buffer_kind = self._source, self._plan.buffer
+        channels = source.channels
+        gather = native.function("gather", S=source.kind, U=buffer_kind)
+        columns = self._geometry.columns.window(piece.x0, piece.x1, self._columns)
+        runs, width = columns.runs(), len(columns) * channels
+        across = {b: start * channels for b, start in columns.starts.items()}
+        fill = self._geometry.fill
+        fills = samples.values(buffer_kind, [fill if buffer_kind[0] == "f" else int(fill)])
+        buffer = samples.room(buffer_kind, 0)
+        tall = max(self._tall(width), self._plan.size[0])
+        for y in range(piece.y0, piece.y1, tall):
+            end = min(y + tall, piece.y1)
+            window = self._geometry.rows.window(y, end, self._rows)
+            rows = window.sources()
+            if len(buffer) < len(rows) * width:
+                buffer = samples.room(buffer_kind, len(rows) * width)
+            gather(
+                source.address, source.step, len(rows), pointer(rows),
+                pointer(buffer), width, channels, pointer(runs), len(runs) // 4, pointer(fills),
+            )  # fmt: skip
+            down = {a: start * width for a, start in window.starts.items()}
+            yield _Strip(y, end - y, pointer(buffer), width, down, across, buffer)
+
+    def _passed_down(self, strip: _Strip, piece: _Piece) -> _Strip:
+        """What the passes down make of a strip, one below the other in a buffer of their own."""
+        width = (piece.x1 - piece.x0) * self._source.channels + max(strip.across.values())
+        kind, size = self._plan.last.source, strip.rows * width
+        middle = samples.room(kind, size * len(self._down))
+        item = middle.itemsize
+        columns = replace(strip, across={0: 0})
+        for i, sweep in enumerate(self._down):
+            sweep(
+                columns, pointer(middle) + i * size * item, width, width, samples.room("int64", 2)
+            )
+        down = {i: i * size for i in range(len(self._down))}
+        return _Strip(strip.y0, strip.rows, pointer(middle), width, down, strip.across, middle)
 
 
-def _with_room(offsets: list[int]) -> array[int]:
-    """The offsets, followed by as much room for the core to move them in."""
+def _offsets(what: Pass, strip: _Strip) -> array[int]:
+    """Where each tap reads, followed by as much room for the core to move them in."""
+    offsets = [strip.down[a] + strip.across[b] for a, b in what.places]
     return samples.values("int64", offsets + [0] * len(offsets))

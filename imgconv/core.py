@@ -180,7 +180,16 @@ def pixels_for(A, total_at, rounding, masked):
 
 
 def store_for(A, rounding, masked):
-    """Make `store(...)`: accumulators to pixels, or to responses in float32."""
+    """Make `store(...)`: accumulators to pixels, to responses in float32, or as they are (raw)."""
+    if rounding == "raw":
+
+        @inline
+        def store(dst, acc, scalars, mask, counts):
+            for i in range(dst.size):
+                dst[i] = acc[i]
+
+        return store
+
     if rounding != "response":
         pixels = pixels_for(A, itself, rounding, masked)
 

@@ -1,4 +1,4 @@
-"""How a kernel is computed on a kind of sample: its taps, its accumulator, its rounding."""
+"""How a kernel is computed on a kind of sample: its taps, accumulators, passes and rounding."""
 
 from __future__ import annotations
 
@@ -7,36 +7,60 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from imgconv.errors import KernelError
+from imgconv.factors import Matrix, Products, outer_products
 from imgconv.kernel import Kernel, Number
 from imgconv.levels import MAXIMUM, Rule
 
 # Samples in a block: 4096 accumulators of four bytes fit the first-level cache beside the rows.
 BLOCK = 4096
-# Taps in one pass, as written out in `core`: of 3, 4, 6, 8 and 9, nine was the fastest.
+# Taps in one sweep over a block, as written out in `core`: of 3, 4, 6, 8 and 9, nine was fastest.
 GROUP = 9
 HALF_GROUP = 6
+# What a pass more costs, in taps: it writes and reads back what the taps of one pass share.
+PASS = 8
 IDENTITY = Rule(Fraction(1), Fraction(0), False)
+UNCHANGED = (0, 1, 0, 0, 0, 0, 1)
+
+Place = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One run of the core's sweep over samples of a kind.
+
+    `places` are the (row, column) of each weight. `scalars` are bias, sign, top, shift, half, odd
+    and divisor; `rounding` and `fused` choose the loop (see `core.sweep`).
+    """
+
+    source: str
+    accumulator: str
+    result: str
+    places: tuple[Place, ...]
+    weights: tuple[Number, ...]
+    scalars: tuple[Number, ...]
+    rounding: str
+    fused: int = 0
 
 
 @dataclass(frozen=True)
 class Plan:
     """Everything the core needs to know of a kernel.
 
-    `taps` are the (row, column) of each weight that is not zero. `scalars` are bias, sign, top,
-    shift, half, odd and divisor; `rounding` and `fused` choose the loop (see `core.sweep`).
-    `buffer` is the kind that pieces with a border are gathered as.
+    A separable kernel has one or two passes `down` its columns; `last` reads their results, and
+    its places are then (which of them, column). `buffer` is the kind of sample that pieces with a
+    border are gathered as.
     """
 
     sample: str
     buffer: str
-    accumulator: str
-    result: str
-    taps: tuple[tuple[int, int], ...]
-    weights: tuple[Number, ...]
-    scalars: tuple[Number, ...]
-    rounding: str
-    fused: int
     size: tuple[int, int]
+    last: Pass
+    down: tuple[Pass, ...] = ()
+
+    @property
+    def taps(self) -> int:
+        """How many multiplications an output sample costs."""
+        return len(self.last.weights) + sum(len(p.weights) for p in self.down)
 
 
 def make_plan(
@@ -59,56 +83,21 @@ def make_plan(
     KernelError
         If an integer kernel is too large for exact 64-bit arithmetic.
     """
-    taps = [((y, x), w) for y, row in enumerate(kernel.weights) for x, w in enumerate(row) if w]
-    taps = taps or [((0, 0), 0)]
     scale = rule.scale / Fraction(kernel.divisor)
-    factors = [Fraction(w) * scale for _, w in taps]
+    factors = [[Fraction(w) * scale for w in row] for row in kernel.weights]
     bias = Fraction(kernel.bias) * rule.scale + rule.shift
-    places = tuple(place for place, _ in taps)
-    sign, top = -1 if rule.absolute else 1, MAXIMUM[result]
-
-    whole = _whole(factors, bias, MAXIMUM[sample]) if sample != "float32" else None
-    if whole:
-        kind, integers, start, divisor = whole
-        shift = divisor.bit_length() - 1
-        half = ((1 << shift) >> 1) - (shift > 0)
-        scalars = (start, sign, top, shift, half, int(shift > 0), divisor)
-        if result == "float32":
-            rounding = "response"
-        elif divisor == 1 and sign == 1:
-            rounding = "plain"
-        else:
-            rounding = "shift" if divisor == 1 << shift else "divide"
-        fused = _fused(len(integers), rounding)
-        places, weights = _padded(places, integers, fused or GROUP)
-        return Plan(
-            sample, sample, kind, result, places, weights, scalars, rounding, fused, kernel.size
-        )
-    if sample != "float32" and _is_whole(kernel):
-        raise KernelError(
-            f"the whole weights of kernel {kernel.name or 'custom'!r} are too large for exact "
-            "64-bit arithmetic; divide weights and divisor by a common number"
-        )
-
-    reals: tuple[Number, ...] = tuple(map(float, factors))
-    kind = _float_for(reals, float(bias), magnitude or MAXIMUM[sample])
-    rounding = "response" if result == "float32" else "real"
-    fused = 0
-    if sample != "float32":  # there, an infinity times a filled up 0 would be NaN
-        fused = _fused(len(reals), rounding)
-        places, reals = _padded(places, reals, fused or GROUP)
-    buffer = sample if len(places) <= GROUP else kind
-    real_scalars = (float(bias), sign, top, 0, 0, 0, 1)
-    return Plan(
-        sample, buffer, kind, result, places, reals, real_scalars, rounding, fused, kernel.size
-    )
-
-
-def _fused(taps: int, rounding: str) -> int:
-    """How many taps the one pass has that goes straight to pixels; 0 where there is none."""
-    if taps > GROUP or rounding == "response":
-        return 0
-    return HALF_GROUP if taps <= HALF_GROUP else GROUP
+    if sample != "float32":
+        whole = _whole_plan(factors, bias, sample, result, rule.absolute, kernel.size)
+        if whole:
+            return whole
+        if _is_whole(kernel):
+            raise KernelError(
+                f"the whole weights of kernel {kernel.name or 'custom'!r} are too large for exact "
+                "64-bit arithmetic; divide weights and divisor by a common number"
+            )
+    weights = [[float(f) for f in row] for row in factors]
+    span = magnitude or MAXIMUM[sample]
+    return _real_plan(weights, float(bias), span, sample, result, rule.absolute, kernel.size)
 
 
 def _is_whole(kernel: Kernel) -> bool:
@@ -116,41 +105,144 @@ def _is_whole(kernel: Kernel) -> bool:
     return all(isinstance(n, int) for n in numbers)
 
 
-def _whole(
-    factors: list[Fraction], bias: Fraction, maximum: int
-) -> tuple[str, tuple[int, ...], int, int] | None:
-    """Accumulator, weights, bias and divisor in whole numbers, where an accumulator holds them.
+def _whole_plan(
+    factors: list[list[Fraction]],
+    bias: Fraction,
+    sample: str,
+    result: str,
+    absolute: bool,
+    size: tuple[int, int],
+) -> Plan | None:
+    """A plan in whole numbers, exact, where an accumulator holds them."""
+    divisor = math.lcm(bias.denominator, *(f.denominator for row in factors for f in row))
+    weights = [[int(f * divisor) for f in row] for row in factors]
+    start, sign = int(bias * divisor), -1 if absolute else 1
 
-    The bounds include the divisor, which rounding adds half of. An overflow on the way to a total
-    that fits is harmless: whole numbers wrap around and back.
-    """
-    divisor = math.lcm(bias.denominator, *(f.denominator for f in factors))
-    weights = tuple(int(f * divisor) for f in factors)
-    start = int(bias * divisor)
-    highest = start + maximum * sum(w for w in weights if w > 0)
-    lowest = start + maximum * sum(w for w in weights if w < 0)
-    reach = max(highest, -lowest, abs(start), *map(abs, weights)) + divisor
-    for accumulator, bits in (("int16", 15), ("int32", 31), ("int64", 62)):
-        if reach < 1 << bits and (accumulator != "int16" or maximum == 255):
-            return accumulator, weights, start, divisor
-    return None
+    def last(source: str, taps: dict[Place, Number], kind: str, times: int) -> Pass:
+        total = divisor * times
+        shift = total.bit_length() - 1
+        half = ((1 << shift) >> 1) - (shift > 0)
+        scalars = (start * times, sign, MAXIMUM[result], shift, half, int(shift > 0), total)
+        if result == "float32":
+            rounding = "response"
+        elif total == 1 and not absolute:
+            rounding = "plain"
+        else:
+            rounding = "shift" if total == 1 << shift else "divide"
+        return _pass(source, kind, result, taps, scalars, rounding, filled=True)
+
+    reach = _reach(weights, start, MAXIMUM[sample]) + divisor
+    kind = _accumulator(max(reach, MAXIMUM[result]))
+    if kind is None:
+        return None
+    taps = _taps(weights)
+    if found := _products(weights, len(taps)):
+        times, products = found
+        columns = [[[w] for w in column] for column, _ in products]
+        middle = _accumulator(max(_reach(c, 0, MAXIMUM[sample]) for c in columns))
+        kind = _accumulator(max(reach * times, MAXIMUM[result]))
+        if middle and kind:
+            kind = max(kind, middle)  # by their names, which sort by their width
+            down = tuple(
+                _pass(sample, middle, middle, _taps(c), UNCHANGED, "raw", filled=True)
+                for c in columns
+            )
+            across = _taps([row for _, row in products])
+            return Plan(sample, sample, size, last(middle, across, kind, times), down)
+    kind = _accumulator(max(reach, MAXIMUM[result])) or "int64"
+    return Plan(sample, sample, size, last(sample, taps, kind, 1))
 
 
-def _float_for(weights: tuple[Number, ...], bias: float, magnitude: float) -> str:
+def _real_plan(
+    weights: list[list[float]],
+    bias: float,
+    magnitude: float,
+    sample: str,
+    result: str,
+    absolute: bool,
+    size: tuple[int, int],
+) -> Plan:
+    """A plan in float32 where that is precise enough, else in float64."""
+    kind = _float_for(weights, bias, magnitude)
+    scalars = (bias, -1 if absolute else 1, MAXIMUM[result], 0, 0, 0, 1)
+    rounding = "response" if result == "float32" else "real"
+    # Among float samples an infinity times a weight of 0 that only fills up would be NaN.
+    filled = sample != "float32"
+    taps = _taps(weights)
+    if found := _products(weights, len(taps)):
+        _, products = found
+        down = tuple(
+            _pass(sample, kind, kind, _taps([[w] for w in c]), UNCHANGED, "raw", filled=filled)
+            for c, _ in products
+        )
+        across = _taps([row for _, row in products])
+        last = _pass(kind, kind, result, across, scalars, rounding, filled=filled)
+        return Plan(sample, sample, size, last, down)
+    # Many taps read each sample so often that it pays to convert it to floats once.
+    buffer = sample if len(taps) <= GROUP else kind
+    last = _pass(buffer, kind, result, taps, scalars, rounding, filled=filled)
+    return Plan(sample, buffer, size, last)
+
+
+def _taps(weights: Matrix) -> dict[Place, Number]:
+    """The weights that are not zero, by their places; one of them where all are."""
+    taps = {(y, x): w for y, row in enumerate(weights) for x, w in enumerate(row) if w}
+    return taps or {(0, 0): 0}
+
+
+def _pass(
+    source: str,
+    kind: str,
+    result: str,
+    taps: dict[Place, Number],
+    scalars: tuple[Number, ...],
+    rounding: str,
+    *,
+    filled: bool,
+) -> Pass:
+    """A pass over some taps; filled: with a last group made full, cheaper than tap by tap."""
+    places, weights = tuple(taps), tuple(taps.values())
+    fused = 0
+    if filled and len(taps) <= GROUP and rounding not in ("response", "raw"):
+        fused = HALF_GROUP if len(taps) <= HALF_GROUP else GROUP
+    missing = -len(taps) % (fused or GROUP) if filled else 0
+    places, weights = places + places[:1] * missing, weights + (0,) * missing
+    return Pass(source, kind, result, places, weights, scalars, rounding, fused)
+
+
+def _products(weights: Matrix, taps: int) -> tuple[int, Products] | None:
+    """The weights as outer products, where passes down and across cost less than all taps."""
+    if taps <= PASS + 2:
+        return None
+    found = outer_products(weights)
+    if found is None:
+        return None
+    cost = sum(sum(map(bool, c)) + sum(map(bool, r)) + PASS for c, r in found[1])
+    return found if cost < taps else None
+
+
+def _reach(weights: Matrix, start: int, maximum: int) -> int:
+    """The greatest magnitude of a total. An overflow on the way to one that fits is harmless."""
+    flat = [int(w) for row in weights for w in row]
+    highest = start + maximum * sum(w for w in flat if w > 0)
+    lowest = start + maximum * sum(w for w in flat if w < 0)
+    return max(highest, -lowest, abs(start), *map(abs, flat))
+
+
+def _accumulator(reach: int) -> str | None:
+    """The narrowest accumulator that holds whole numbers of a magnitude."""
+    widths = (("int16", 15), ("int32", 31), ("int64", 62))
+    return next((kind for kind, bits in widths if reach < 1 << bits), None)
+
+
+def _float_for(weights: list[list[float]], bias: float, magnitude: float) -> str:
     """float32 where its rounding errors stay well below one level, else float64.
 
     Each of n taps in groups of nine goes through at most n/9 + 9 additions, each of them wrong by
     at most 2**-24 of the sum of the magnitudes.
     """
-    reach = magnitude * math.fsum(map(abs, weights)) + abs(bias)
-    additions = len(weights) / GROUP + GROUP + 3
-    fits = max(map(abs, weights)) < 1e30 and abs(bias) < 1e30
+    flat = [abs(w) for row in weights for w in row]
+    reach = magnitude * math.fsum(flat) + abs(bias)
+    additions = len(flat) / GROUP + GROUP + 3
+    fits = max(flat) < 1e30 and abs(bias) < 1e30
     return "float32" if fits and additions * reach * 2**-24 < 0.25 else "float64"
-
-
-def _padded(
-    places: tuple[tuple[int, int], ...], weights: tuple[Number, ...], group: int
-) -> tuple[tuple[tuple[int, int], ...], tuple[Number, ...]]:
-    """Fill up the last group with taps of weight 0, cheaper than a pass for each of a few left."""
-    missing = -len(weights) % group
-    return places + places[:1] * missing, weights + (0,) * missing
