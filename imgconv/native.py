@@ -239,7 +239,7 @@ def _link(entry: bytes) -> int:
     library = llvm.JITLibraryBuilder().add_object_img(compiled).export_symbol(symbol.decode())
     for name in {*LIBRARY, *imports.decode().split()}:
         library.import_symbol(name, _address(name))
-    linked = library.link(_jit(), hashlib.sha256(entry).hexdigest())
+    linked = library.link(_jit(), f"imgconv-{len(_linked)}")
     _linked.append(linked)
     return int(linked[symbol.decode()])
 
