@@ -8,7 +8,7 @@ from imgconv import samples, steps
 from imgconv.errors import ImageError
 from imgconv.geometry import Geometry, Layout, Padding, Pair, layout
 from imgconv.kernel import Kernel
-from imgconv.levels import MAXIMUM
+from imgconv.levels import SAMPLES
 from imgconv.spec import load_kernel
 
 if TYPE_CHECKING:
@@ -130,12 +130,12 @@ def _checked(image: Any) -> npt.NDArray[Any]:
     import numpy as np
 
     array = np.asarray(image)
-    if array.dtype.name not in MAXIMUM:
+    if array.dtype.name not in SAMPLES:
         raise ImageError(
-            f"image of type {array.dtype}; convert it to {', '.join(MAXIMUM)} with .astype()"
+            f"image of type {array.dtype}; convert it to {', '.join(SAMPLES)} with .astype()"
         )
     if array.ndim not in (2, 3) or 0 in array.shape:
         raise ImageError(
             f"image of shape {array.shape}; it must be (H, W) or (H, W, C), with no side of 0"
         )
-    return np.ascontiguousarray(array)
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))

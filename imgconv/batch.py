@@ -12,7 +12,7 @@ from pathlib import Path
 from imgconv import files
 from imgconv.errors import ImageError, ImgconvError, OptionError
 from imgconv.pipeline import Work, filter_image
-from imgconv.report import Outcome
+from imgconv.report import Outcome, discard_stdout
 
 PIPE = "-"
 
@@ -43,7 +43,7 @@ def jobs(inputs: Sequence[str], output: str | None, label: str) -> list[Job]:
     found = [Job(source, _target(source, output, label, len(inputs))) for source in inputs]
     taken: dict[str, str] = {}
     for job in found:
-        place = str(Path(job.target).resolve()) if job.target != PIPE else PIPE
+        place = os.path.realpath(job.target) if job.target != PIPE else PIPE
         if place in taken:
             raise OptionError(
                 f"{taken[place]} and {job.source} would both be written to {job.target}; "
@@ -58,12 +58,16 @@ def _target(source: str, output: str | None, label: str, count: int) -> str:
         return PIPE
     if output is None:
         path = Path(source)
+        if not path.name:  # a folder, as `.` or `/`: it fails when it is read
+            return source
         return str(path.with_name(f"{path.stem}.{label}{path.suffix}"))
     if output == PIPE:
         return PIPE
+    if not output:
+        raise OptionError("the output has an empty name; name a file, or a folder with a final /")
     if "{" in output or "}" in output:
         raise OptionError(f"output {output!r} has braces; name a file or a folder")
-    if output.endswith(("/", os.sep)) or Path(output).is_dir():
+    if output.endswith(("/", os.sep)) or os.path.isdir(output):
         if source == PIPE:
             raise OptionError(f"stdin has no name to keep in the folder {output}; name a file")
         return str(Path(output) / Path(source).name)
@@ -109,6 +113,8 @@ def _outcome(job: Job, work: Work, force: bool) -> Outcome:
 def _do(job: Job, work: Work, force: bool) -> tuple[str, ...]:
     """Read, filter, write; return notes on what was not kept."""
     target = Path(job.target)
+    if job.source != PIPE and os.path.isdir(job.source):
+        raise ImageError("is a folder; name the files in it")
     if job.target != PIPE:
         if os.path.lexists(target) and not force:
             raise ImageError(f"{target} exists; --force overwrites it")
@@ -116,8 +122,7 @@ def _do(job: Job, work: Work, force: bool) -> tuple[str, ...]:
     picture = files.read(_bytes(job.source))
     image, _ = filter_image(picture.image, work)
     if job.target == PIPE:
-        sys.stdout.buffer.write(files.encode(image, picture.format))
-        sys.stdout.buffer.flush()
+        _print(files.encode(image, picture.format))
     else:
         data = files.encode(image, files.format_of(target))
         files.write(data, target, force=force)
@@ -126,8 +131,24 @@ def _do(job: Job, work: Work, force: bool) -> tuple[str, ...]:
 
 def _bytes(source: str) -> bytes:
     if source == PIPE:
+        if sys.stdin is None:
+            raise ImageError("is closed")
         return sys.stdin.buffer.read()
     try:
         return Path(source).read_bytes()
     except OSError as error:
         raise ImageError(f"cannot be read: {error.strerror or error}") from None
+
+
+def _print(data: bytes) -> None:
+    """Write to stdout; a reader that has gone is no error of the image's."""
+    if sys.stdout is None:
+        raise ImageError("stdout is closed; name a file with -o")
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard_stdout()
+        raise ImageError(f"stdout cannot be written: {error.strerror or error}") from None

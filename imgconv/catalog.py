@@ -55,10 +55,11 @@ class Catalog(Mapping[str, Entry]):
         """
         if name in self:
             return self[name]
-        close = difflib.get_close_matches(name, self, 1, cutoff=0.5)
+        close = difflib.get_close_matches(name[:60], self, 1, cutoff=0.5)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         remedy = f"; it holds {', '.join(self)}" if where else " (imgconv list)"
-        raise KernelError(f"no kernel named {name!r}{where}{hint}{remedy}")
+        shown = name if len(name) <= 60 else f"{name[:57]}..."
+        raise KernelError(f"no kernel named {shown!r}{where}{hint}{remedy}")
 
 
 def shipped_folder() -> Path:
@@ -91,15 +92,25 @@ def open_catalog(
     """
     entries = read(shipped_folder())
     entries = {name: replace(entry, path=None) for name, entry in entries.items()}
-    try:
-        own = own_folder()
-        if own.is_dir():
-            entries |= read(own)
-    except (KernelError, OSError, RuntimeError) as error:  # RuntimeError: there is no home folder
-        warn(f"your own kernels are left out: {error}")
+    for file in _own_files(warn):
+        try:
+            entries |= read(file)
+        except KernelError as error:
+            warn(f"your own kernels are left out: {error}")
     for path in extra:
-        entries |= read(path)
+        found = read(path)
+        if not found:
+            raise KernelError(f"{path}: holds no kernel; name a .toml file or a folder of them")
+        entries |= found
     return Catalog(entries)
+
+
+def _own_files(warn: Callable[[str], None]) -> list[Path]:
+    try:
+        return sorted(own_folder().glob("*.toml"))
+    except (OSError, RuntimeError) as error:  # RuntimeError: the user has no home folder
+        warn(f"your own kernels cannot be looked for: {error}")
+        return []
 
 
 def read(path: Path) -> dict[str, Entry]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
+import io
 import os
+import re
 import sys
+import warnings
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,12 +17,11 @@ import typer
 from imgconv import __version__
 from imgconv.errors import ImgconvError, OptionError
 from imgconv.kernel import Kernel
-from imgconv.report import Report, say
+from imgconv.report import Report, discard_stdout, say
 
 app = typer.Typer(
     name="imgconv",
     help="Run convolution kernels over images, exactly and fast.",
-    no_args_is_help=True,
     rich_markup_mode=None,  # Rich would cost every start 65 ms
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -143,7 +144,8 @@ def apply(
         kernels = [k.flipped() for k in kernels]
     shape = layout(padding, border, fill, stride, dilation)
     label = "+".join(entry.label for entry in entries)
-    if output == "-" and sys.stdout.isatty():
+    to_stdout = output == "-" or (output is None and "-" in inputs)
+    if to_stdout and sys.stdout is not None and sys.stdout.isatty():
         raise OptionError("an image is not for a terminal; name a file with -o, or pipe it")
 
     from imgconv import batch, native
@@ -261,29 +263,38 @@ def _adjusted(kernel: Kernel, scale: str | None, bias: str | None, count: int) -
     if count > 1:
         raise OptionError("--scale and --bias are for one kernel; give each kernel its own")
     if scale is not None:
-        factor = _fraction("--scale", scale)
-        weights = tuple(tuple(w * factor.numerator for w in row) for row in kernel.weights)
-        kernel = replace(kernel, weights=weights, divisor=factor.denominator)
+        kernel = _scaled(kernel, _fraction("--scale", scale))
     if bias is not None:
         exact = _fraction("--bias", bias)
         kernel = replace(kernel, bias=exact.numerator / exact.denominator)
     return kernel
 
 
+def _scaled(kernel: Kernel, factor: Fraction) -> Kernel:
+    """The kernel with a factor for its 1/divisor, exact unless it is no short decimal."""
+    if max(abs(factor.numerator), factor.denominator) <= 10**9:
+        times, divisor = factor.numerator, factor.denominator
+        weights = tuple(tuple(w * times for w in row) for row in kernel.weights)
+        return replace(kernel, weights=weights, divisor=divisor)
+    weights = tuple(tuple(float(w * factor) for w in row) for row in kernel.weights)
+    return replace(kernel, weights=weights, divisor=1)
+
+
 def _fraction(option: str, text: str) -> Fraction:
+    """A number such as 0.25 or 1/9, exactly."""
     try:
-        return Fraction(text)
+        sizes = [abs(float(part)) for part in text.split("/")]
+        zeros = [not re.search("[1-9]", part.lower().partition("e")[0]) for part in text.split("/")]
+        if all(zero or 1e-50 < size < 1e50 for size, zero in zip(sizes, zeros, strict=True)):
+            return Fraction(text[:60])
     except (ValueError, ZeroDivisionError):
-        raise OptionError(f"{option} {text!r} is not a number such as 0.25 or 1/9") from None
+        pass
+    raise OptionError(f"{option} {text[:40]!r} is not a number such as 0.25 or 1/9")
 
 
 def run() -> None:
     """Run as a program; leave at once, since taking the interpreter down takes 20 ms or more."""
-    code = main()
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(code)
+    os._exit(main())
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -291,17 +302,28 @@ def main(arguments: list[str] | None = None) -> int:
 
     Misuse is one line on stderr and exits 2, like everything wrong before the first file is read.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    warnings.simplefilter("ignore")  # libraries' words on broken files; the errors are ours
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names may hold bytes that are no text
+            stream.reconfigure(errors="backslashreplace")
     try:
-        return app(args=arguments, prog_name="imgconv", standalone_mode=False) or 0
+        code = app(args=arguments or ["--help"], prog_name="imgconv", standalone_mode=False) or 0
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return int(code)
     except typer.TyperException as error:
         say(f"{error.format_message()} (imgconv --help)")
         return 2
     except ImgconvError as error:
         say(str(error))
         return 2
-    except (KeyboardInterrupt, typer.Abort):
-        say("interrupted")
+    except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader has gone; do not complain again at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, SystemExit):  # the reader has gone
+        discard_stdout()
+        return 1
+    except OSError as error:
+        say(f"stdout cannot be written: {error.strerror or error}")
+        discard_stdout()
         return 1

@@ -132,28 +132,34 @@ def itself(w, x, i):
     return x[i]
 
 
-@njit(error_model="numpy", fastmath={"contract"})
-def accumulate(acc, src, offsets, weights, taps, bias):
-    """Set acc to bias + the taps, nine at a time and the rest one by one."""
-    done = 0
-    while done + 9 <= taps and acc.size >= SHORT:
-        w = nine(weights[done:])
-        x = nine_slices(src, offsets[done:], acc.size)
+def accumulate_for(A):
+    """Make `accumulate(...)`: acc = bias + the taps, nine at a time and the rest one by one."""
+    # A few samples are quicker tap by tap; not so floats, where the order would change the sum.
+    least = SHORT if np.issubdtype(A, np.integer) else 0
+
+    @njit(error_model="numpy", fastmath={"contract"})
+    def accumulate(acc, src, offsets, weights, taps, bias):
+        done = 0
+        while done + 9 <= taps and acc.size >= least:
+            w = nine(weights[done:])
+            x = nine_slices(src, offsets[done:], acc.size)
+            if done == 0:
+                for i in range(acc.size):
+                    acc[i] = bias + weighted_nine(w, x, i)
+            else:
+                for i in range(acc.size):
+                    acc[i] += weighted_nine(w, x, i)
+            done += 9
         if done == 0:
             for i in range(acc.size):
-                acc[i] = bias + weighted_nine(w, x, i)
-        else:
+                acc[i] = bias
+        for rest in range(done, taps):
+            weight = weights[rest]
+            x0 = src[offsets[rest] : offsets[rest] + acc.size]
             for i in range(acc.size):
-                acc[i] += weighted_nine(w, x, i)
-        done += 9
-    if done == 0:
-        for i in range(acc.size):
-            acc[i] = bias
-    for rest in range(done, taps):
-        weight = weights[rest]
-        x0 = src[offsets[rest] : offsets[rest] + acc.size]
-        for i in range(acc.size):
-            acc[i] += weight * x0[i]
+                acc[i] += weight * x0[i]
+
+    return accumulate
 
 
 def pixels_for(A, total_at, rounding, masked):
@@ -219,7 +225,8 @@ def sweep(A, rounding, fused, masked):
     bias, sign (-1 takes the absolute value), top, shift, half, odd, divisor. mask: ones and zeros
     by channel, block + channels of them. counts: clipped below, above.
     """
-    store = store_for(A, rounding, masked)
+    accumulate, store = accumulate_for(A), store_for(A, rounding, masked)
+    least = SHORT if np.issubdtype(A, np.integer) else 0
     if fused:
         weighted = weighted_nine if fused == 9 else weighted_six
         values, slices = (nine, nine_slices) if fused == 9 else (six, six_slices)
@@ -227,7 +234,7 @@ def sweep(A, rounding, fused, masked):
 
     @inline
     def piece(dst, src, offsets, weights, taps, scalars, acc, mask, counts):
-        if fused and dst.size >= SHORT:
+        if fused and dst.size >= least:
             w, x = values(weights), slices(src, offsets, dst.size)
             pixels(dst, scalars[0], w, x, scalars, mask, counts)
         else:
@@ -255,11 +262,12 @@ def sweep(A, rounding, fused, masked):
     return function
 
 
-def extent():
+def extent(A):
     """Make the function that finds the least and the greatest accumulator that the mask names.
 
     As `sweep`; found holds a pair to begin with. NaN and infinities change nothing.
     """
+    accumulate = accumulate_for(A)
 
     def function(
         src, src_step, rows, size, channels, offsets, weights, taps, bias, acc, block, mask, found,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -36,6 +37,7 @@ SAVE: dict[str, dict[str, Any]] = {
     "PNG": {"compress_level": 1, "compress_type": 3},
     "WEBP": {"quality": 90},
 }
+TIFF_TEXTS = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432)
 PLAIN = ("L", "LA", "RGB", "RGBA", "I;16")
 MAX_PIXELS = 500_000_000
 METADATA = {
@@ -66,18 +68,27 @@ def read(data: bytes) -> Picture:
     if not data:
         raise ImageError("the file is empty")
     try:
-        with Image.open(io.BytesIO(data), formats=READ) as image:
-            _refuse_what_would_be_lost(image)
-            lost = _metadata(image)
-            return Picture(_plain(ImageOps.exif_transpose(image)), _format(image), lost)
+        with warnings.catch_warnings():  # what Pillow says of broken tags is no line of ours
+            warnings.simplefilter("ignore")
+            return _decoded(data)
     except ImageError:
         raise
     except UnidentifiedImageError:
-        raise ImageError(f"not an image that can be read ({', '.join(READ)})") from None
+        if data[:4] in (b"II*\0", b"MM\0*"):
+            fault = "a TIFF of samples that are not read; make them 8 bits a channel, or gray of 16"
+        else:
+            fault = f"not an image of a kind that is read ({', '.join(READ)})"
+        raise ImageError(fault) from None
     except Exception as error:  # decoders raise a dozen kinds on broken files
-        raise ImageError(
-            f"broken image: {' '.join(str(error).split()) or type(error).__name__}"
-        ) from None
+        fault = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"broken image: {fault}") from None
+
+
+def _decoded(data: bytes) -> Picture:
+    with Image.open(io.BytesIO(data), formats=READ) as image:
+        _refuse_what_would_be_lost(image)
+        lost = _metadata(image)
+        return Picture(_plain(ImageOps.exif_transpose(image)), _format(image), lost)
 
 
 def _format(image: Image.Image) -> str:
@@ -119,8 +130,18 @@ def _bits(image: Image.Image) -> int:
 def _metadata(image: Image.Image) -> tuple[str, ...]:
     """Name the metadata that will not be kept."""
     found = [word for key, word in METADATA.items() if image.info.get(key)]
-    if "exif" not in image.info and image.getexif() and image.format != "TIFF":
+    if image.format == "TIFF":
+        tags = image.tag_v2  # type: ignore[attr-defined]
+        if 282 not in tags and "resolution" in found:
+            found.remove("resolution")  # Pillow's default
+        if 34665 in tags and "EXIF" not in found:
+            found.append("EXIF")
+        if any(tag in tags for tag in TIFF_TEXTS):
+            found.append("text")
+    elif "exif" not in image.info and image.getexif():
         found.append("EXIF")
+    if image.format == "BMP" and "resolution" in found:
+        found.remove("resolution")  # every BMP has one, nobody means it
     if getattr(image, "text", None):
         found.append("text")
     if image.format == "MPO":
@@ -131,7 +152,7 @@ def _metadata(image: Image.Image) -> tuple[str, ...]:
 def _plain(image: Image.Image) -> Image.Image:
     """The image in one of the plain modes: palettes expanded, transparency as alpha."""
     if image.mode == "I;16B":
-        return image.convert("I;16")
+        return image.convert("I").convert("I;16")  # straight to I;16 would clip at 255
     if image.has_transparency_data and image.mode not in ("LA", "RGBA"):
         if image.mode == "I;16":
             raise ImageError("has 16 bits and a transparent value; remove one of them first")
@@ -167,7 +188,9 @@ def encode(image: Image.Image, name: str) -> bytes:
     ImageError
         If the format cannot keep what the image has.
     """
-    if image.mode not in KEEPS.get(name, ()):
+    if name not in KEEPS:
+        raise ImageError(f"{name} is read only; choose {', '.join(KEEPS)} with -o")
+    if image.mode not in KEEPS[name]:
         what = "16 bits" if image.mode == "I;16" else "transparency"
         able = ", ".join(f for f, modes in KEEPS.items() if image.mode in modes)
         raise ImageError(f"{name} cannot keep {what}; choose {able} with -o")
@@ -187,16 +210,16 @@ def write(data: bytes, path: Path, *, force: bool) -> None:
     ImageError
         If the file exists and `force` is not given, or cannot be written.
     """
-    target = Path(os.path.realpath(path))  # a link is written through, not replaced
     if not force and os.path.lexists(path):
         raise ImageError(f"{path} exists; --force overwrites it")
-    temporary = target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
+    target = Path(os.path.realpath(path))  # a link is written through, not replaced
+    temporary = target.with_name(f".imgconv-{os.urandom(6).hex()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
             _write_through(file, data)
-            if target.exists():
-                os.fchmod(file.fileno(), target.stat().st_mode & 0o7777)
+        if target.exists():
+            temporary.chmod(target.stat().st_mode & 0o7777)
         temporary.replace(target)
     except OSError as error:
         raise ImageError(f"{path} cannot be written: {error.strerror or error}") from None

@@ -14,6 +14,7 @@ Pair = str | int | tuple[int, int]
 
 # Padding, strides and dilations beyond this are typing errors, and would only run out of memory.
 LIMIT = 1_000_000
+MAX_FILL = 1e30
 
 # fmt: off
 ALIASES = {
@@ -288,8 +289,10 @@ def layout(
     OptionError
         If one of them is malformed.
     """
-    if fill != fill or fill in (float("inf"), float("-inf")):
-        raise OptionError(f"fill {fill!r} is not a finite number")
+    if not -MAX_FILL <= fill <= MAX_FILL:  # NaN is not either
+        raise OptionError(
+            f"fill {str(fill)[:20]} is not a number from {-MAX_FILL:g} to {MAX_FILL:g}"
+        )
     return Layout(
         _amounts(padding),
         border_named(border),

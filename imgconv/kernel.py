@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,12 @@ if TYPE_CHECKING:
 Number = int | float
 
 MAX_SIDE = 255
+# Control characters, line ends and half characters, which a terminal or a file might not survive.
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Above this neither a float nor the 64-bit accumulators hold every whole number.
 MAX_WHOLE = 2**53
+# Beyond this (a divisor: below its reciprocal) sums and quotients might overflow a float.
+MAX_REAL = 1e100
 
 
 def exact_number(value: object, what: str) -> Number:
@@ -28,13 +33,15 @@ def exact_number(value: object, what: str) -> Number:
     KernelError
         If the value is no real number (a boolean is none), not finite or a whole number over 2**53.
     """
-    if hasattr(value, "item"):  # a NumPy or torch scalar
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # a NumPy or torch scalar
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise KernelError(f"{what} is {_short(value)}, not a number")
     if isinstance(value, float):
         if not math.isfinite(value):
             raise KernelError(f"{what} is {value}, not a finite number")
+        if abs(value) > MAX_REAL:
+            raise KernelError(f"{what} is {value:g}, too large; the limit is {MAX_REAL:g}")
         return int(value) if value.is_integer() and abs(value) <= MAX_WHOLE else value
     if abs(value) > MAX_WHOLE:
         raise KernelError(f"{what} is a whole number beyond 2**53, too large to stay exact")
@@ -42,7 +49,10 @@ def exact_number(value: object, what: str) -> Number:
 
 
 def _short(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:
+        return f"a deeply nested {type(value).__name__}"
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
@@ -128,14 +138,17 @@ class Kernel:
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        for text in ("name", "summary", "source"):
-            if not isinstance(getattr(self, text), str):
-                raise KernelError(f"{text} is {_short(getattr(self, text))}, not text")
+        for field_name in ("name", "summary", "source"):
+            text = getattr(self, field_name)
+            if not isinstance(text, str) or CONTROLS.search(text):
+                raise KernelError(f"{field_name} is {_short(text)}, not one line of plain text")
         object.__setattr__(self, "weights", _rows(self.weights))
         object.__setattr__(self, "divisor", exact_number(self.divisor, "the divisor"))
         object.__setattr__(self, "bias", exact_number(self.bias, "the bias"))
         if self.divisor == 0:
             raise KernelError("the divisor is 0; give 1 where nothing is to be divided")
+        if abs(self.divisor) < 1 / MAX_REAL:
+            raise KernelError(f"the divisor is {self.divisor:g}, too small; give larger weights")
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any], name: str = "") -> Kernel:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 NOUGHT = Fraction(0)
 LEVELS = ("clip", "abs", "offset", "stretch")
-MAXIMUM = {"uint8": 255, "uint16": 65535, "float32": 1}
+SAMPLES = ("uint8", "uint16", "float32")
+MAXIMUM = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
 
 
 class Rule(NamedTuple):
@@ -60,7 +61,8 @@ def to_pixels(response: npt.NDArray[Any], sample: str, levels: str = "clip") -> 
     finite = values[np.isfinite(values)]
     ends = (Fraction(float(finite.min())), Fraction(float(finite.max()))) if finite.size else ()
     scale, shift, absolute = rule(levels, sample, *ends)
-    pixels = (np.abs(values) if absolute else values) * float(scale) + float(shift)
+    with np.errstate(invalid="ignore"):  # an infinity times a scale of 0 is NaN, and told as such
+        pixels = (np.abs(values) if absolute else values) * float(scale) + float(shift)
     if sample == "float32":
         return pixels.astype(np.float32)
     pixels = np.clip(np.rint(pixels), 0, MAXIMUM[sample])

@@ -203,7 +203,7 @@ def _compile(name: str, form: Form, kinds: dict[str, str]) -> bytes:
 
     words = SIGNATURES[name].split()
     types = [f"CPointer({kinds.get(w[:-1], w[:-1])})" if w[-1] == "*" else w for w in words]
-    first = (getattr(np, kinds["A"]),) if name == "sweep" else ()
+    first = (getattr(np, kinds["A"]),) if kinds["A"] else ()
     python = getattr(core, name)(*first, *form)
     # `contract` lets a multiplication and an addition become one rounding; nothing is reordered,
     # so the bytes do not depend on where a band or a block begins.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from PIL import Image
@@ -102,14 +103,16 @@ def _chain(
     pixels = samples.of_image(image)
     low, high = 0.0, float(MAXIMUM[pixels.kind])
     magnitude, fill = high, work.layout.fill
-    for kernel in first:
+    for i, kernel in enumerate(first, 1):
+        low, high = kernel.response_range(min(low, fill), max(high, fill))
+        reach = max(abs(low), abs(high))
         geometry = steps.geometry_of(pixels, kernel, work.layout)
-        responses = samples.of_floats(*geometry.shape, pixels.channels)
+        kind = _between(reach, work.kernels[i:], len(kernel.weights) * len(kernel.weights[0]))
+        responses = samples.of_floats(kind, *geometry.shape, pixels.channels)
         steps.respond(
             pixels, responses, kernel, geometry, magnitude=magnitude, threads=work.threads
         )
-        low, high = kernel.response_range(min(low, fill), max(high, fill))
-        pixels, magnitude = responses, max(abs(low), abs(high))
+        pixels, magnitude = responses, reach
     geometry = steps.geometry_of(pixels, last, work.layout)
     target, finished = samples.blank(image.mode, *geometry.shape)
     clipped = steps.to_pixels(
@@ -117,6 +120,14 @@ def _chain(
         magnitude=magnitude, threads=work.threads,
     )  # fmt: skip
     return finished(), clipped
+
+
+def _between(reach: float, following: tuple[Kernel, ...], taps: int) -> str:
+    """float32 for the responses in between, unless later kernels would blow up its rounding."""
+    gain = math.prod(
+        math.fsum(abs(w) for row in k.weights for w in row) / abs(k.divisor) for k in following
+    )
+    return "float32" if reach * gain * (taps / 9 + 13) * 2**-24 < 0.1 else "float64"
 
 
 def _mask(chosen: list[bool], channels: int) -> bytes:

@@ -56,6 +56,7 @@ class Plan:
     size: tuple[int, int]
     last: Pass
     down: tuple[Pass, ...] = ()
+    error: float = 0  # how much rounding may change a response
 
     @property
     def taps(self) -> int:
@@ -71,8 +72,8 @@ def make_plan(
     Parameters
     ----------
     kernel : Kernel
-    sample, result : "uint8", "uint16" or "float32"
-        The kinds read and written; a float32 result is the unrounded response.
+    sample, result : "uint8", "uint16", "float32" or "float64"
+        The kinds read and written; a float result is the unrounded response.
     rule : Rule
         From response to pixel.
     magnitude : float, optional
@@ -86,7 +87,7 @@ def make_plan(
     scale = rule.scale / Fraction(kernel.divisor)
     factors = [[Fraction(w) * scale for w in row] for row in kernel.weights]
     bias = Fraction(kernel.bias) * rule.scale + rule.shift
-    if sample != "float32":
+    if not sample.startswith("float"):
         whole = _whole_plan(factors, bias, sample, result, rule.absolute, kernel.size)
         if whole:
             return whole
@@ -123,7 +124,7 @@ def _whole_plan(
         shift = total.bit_length() - 1
         half = ((1 << shift) >> 1) - (shift > 0)
         scalars = (start * times, sign, MAXIMUM[result], shift, half, int(shift > 0), total)
-        if result == "float32":
+        if result.startswith("float"):
             rounding = "response"
         elif total == 1 and not absolute:
             rounding = "plain"
@@ -163,13 +164,19 @@ def _real_plan(
     size: tuple[int, int],
 ) -> Plan:
     """A plan in float32 where that is precise enough, else in float64."""
-    kind = _float_for(weights, bias, magnitude)
+    double = "float64" in (sample, result)
+    error = _float_error(weights, bias, magnitude)
+    within = error < 0.25 and max(abs(w) for row in weights for w in row) < 1e30
+    kind = "float32" if within and not double else "float64"
+    error = error if kind == "float32" else error * 2**-29
     scalars = (bias, -1 if absolute else 1, MAXIMUM[result], 0, 0, 0, 1)
-    rounding = "response" if result == "float32" else "real"
+    rounding = "response" if result.startswith("float") else "real"
     # Among float samples an infinity times a weight of 0 that only fills up would be NaN.
-    filled = sample != "float32"
+    filled = not sample.startswith("float")
     taps = _taps(weights)
-    if found := _products(weights, len(taps)):
+    found = _products(weights, len(taps))
+    # Two products may differ by an infinity, where the sum of the taps would be none.
+    if found and (filled or len(found[1]) == 1):
         _, products = found
         down = tuple(
             _pass(sample, kind, kind, _taps([[w] for w in c]), UNCHANGED, "raw", filled=filled)
@@ -177,11 +184,11 @@ def _real_plan(
         )
         across = _taps([row for _, row in products])
         last = _pass(kind, kind, result, across, scalars, rounding, filled=filled)
-        return Plan(sample, sample, size, last, down)
+        return Plan(sample, sample, size, last, down, error)
     # Many taps read each sample so often that it pays to convert it to floats once.
     buffer = sample if len(taps) <= GROUP else kind
     last = _pass(buffer, kind, result, taps, scalars, rounding, filled=filled)
-    return Plan(sample, buffer, size, last)
+    return Plan(sample, buffer, size, last, error=error)
 
 
 def _taps(weights: Matrix) -> dict[Place, Number]:
@@ -235,14 +242,12 @@ def _accumulator(reach: int) -> str | None:
     return next((kind for kind, bits in widths if reach < 1 << bits), None)
 
 
-def _float_for(weights: list[list[float]], bias: float, magnitude: float) -> str:
-    """float32 where its rounding errors stay well below one level, else float64.
+def _float_error(weights: list[list[float]], bias: float, magnitude: float) -> float:
+    """How much rounding to float32 may change a response.
 
     Each of n taps in groups of nine goes through at most n/9 + 9 additions, each of them wrong by
     at most 2**-24 of the sum of the magnitudes.
     """
     flat = [abs(w) for row in weights for w in row]
-    reach = magnitude * math.fsum(flat) + abs(bias)
     additions = len(flat) / GROUP + GROUP + 3
-    fits = max(flat) < 1e30 and abs(bias) < 1e30
-    return "float32" if fits and additions * reach * 2**-24 < 0.25 else "float64"
+    return additions * (magnitude * math.fsum(flat) + abs(bias)) * 2**-24

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from dataclasses import dataclass
 
@@ -49,3 +51,9 @@ class Report:
 def say(text: str) -> None:
     """Print one line on stderr."""
     print(f"imgconv: {printable(text)}", file=sys.stderr, flush=True)
+
+
+def discard_stdout() -> None:
+    """Let what is still to be flushed go nowhere, so that nobody complains of it again."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

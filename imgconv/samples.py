@@ -45,11 +45,11 @@ def of_array(image: npt.NDArray[Any]) -> Samples:
     return Samples(address, height, width, depth, width * depth, image.dtype.name, image)
 
 
-def of_floats(height: int, width: int, channels: int) -> Samples:
-    """Return room for responses."""
-    memory = room("float32", height * width * channels)
+def of_floats(kind: str, height: int, width: int, channels: int) -> Samples:
+    """Return room for responses, as float32 or float64."""
+    memory = room(kind, height * width * channels)
     step = width * channels
-    return Samples(pointer(memory), height, width, channels, step, "float32", memory)
+    return Samples(pointer(memory), height, width, channels, step, kind, memory)
 
 
 def of_image(image: Image.Image) -> Samples:

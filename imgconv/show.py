@@ -5,11 +5,13 @@ from __future__ import annotations
 import fnmatch
 import json
 from collections.abc import Callable, Iterable
-from itertools import groupby
+from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
-from imgconv.catalog import Entry
+from imgconv.catalog import NAME, Entry
 from imgconv.kernel import Kernel, Number
+from imgconv.report import printable
 
 
 def matching(entries: Iterable[Entry], pattern: str) -> list[Entry]:
@@ -24,10 +26,13 @@ def matching(entries: Iterable[Entry], pattern: str) -> list[Entry]:
 def table(entries: list[Entry]) -> str:
     """Return aligned columns of name, size and summary under the heading of each family."""
     wide = max((len(e.kernel.name) for e in entries), default=0)
+    families: dict[tuple[str, Path | None], list[Entry]] = {}
+    for entry in entries:
+        families.setdefault((entry.family, entry.path), []).append(entry)
     lines = []
-    for (family, path), group in groupby(entries, lambda e: (e.family, e.path)):
-        lines.append(f"{family}  ({path})" if path else family)
-        for entry in group:
+    for (family, path), members in families.items():
+        lines.append(printable(f"{family}  ({path})" if path else family))
+        for entry in members:
             size = "{}x{}".format(*entry.kernel.size)
             lines.append(
                 f"  {entry.kernel.name:{wide}}  {size:>5}  {entry.kernel.summary}".rstrip()
@@ -64,10 +69,12 @@ def card(entry: Entry) -> str:
         "source": kernel.source or "not given",
     }
     if entry.path:
-        facts["catalogue"] = str(entry.path)
-    lines = [f"{entry.label}  {rows}x{columns}  {kernel.summary}".rstrip(), ""]
+        facts["catalogue"] = printable(str(entry.path))
+    lines = [*wrap(f"{_name(entry)}  {rows}x{columns}  {kernel.summary}", 80), ""]
     lines += grid(kernel)
-    lines += ["", *(f"{name:10}{value}" for name, value in facts.items())]
+    lines.append("")
+    for name, value in facts.items():
+        lines += wrap(f"{name:10}{value}", 80, subsequent_indent=" " * 10)
     return "\n".join(lines)
 
 
@@ -86,7 +93,7 @@ def number(value: Number) -> str:
 def as_toml(entry: Entry) -> str:
     """Return the kernel as a catalogue file has it; reading it gives the same kernel."""
     kernel = entry.kernel
-    lines = [f"[{entry.label}]"]
+    lines = [f"[{_name(entry)}]"]
     lines += [f"{key} = {_quoted(text)}" for key, text in _texts(kernel).items()]
     rows = [f"  [{', '.join(map(repr, row))}]," for row in kernel.weights]
     lines += ["weights = [", *rows, "]"]
@@ -97,7 +104,7 @@ def as_toml(entry: Entry) -> str:
 def as_json(entry: Entry) -> str:
     """Return the kernel as one line of JSON, which is a kernel specification itself."""
     kernel = entry.kernel
-    fields: dict[str, Any] = {"name": entry.label, **_texts(kernel)}
+    fields: dict[str, Any] = {"name": _name(entry), **_texts(kernel)}
     fields |= {"weights": kernel.weights, "divisor": kernel.divisor, "bias": kernel.bias}
     return json.dumps(fields, ensure_ascii=False)
 
@@ -108,12 +115,17 @@ def as_numpy(entry: Entry) -> str:
     rows = ",\n    ".join(str(list(row)) for row in kernel.weights)
     divisor = f" / {kernel.divisor!r}" if kernel.divisor != 1 else ""
     bias = [f"bias = {kernel.bias!r}  # added to each response"] if kernel.bias else []
-    heading = f"# {entry.label}: {kernel.summary}" if kernel.summary else f"# {entry.label}"
+    heading = f"# {_name(entry)}: {kernel.summary}" if kernel.summary else f"# {_name(entry)}"
     array = f"weights = np.array([\n    {rows},\n]){divisor}"
     return "\n".join([heading, "import numpy as np", "", array, *bias])
 
 
 FORMS: dict[str, Callable[[Entry], str]] = {"toml": as_toml, "json": as_json, "numpy": as_numpy}
+
+
+def _name(entry: Entry) -> str:
+    """The kernel's own name, which a catalogue could have, or one for weights without."""
+    return next((n for n in (entry.kernel.name, entry.label) if NAME.fullmatch(n)), "custom")
 
 
 def _texts(kernel: Kernel) -> dict[str, str]:

@@ -77,7 +77,8 @@ def find(spec: str, catalog: Catalog | None = None) -> Entry:
 
 
 def _made_up(kernel: Kernel) -> Entry:
-    return Entry(kernel, CUSTOM, kernel.name or CUSTOM)
+    named = NAME.fullmatch(kernel.name)
+    return Entry(kernel, CUSTOM, kernel.name if named else CUSTOM)
 
 
 def _in_place(packed: str) -> Kernel:
@@ -109,16 +110,22 @@ def _from_json(text: str) -> Kernel:
         value = json.loads(text, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        if "integer string conversion" in reason:
+            reason = "a number has too many digits"
         raise KernelError(f"kernel {_short(text)!r} is not JSON: {reason}") from None
     return Kernel.from_fields(value) if isinstance(value, dict) else Kernel(value)
 
 
 def _from_file(path: Path, name: str | None) -> Entry:
+    if path.is_dir():
+        raise KernelError(f"{path}: is a folder; --catalog takes one, -k a file or a name")
     entries = read(path)
+    if not entries:
+        raise KernelError(f"{path}: holds no kernel; write a name above the weights, as [name]")
     if name is None and len(entries) == 1:
         return replace(*entries.values(), label=path.stem)
     if name is None:
-        first = next(iter(entries), "name")
+        first = next(iter(entries))
         raise KernelError(f"{path}: holds {len(entries)} kernels; choose one, as {path}:{first}")
     return Catalog(entries).entry(name, where=f" in {path}")
 

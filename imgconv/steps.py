@@ -8,7 +8,7 @@ from imgconv import bands
 from imgconv.errors import GeometryError
 from imgconv.geometry import Geometry, Layout
 from imgconv.kernel import Kernel
-from imgconv.levels import LEVELS, MAXIMUM, rule
+from imgconv.levels import LEVELS, MAXIMUM, SAMPLES, rule
 from imgconv.plan import make_plan
 from imgconv.samples import Samples
 
@@ -41,11 +41,11 @@ def respond(
     magnitude: float = 0,
     threads: int | None = None,
 ) -> None:
-    """Write the unrounded responses to a float32 target.
+    """Write the unrounded responses to a target of floats.
 
     `magnitude` is the greatest absolute value of float samples, where it is known.
     """
-    plan = make_plan(kernel, source.kind, "float32", magnitude=magnitude)
+    plan = make_plan(kernel, source.kind, target.kind, magnitude=magnitude)
     bands.run(source, target, plan, geometry, bytes([1]) * source.channels, threads)
 
 
@@ -68,6 +68,8 @@ def to_pixels(
     if levels == "stretch":
         plan = make_plan(kernel, source.kind, "float32", magnitude=magnitude)
         ends = bands.extent(source, plan, geometry, filtered, threads)
+        if ends[1] - ends[0] <= plan.error:  # they differ by rounding alone
+            ends = Fraction(0), Fraction(0)
     rules = rule(levels, target.kind, *ends)
     plan = make_plan(kernel, source.kind, target.kind, rules, magnitude)
     return bands.run(source, target, plan, geometry, filtered, threads)
@@ -75,7 +77,7 @@ def to_pixels(
 
 def warm(kernel: Kernel) -> None:
     """Have compiled what a kernel needs on every kind of sample, with every levels."""
-    for kind in MAXIMUM:
+    for kind in SAMPLES:
         for masked in (b"\1", b"\1\0"):
             bands.warm(make_plan(kernel, kind, "float32"), masked)
             for levels in LEVELS:
