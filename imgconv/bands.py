@@ -59,7 +59,8 @@ class _Sweep:
     """A pass, made ready to be called many times from many threads."""
 
     def __init__(self, what: Pass, filtered: bytes) -> None:
-        form = (what.rounding, what.fused, int(0 in filtered))
+        masked = 0 in filtered or what.rounding not in ("plain", "raw", "response")
+        form = (what.rounding, what.fused, int(masked))
         self._call = native.function(
             "sweep", *form, S=what.source, A=what.accumulator, U=what.result
         )

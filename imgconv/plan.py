@@ -56,7 +56,6 @@ class Plan:
     size: tuple[int, int]
     last: Pass
     down: tuple[Pass, ...] = ()
-    error: float = 0  # how much rounding may change a response
 
     @property
     def taps(self) -> int:
@@ -126,7 +125,7 @@ def _whole_plan(
         scalars = (start * times, sign, MAXIMUM[result], shift, half, int(shift > 0), total)
         if result.startswith("float"):
             rounding = "response"
-        elif total == 1 and not absolute:
+        elif total == 1 and not absolute and kind == "int16":
             rounding = "plain"
         else:
             rounding = "shift" if total == 1 << shift else "divide"
@@ -165,10 +164,8 @@ def _real_plan(
 ) -> Plan:
     """A plan in float32 where that is precise enough, else in float64."""
     double = "float64" in (sample, result)
-    error = _float_error(weights, bias, magnitude)
-    within = error < 0.25 and max(abs(w) for row in weights for w in row) < 1e30
+    within = _float_error(weights, bias, magnitude) < 0.25 and _largest(weights) < 1e30
     kind = "float32" if within and not double else "float64"
-    error = error if kind == "float32" else error * 2**-29
     scalars = (bias, -1 if absolute else 1, MAXIMUM[result], 0, 0, 0, 1)
     rounding = "response" if result.startswith("float") else "real"
     # Among float samples an infinity times a weight of 0 that only fills up would be NaN.
@@ -184,11 +181,11 @@ def _real_plan(
         )
         across = _taps([row for _, row in products])
         last = _pass(kind, kind, result, across, scalars, rounding, filled=filled)
-        return Plan(sample, sample, size, last, down, error)
+        return Plan(sample, sample, size, last, down)
     # Many taps read each sample so often that it pays to convert it to floats once.
     buffer = sample if len(taps) <= GROUP else kind
     last = _pass(buffer, kind, result, taps, scalars, rounding, filled=filled)
-    return Plan(sample, buffer, size, last, error=error)
+    return Plan(sample, buffer, size, last)
 
 
 def _taps(weights: Matrix) -> dict[Place, Number]:
@@ -209,12 +206,20 @@ def _pass(
 ) -> Pass:
     """A pass over some taps; filled: with a last group made full, cheaper than tap by tap."""
     places, weights = tuple(taps), tuple(taps.values())
-    fused = 0
-    if filled and len(taps) <= GROUP and rounding not in ("response", "raw"):
-        fused = HALF_GROUP if len(taps) <= HALF_GROUP else GROUP
+    fused = _fused(kind, rounding, len(taps)) if filled else 0
     missing = -len(taps) % (fused or GROUP) if filled else 0
     places, weights = places + places[:1] * missing, weights + (0,) * missing
     return Pass(source, kind, result, places, weights, scalars, rounding, fused)
+
+
+def _fused(kind: str, rounding: str, taps: int) -> int:
+    """How many taps go straight to pixels in one sweep; 0 where that is not worth its own code.
+
+    Every form is compiled by itself, so there are only those whose speed memory would allow.
+    """
+    if kind not in ("int16", "float32") or rounding in ("response", "raw") or taps > GROUP:
+        return 0
+    return HALF_GROUP if rounding == "plain" and taps <= HALF_GROUP else GROUP
 
 
 def _products(weights: Matrix, taps: int) -> tuple[int, Products] | None:
@@ -240,6 +245,10 @@ def _accumulator(reach: int) -> str | None:
     """The narrowest accumulator that holds whole numbers of a magnitude."""
     widths = (("int16", 15), ("int32", 31), ("int64", 62))
     return next((kind for kind, bits in widths if reach < 1 << bits), None)
+
+
+def _largest(weights: list[list[float]]) -> float:
+    return max(abs(w) for row in weights for w in row)
 
 
 def _float_error(weights: list[list[float]], bias: float, magnitude: float) -> float:

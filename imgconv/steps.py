@@ -68,8 +68,6 @@ def to_pixels(
     if levels == "stretch":
         plan = make_plan(kernel, source.kind, "float32", magnitude=magnitude)
         ends = bands.extent(source, plan, geometry, filtered, threads)
-        if ends[1] - ends[0] <= plan.error:  # they differ by rounding alone
-            ends = Fraction(0), Fraction(0)
     rules = rule(levels, target.kind, *ends)
     plan = make_plan(kernel, source.kind, target.kind, rules, magnitude)
     return bands.run(source, target, plan, geometry, filtered, threads)

@@ -437,8 +437,9 @@ def test_real_weights_stay_within_a_level_of_scipy(photographs, size, kind):
 
 @pytest.mark.parametrize("kind", sorted(MAXIMUM))
 def test_separable_weights_stay_within_a_level_of_scipy(photographs, kind):
-    """Gaussians and their difference are at most one level from SciPy in float64."""
-    kernels = [gaussian(5, 1.0), gaussian(15, 2.5), 30 * DIFFERENCE, 200 * DIFFERENCE]
+    """Gaussians, their difference and one almost that are within one level of float64."""
+    almost = 30 * DIFFERENCE + real_kernel(7, 1, 0.2)
+    kernels = [gaussian(5, 1.0), gaussian(15, 2.5), 200 * DIFFERENCE, almost]
     for turn, (name, levels, weights) in enumerate(itertools.product(photographs, LEVELS, kernels)):
         border = BORDERS[turn % 5]
         image = as_kind(photographs[name], kind)
@@ -495,6 +496,17 @@ def test_stretch_of_floats_ignores_nan_and_infinity():
     image = np.array([[2, np.nan, 6, np.inf, 10, -np.inf]], np.float32)
     expected = [[0, np.nan, 0.5, np.inf, 1, -np.inf]]
     np.testing.assert_array_equal(apply(image, [[1]], levels="stretch"), np.float32(expected))
+
+
+@pytest.mark.parametrize("scale", [2.0**-40, 2.0**20])
+@pytest.mark.parametrize("weights", [[[1]], [[1, -1]], gaussian(5, 1.0), real_kernel(3, 4, 3)])
+def test_stretch_of_floats_is_the_same_at_any_scale(photographs, weights, scale):
+    """Float samples may have any unit: the same picture in another one is stretched to the same."""
+    image = as_kind(photographs["gray"], "float32")
+    found = apply(image * np.float32(scale), weights, levels="stretch")
+    np.testing.assert_allclose(found, apply(image, weights, levels="stretch"), rtol=0, atol=1e-5)
+    flat = np.full((20, 40), 0.7 * scale, np.float32)
+    assert not apply(flat, weights, levels="stretch").any()
 
 
 @pytest.mark.parametrize("size", [3, 5, 7])
