@@ -9,12 +9,32 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
 from imgconv import files
 from imgconv.errors import ImageError, ImgconvError, OptionError
 from imgconv.pipeline import Work, filter_image
 from imgconv.report import Outcome, discard_stdout
 
 PIPE = "-"
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How outputs are written."""
+
+    force: bool = False
+    quality: int = files.QUALITY
+    compress: str = "fast"
+
+    def __post_init__(self) -> None:
+        if self.compress not in files.COMPRESS:
+            choices = ", ".join(files.COMPRESS)
+            raise OptionError(f"no compress {self.compress!r}; choose from {choices}")
+
+    def encode(self, image: Image.Image, name: str) -> bytes:
+        """Return the bytes of an image file."""
+        return files.encode(image, name, quality=self.quality, compress=self.compress)
 
 
 @dataclass(frozen=True)
@@ -87,45 +107,45 @@ def share(cores: int, count: int, jobs: int | None, threads: int | None) -> tupl
     return jobs, threads or max(1, cores // jobs)
 
 
-def run(todo: Sequence[Job], work: Work, *, force: bool, jobs: int) -> Iterator[Outcome]:
+def run(todo: Sequence[Job], work: Work, writing: Writing, jobs: int) -> Iterator[Outcome]:
     """Do the jobs, some at once, and yield their outcomes in order, failed ones among them.
 
     Pillow lets go of the lock while it decodes and encodes, so threads are enough.
     """
     pool = ThreadPoolExecutor(jobs)
     try:
-        coming = [pool.submit(_outcome, job, work, force) for job in todo]
+        coming = [pool.submit(_outcome, job, work, writing) for job in todo]
         for future in coming:
             yield future.result()
     finally:  # when interrupted, finish what was begun and begin nothing more
         pool.shutdown(cancel_futures=True)
 
 
-def _outcome(job: Job, work: Work, force: bool) -> Outcome:
+def _outcome(job: Job, work: Work, writing: Writing) -> Outcome:
     try:
-        return Outcome(job.name, notes=_do(job, work, force))
+        return Outcome(job.name, notes=_do(job, work, writing))
     except ImgconvError as error:
         return Outcome(job.name, error=str(error))
     except MemoryError:
         return Outcome(job.name, error="not enough memory for this picture")
 
 
-def _do(job: Job, work: Work, force: bool) -> tuple[str, ...]:
+def _do(job: Job, work: Work, writing: Writing) -> tuple[str, ...]:
     """Read, filter, write; return notes on what was not kept."""
     target = Path(job.target)
     if job.source != PIPE and os.path.isdir(job.source):
         raise ImageError("is a folder; name the files in it")
     if job.target != PIPE:
-        if os.path.lexists(target) and not force:
+        if os.path.lexists(target) and not writing.force:
             raise ImageError(f"{target} exists; --force overwrites it")
         files.format_of(target)
     picture = files.read(_bytes(job.source))
     image, _ = filter_image(picture.image, work)
     if job.target == PIPE:
-        _print(files.encode(image, picture.format))
+        _print(writing.encode(image, picture.format))
     else:
-        data = files.encode(image, files.format_of(target))
-        files.write(data, target, force=force)
+        data = writing.encode(image, files.format_of(target))
+        files.write(data, target, force=writing.force)
     return (f"{', '.join(picture.lost)} not kept",) if picture.lost else ()
 
 

@@ -116,6 +116,12 @@ def apply(
     flip: Annotated[
         bool, typer.Option("--flip", help="True convolution: turn the weights by 180 degrees.")
     ] = False,
+    quality: Annotated[
+        int, typer.Option(metavar="N", min=1, max=100, help="Of JPEG and WebP outputs.")
+    ] = 90,
+    compress: Annotated[
+        str, typer.Option(metavar="fast|small|none", help="Of PNG and TIFF outputs.")
+    ] = "fast",
     catalog: Catalogs = None,
     jobs: Annotated[
         int | None, typer.Option(metavar="N", min=1, max=1024, help="Images at once.")
@@ -155,10 +161,11 @@ def apply(
     at_once, each = batch.share(thread_count(), len(inputs), jobs, threads)
     work = Work(tuple(kernels), shape, levels, channels, each)
     todo = batch.jobs(inputs, output, label)
+    writing = batch.Writing(force, quality, compress)
     native.compiling = _show_compiling
     if verbose:
         native.hint = report.note
-    for outcome in batch.run(todo, work, force=force, jobs=at_once):
+    for outcome in batch.run(todo, work, writing, at_once):
         report.add(outcome)
     raise typer.Exit(report.exit_code)
 

@@ -31,11 +31,13 @@ KEEPS = {
     "TIFF": ("L", "LA", "RGB", "RGBA", "I;16"),
     "WEBP": ("L", "LA", "RGB", "RGBA"),
 }
-# zlib's run-length strategy takes a quarter of the default's time for files 6 % larger.
-SAVE: dict[str, dict[str, Any]] = {
-    "JPEG": {"quality": 90},
-    "PNG": {"compress_level": 1, "compress_type": 3},
-    "WEBP": {"quality": 90},
+QUALITY = 90  # of lossy formats
+# How a lossless format is packed. For PNG, zlib's run-length strategy takes a quarter of the
+# default's time for files 6 % larger.
+COMPRESS: dict[str, dict[str, dict[str, Any]]] = {
+    "fast": {"PNG": {"compress_level": 1, "compress_type": 3}, "TIFF": {"compression": "tiff_lzw"}},
+    "small": {"PNG": {"compress_level": 9}, "TIFF": {"compression": "tiff_adobe_deflate"}},
+    "none": {"PNG": {"compress_level": 0}, "TIFF": {}},
 }
 TIFF_TEXTS = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432)
 PLAIN = ("L", "LA", "RGB", "RGBA", "I;16")
@@ -180,8 +182,12 @@ def format_of(path: Path) -> str:
     return name
 
 
-def encode(image: Image.Image, name: str) -> bytes:
+def encode(
+    image: Image.Image, name: str, *, quality: int = QUALITY, compress: str = "fast"
+) -> bytes:
     """Return the bytes of an image file.
+
+    `quality` from 1 to 100 is that of JPEG and WebP; `compress` is a key of COMPRESS.
 
     Raises
     ------
@@ -196,7 +202,8 @@ def encode(image: Image.Image, name: str) -> bytes:
         raise ImageError(f"{name} cannot keep {what}; choose {able} with -o")
     out = io.BytesIO()
     try:
-        image.save(out, name, **SAVE.get(name, {}))
+        lossy = {"quality": quality} if name in ("JPEG", "WEBP") else {}
+        image.save(out, name, **lossy, **COMPRESS[compress].get(name, {}))
     except Exception as error:  # a side over a format's limit, no memory, ...
         raise ImageError(f"cannot be written as {name}: {error}") from None
     return out.getvalue()

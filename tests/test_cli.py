@@ -478,6 +478,7 @@ def test_lost_metadata_is_a_note_that_quiet_leaves_out(tmp_path, run):
         ["--stride", "1.5"], ["--stride", ""], ["--stride", "9" * 30],
         ["--dilation", "0"], ["--dilation", "1,"], ["--dilation", "²"],
         ["--padding", "-1"], ["--padding", "1,2,3"], ["--padding", "1,2,3,4,5"],
+        ["--compress", "tiny"], ["--quality", "0"], ["--jobs", "0"],
         ["--padding", "full"], ["--border", "gimp"], ["--border", "numpy:mirror"],
         ["--border", "gimp:edge"], ["--border", ""], ["--border", ":edge"],
         ["--fill", "white"], ["--fill", "nan"], ["--fill", "inf"],

@@ -634,3 +634,23 @@ def test_a_name_as_long_as_the_file_system_takes_can_be_written(tmp_path, stem):
     files.write(b"data", target, force=True)
     assert target.read_bytes() == b"data"
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("name", ["PNG", "TIFF"])
+def test_compression_changes_the_size_and_no_sample(name):
+    """A lossless output is as large as asked for, and the same picture."""
+    image = Image.effect_mandelbrot((200, 150), (-2, -1.5, 1, 1.5), 100)
+    sizes = {}
+    for compress in files.COMPRESS:
+        data = files.encode(image, name, compress=compress)
+        assert Image.open(io.BytesIO(data)).tobytes() == image.tobytes()
+        sizes[compress] = len(data)
+    assert sizes["small"] < sizes["fast"] < sizes["none"]
+
+
+def test_quality_changes_the_size_of_a_lossy_output():
+    """A higher quality takes more bytes."""
+    image = Image.effect_noise((200, 150), 40)
+    sizes = [len(files.encode(image, "JPEG", quality=quality)) for quality in (20, 60, 95)]
+    assert sizes == sorted(sizes)
+    assert len(set(sizes)) == 3
