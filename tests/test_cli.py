@@ -876,7 +876,7 @@ def test_the_version_is_the_packages(run):
 def test_an_interrupt_exits_130(run, monkeypatch):
     """Ctrl-C while a picture is filtered is no traceback but exit code 130, and leaves no file."""
 
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("imgconv.files.encode", interrupt)
