@@ -131,20 +131,23 @@ def _key(wanted: str) -> str:
 @functools.cache
 def _circumstances() -> str:
     """Everything but the function itself that decides its machine code."""
-    packages = [_fingerprint(_origin(name, "_version.py")) for name in ("numba", "llvmlite")]
-    ours = [_fingerprint(Path(__file__).with_name(n)) for n in ("core.py", "linker.py")]
+    packages = [_version(name) for name in ("numba", "llvmlite")]
+    files = ("core.py", "linker.py", "native.py")
+    ours = [hashlib.sha256(Path(__file__).with_name(n).read_bytes()).hexdigest() for n in files]
     settings = sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith("NUMBA_"))
     return repr((sys.version_info[:2], sys.platform, packages, ours, _processor(), settings))
 
 
-def _origin(package: str, file: str) -> Path:
-    """A file of a package that is not imported for it."""
+def _version(package: str) -> str:
+    """What tells one version of a package from another, without importing it."""
     found = importlib.util.find_spec(package)
-    return Path(found.origin if found and found.origin else "").with_name(file)
+    try:
+        home = Path(found.origin if found and found.origin else "")
+        return home.with_name("_version.py").read_text()
+    except (OSError, ValueError):  # a package without it
+        from importlib.metadata import version  # takes 10 ms to import
 
-
-def _fingerprint(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+        return version(package)
 
 
 def _processor() -> str:

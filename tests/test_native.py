@@ -1,5 +1,6 @@
 """Compiled code is kept and found again, and whatever becomes of it, the answer is right."""
 
+import importlib.metadata
 import os
 import random
 import subprocess
@@ -197,6 +198,12 @@ def test_the_code_reaches_no_allocator(filled: Path, monkeypatch: pytest.MonkeyP
     unreachable = [name for name in asked if name not in native.LIBRARY]
     assert len(unreachable) > 5
     assert {real(name) for name in unreachable} == {real("abort")}
+
+
+def test_versions_of_packages_are_told_apart_without_importing_them() -> None:
+    """A package without a version file is asked for its metadata."""
+    assert "version" in native._version("numba")
+    assert native._version("hypothesis") == importlib.metadata.version("hypothesis")
 
 
 def test_the_linker_refuses_what_it_does_not_know() -> None:
