@@ -10,7 +10,7 @@ import warnings
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ from imgconv import __version__
 from imgconv.errors import ImgconvError, OptionError
 from imgconv.kernel import Kernel
 from imgconv.report import Report, discard_stdout, say
+
+if TYPE_CHECKING:
+    from imgconv.catalog import Catalog
 
 app = typer.Typer(
     name="imgconv",
@@ -257,7 +260,7 @@ def _show_compiling(done: bool) -> None:
         print(text, end="", file=sys.stderr, flush=True)
 
 
-def _catalog(extra: list[Path] | None, report: Report):  # type: ignore[no-untyped-def]
+def _catalog(extra: list[Path] | None, report: Report) -> Catalog:
     from imgconv.catalog import open_catalog
 
     return open_catalog(extra or (), report.note)
