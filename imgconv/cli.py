@@ -293,13 +293,17 @@ def _scaled(kernel: Kernel, factor: Fraction) -> Kernel:
 def _fraction(option: str, text: str) -> Fraction:
     """A number such as 0.25 or 1/9, exactly."""
     try:
-        sizes = [abs(float(part)) for part in text.split("/")]
-        zeros = [not re.search("[1-9]", part.lower().partition("e")[0]) for part in text.split("/")]
-        if all(zero or 1e-50 < size < 1e50 for size, zero in zip(sizes, zeros, strict=True)):
-            return Fraction(text[:60])
+        if all(_is_moderate(part) for part in text.split("/")):
+            return Fraction(text)
     except (ValueError, ZeroDivisionError):
         pass
     raise OptionError(f"{option} {text[:40]!r} is not a number such as 0.25 or 1/9")
+
+
+def _is_moderate(text: str) -> bool:
+    """Whether a decimal is 0 or of a size that a fraction of whole numbers can hold in no time."""
+    zero = not re.search("[1-9]", text.lower().partition("e")[0])
+    return 1e-50 < abs(float(text)) < 1e50 or (zero and float(text) == 0)
 
 
 def run() -> None:

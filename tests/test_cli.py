@@ -87,18 +87,17 @@ def filtered(pixels, weights, divisor=1, bias=0):
 
 def refused(result, *words: str) -> str:
     """Check that a run was misuse: exit code 2, nothing on stdout, one line; return the line."""
-    assert result.code == 2
-    assert result.out == b""
-    [line] = result.errors
-    assert line.startswith("imgconv: ")
-    for word in words:
-        assert word in line
-    return line
+    return one_line(result, 2, *words)
 
 
 def failed(result, *words: str) -> str:
     """Check that a run of one input failed: exit code 1, nothing on stdout, one line."""
-    assert result.code == 1
+    return one_line(result, 1, *words)
+
+
+def one_line(result, code: int, *words: str) -> str:
+    """Check an exit code, nothing on stdout and one line with some words; return the line."""
+    assert result.code == code
     assert result.out == b""
     [line] = result.errors
     assert line.startswith("imgconv: ")
@@ -1031,3 +1030,14 @@ def test_the_public_names_are_there():
     assert set(imgconv.__all__) >= {"Kernel", "load_kernel", "list_kernels", "correlate", "apply"}
     assert all(callable(getattr(imgconv, name)) for name in imgconv.__all__)
     assert not hasattr(imgconv, "convolve")
+
+
+@pytest.mark.usefixtures("gray")
+def test_a_long_scale_is_read_to_its_end(run):
+    """The exponent after many digits counts."""
+    outputs = []
+    for name, scale in (("long.png", "3." + "3" * 70 + "e-1"), ("short.png", "0.3333333333333333")):
+        assert run("apply", "a.png", "-k", "1,1,1", "--scale", scale, "-o", name).code == 0
+        outputs.append(load(Path(name)))
+    np.testing.assert_array_equal(*outputs)
+    assert outputs[0].min() < 200
