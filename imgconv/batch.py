@@ -136,8 +136,8 @@ def _do(job: Job, work: Work, writing: Writing) -> tuple[str, ...]:
     if job.source != PIPE and os.path.isdir(job.source):
         raise ImageError("is a folder; name the files in it")
     if job.target != PIPE:
-        if os.path.lexists(target) and not writing.force:
-            raise ImageError(f"{target} exists; --force overwrites it")
+        if not writing.force:  # before the work; `write` asks once more
+            files.refuse_existing(target)
         files.format_of(target)
     picture = files.read(_bytes(job.source))
     image, _ = filter_image(picture.image, work)

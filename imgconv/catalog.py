@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from imgconv.errors import KernelError
+from imgconv.errors import KernelError, shortened
 from imgconv.kernel import Kernel
 
 MAX_BYTES = 1_000_000
@@ -58,8 +58,7 @@ class Catalog(Mapping[str, Entry]):
         close = difflib.get_close_matches(name[:60], self, 1, cutoff=0.5)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         remedy = f"; it holds {', '.join(self)}" if where else " (imgconv list)"
-        shown = name if len(name) <= 60 else f"{name[:57]}..."
-        raise KernelError(f"no kernel named {shown!r}{where}{hint}{remedy}")
+        raise KernelError(f"no kernel named {shortened(name)!r}{where}{hint}{remedy}")
 
 
 def shipped_folder() -> Path:

@@ -132,10 +132,14 @@ def itself(w, x, i):
     return x[i]
 
 
+def least_for(A):
+    """How many samples are worth a group of taps; floats always, whose sum depends on the order."""
+    return SHORT if np.issubdtype(A, np.integer) else 0
+
+
 def accumulate_for(A):
     """Make `accumulate(...)`: acc = bias + the taps, nine at a time and the rest one by one."""
-    # A few samples are quicker tap by tap; not so floats, where the order would change the sum.
-    least = SHORT if np.issubdtype(A, np.integer) else 0
+    least = least_for(A)
 
     @njit(error_model="numpy", fastmath={"contract"})
     def accumulate(acc, src, offsets, weights, taps, bias):
@@ -186,7 +190,7 @@ def pixels_for(A, total_at, rounding, masked):
 
 
 def store_for(A, rounding, masked):
-    """Make `store(...)`: accumulators to pixels, to responses in float32, or as they are (raw)."""
+    """Make `store(...)`: accumulators to pixels, to responses as floats, or as they are (raw)."""
     if rounding == "raw":
 
         @inline
@@ -226,7 +230,7 @@ def sweep(A, rounding, fused, masked):
     by channel, block + channels of them. counts: clipped below, above.
     """
     accumulate, store = accumulate_for(A), store_for(A, rounding, masked)
-    least = SHORT if np.issubdtype(A, np.integer) else 0
+    least = least_for(A)
     if fused:
         weighted = weighted_nine if fused == 9 else weighted_six
         values, slices = (nine, nine_slices) if fused == 9 else (six, six_slices)

@@ -1,6 +1,11 @@
 """What can go wrong: each message says what, the value and the remedy, on one line."""
 
 
+def shortened(text: str, limit: int = 60) -> str:
+    """Return a text as a message quotes it: cut where it is longer than the limit."""
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
 class ImgconvError(Exception):
     """The base of every error that imgconv raises on purpose."""
 

@@ -209,6 +209,12 @@ def encode(
     return out.getvalue()
 
 
+def refuse_existing(path: Path) -> None:
+    """Raise an error for a file that is already there, or a link in its place."""
+    if os.path.lexists(path):
+        raise ImageError(f"{path} exists; --force overwrites it")
+
+
 def write(data: bytes, path: Path, *, force: bool) -> None:
     """Write a file whole or not at all: under another name first, then renamed; make its folder.
 
@@ -217,8 +223,8 @@ def write(data: bytes, path: Path, *, force: bool) -> None:
     ImageError
         If the file exists and `force` is not given, or cannot be written.
     """
-    if not force and os.path.lexists(path):
-        raise ImageError(f"{path} exists; --force overwrites it")
+    if not force:
+        refuse_existing(path)
     target = Path(os.path.realpath(path))  # a link is written through, not replaced
     temporary = target.with_name(f".imgconv-{os.urandom(6).hex()}.part")
     try:

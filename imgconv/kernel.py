@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from imgconv.errors import KernelError
+from imgconv.errors import KernelError, shortened
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +53,7 @@ def _short(value: object) -> str:
         text = repr(value)
     except RecursionError:
         return f"a deeply nested {type(value).__name__}"
-    return text if len(text) <= 40 else f"{text[:37]}..."
+    return shortened(text, 40)
 
 
 def _rows(weights: Any) -> tuple[tuple[Number, ...], ...]:

@@ -40,7 +40,6 @@ SUFFIX = ".code"
 IMAGE = b"image\n"  # what an entry begins with that is mapped as it is
 
 Form = tuple[str | int, ...]
-Tell = Callable[[str], None]
 
 _lock = threading.Lock()
 
@@ -196,7 +195,7 @@ def _save(entry: bytes, path: Path) -> None:
 
 
 def _compile(name: str, form: Form, kinds: dict[str, str]) -> bytes:
-    """Return an entry: the name of the symbol, those it refers to, and the object code."""
+    """Return an entry: an image, or object code after the names that llvmlite needs to link it."""
     compiling(False)
     import llvmlite.binding as llvm
     import numba

@@ -140,16 +140,15 @@ def _whole_plan(
         times, products = found
         columns = [[[w] for w in column] for column, _ in products]
         middle = _accumulator(max(_reach(c, 0, MAXIMUM[sample]) for c in columns))
-        kind = _accumulator(max(reach * times, MAXIMUM[result]))
-        if middle and kind:
-            kind = max(kind, middle)  # by their names, which sort by their width
+        wider = _accumulator(max(reach * times, MAXIMUM[result]))
+        if middle and wider:
+            wider = max(wider, middle)  # by their names, which sort by their width
             down = tuple(
                 _pass(sample, middle, middle, _taps(c), UNCHANGED, "raw", filled=True)
                 for c in columns
             )
             across = _taps([row for _, row in products])
-            return Plan(sample, sample, size, last(middle, across, kind, times), down)
-    kind = _accumulator(max(reach, MAXIMUM[result])) or "int64"
+            return Plan(sample, sample, size, last(middle, across, wider, times), down)
     return Plan(sample, sample, size, last(sample, taps, kind, 1))
 
 

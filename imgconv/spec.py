@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgconv.catalog import NAME, Catalog, Entry, open_catalog, read
-from imgconv.errors import KernelError
+from imgconv.errors import KernelError, shortened
 from imgconv.kernel import Kernel
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _from_json(text: str) -> Kernel:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         if "integer string conversion" in reason:
             reason = "a number has too many digits"
-        raise KernelError(f"kernel {_short(text)!r} is not JSON: {reason}") from None
+        raise KernelError(f"kernel {shortened(text)!r} is not JSON: {reason}") from None
     return Kernel.from_fields(value) if isinstance(value, dict) else Kernel(value)
 
 
@@ -131,7 +131,7 @@ def _from_file(path: Path, name: str | None) -> Entry:
 
 
 def _what_is_wrong(text: str, packed: str) -> str:
-    shown = f"kernel {_short(text)!r}"
+    shown = f"kernel {shortened(text)!r}"
     if "(" in text or ")" in text:
         return f"{shown}: no such kernel family; imgconv list shows the names to use"
     if not re.fullmatch(r"[-+.,;/\deE]+", packed):
@@ -145,7 +145,3 @@ def _what_is_wrong(text: str, packed: str) -> str:
         f"{shown} is not ROW;ROW/DIVISOR+BIAS; write it as '1,2,1;2,4,2;1,2,1/16', a negative "
         "bias as +-128, in quotes for the shell"
     )
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}..."

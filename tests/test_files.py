@@ -124,17 +124,13 @@ def refusal(data: bytes) -> str:
     return text
 
 
-@pytest.mark.parametrize(
-    ("name", "mode"),
-    [
-        *[("PNG", mode) for mode in PLAIN],
-        *[("TIFF", mode) for mode in PLAIN],
-        ("BMP", "L"),
-        ("BMP", "RGB"),
-        ("PPM", "L"),
-        ("PPM", "RGB"),
-    ],
-)
+LOSSLESS = [
+    *[(name, mode) for name in ("PNG", "TIFF") for mode in PLAIN],
+    *[(name, mode) for name in ("BMP", "PPM") for mode in ("L", "RGB")],
+]
+
+
+@pytest.mark.parametrize(("name", "mode"), LOSSLESS)
 def test_a_plain_picture_is_read_as_it_is(name, mode):
     """Gray, colour, alpha and 16-bit gray come in sample for sample."""
     data = saved(Image.fromarray(samples(mode)), name)
@@ -143,17 +139,7 @@ def test_a_plain_picture_is_read_as_it_is(name, mode):
     np.testing.assert_array_equal(np.asarray(picture.image), samples(mode))
 
 
-@pytest.mark.parametrize(
-    ("name", "mode"),
-    [
-        *[("PNG", mode) for mode in PLAIN],
-        *[("TIFF", mode) for mode in PLAIN],
-        ("BMP", "L"),
-        ("BMP", "RGB"),
-        ("PPM", "L"),
-        ("PPM", "RGB"),
-    ],
-)
+@pytest.mark.parametrize(("name", "mode"), LOSSLESS)
 def test_a_lossless_format_keeps_every_sample(name, mode):
     """What is written is read back by Pillow with the same samples."""
     data = files.encode(Image.fromarray(samples(mode)), name)
