@@ -1,7 +1,5 @@
 """The command line: parse, call, print, exit."""
 
-from __future__ import annotations
-
 import io
 import os
 import re
@@ -260,7 +258,7 @@ def _show_compiling(done: bool) -> None:
         print(text, end="", file=sys.stderr, flush=True)
 
 
-def _catalog(extra: list[Path] | None, report: Report) -> Catalog:
+def _catalog(extra: list[Path] | None, report: Report) -> "Catalog":
     from imgconv.catalog import open_catalog
 
     return open_catalog(extra or (), report.note)

@@ -10,7 +10,10 @@ and each step is cast back to the accumulator's type, so that int16 stays int16.
 """
 
 import numpy as np
-from numba import carray, njit
+from llvmlite import ir
+from numba import carray, njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 inline = njit(inline="always", error_model="numpy", fastmath={"contract"})
 
@@ -63,16 +66,28 @@ def rounding_for(A, rounding):
 
         return rounded, A
 
-    # A float division is right to half a unit in its last place, and a quotient that is no tie
-    # lies at least 1/(2 divisor) off one: with total and divisor below 2**15 in float32, 2**31 in
-    # float64, none within the range of pixels can be mistaken for a tie.
-    real = np.float32 if np.int16 == A else np.float64
+    if np.int16 == A:
+        # Granlund and Montgomery, Division by Invariant Integers using Multiplication, 1994: the
+        # quotient of 15 bits is the upper half of a product, shifted (see `plan.reciprocal`).
+        @inline
+        def rounded(total, scalars):
+            shift, half, even, divisor = scalars[3] & 15, scalars[4], scalars[5], scalars[6]
+            raised = A(larger(total, A(total * scalars[1])) + half)
+            dividend = np.uint16(larger(raised, A(0)))
+            quotient = A(upper_half(dividend, np.uint16(scalars[7])) >> shift)
+            tie = even if A(quotient * divisor) == raised else A(0)
+            return A(quotient - A(quotient & tie)) if raised >= 0 else A(-1)
 
+        return rounded, A
+
+    # A float division is right to half a unit in its last place, and a quotient that is no tie
+    # lies at least 1/(2 divisor) off one: with total and divisor below 2**31 none within the range
+    # of pixels can be mistaken for a tie.
     @inline
     def rounded(total, scalars):
-        return np.rint(real(larger(total, A(total * scalars[1]))) / real(scalars[6]))
+        return np.rint(np.float64(larger(total, A(total * scalars[1]))) / np.float64(scalars[6]))
 
-    return rounded, real
+    return rounded, np.float64
 
 
 @inline
@@ -110,21 +125,66 @@ def nine(w):
     return w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8]
 
 
-@inline
-def weighted_six(w, x, i):
-    return (
-        w[0] * x[0][i] + w[1] * x[1][i] + w[2] * x[2][i]
-        + w[3] * x[3][i] + w[4] * x[4][i] + w[5] * x[5][i]
-    )  # fmt: skip
+@intrinsic
+def upper_half(typingctx, w, x):
+    """The upper 16 bits of a product of two uint16: one instruction for a row of them."""
+
+    def build(context, builder, signature, args):
+        short, int32 = ir.IntType(16), ir.IntType(32)
+        kind = ir.FunctionType(short, [short, short, int32])
+        multiply = cgutils.get_or_insert_function(builder.module, kind, "llvm.umul.fix.i16")
+        return builder.call(multiply, [*args, int32(16)])
+
+    return types.uint16(types.uint16, types.uint16), build
 
 
-@inline
-def weighted_nine(w, x, i):
-    return (
-        w[0] * x[0][i] + w[1] * x[1][i] + w[2] * x[2][i]
-        + w[3] * x[3][i] + w[4] * x[4][i] + w[5] * x[5][i]
-        + w[6] * x[6][i] + w[7] * x[7][i] + w[8] * x[8][i]
-    )  # fmt: skip
+def term_for(fixed):
+    """Make `term(w, x)`: their product; fixed: in units of 2**-16, both of them uint16."""
+    if fixed:
+
+        @inline
+        def term(w, x):
+            return upper_half(np.uint16(w), x)
+
+    else:
+
+        @inline
+        def term(w, x):
+            return w * x
+
+    return term
+
+
+def weighted_for(fixed):
+    """Make the sums of six and of nine terms."""
+    term = term_for(fixed)
+
+    @inline
+    def weighted_six(w, x, i):
+        return (
+            term(w[0], x[0][i]) + term(w[1], x[1][i]) + term(w[2], x[2][i])
+            + term(w[3], x[3][i]) + term(w[4], x[4][i]) + term(w[5], x[5][i])
+        )  # fmt: skip
+
+    @inline
+    def weighted_nine(w, x, i):
+        return (
+            term(w[0], x[0][i]) + term(w[1], x[1][i]) + term(w[2], x[2][i])
+            + term(w[3], x[3][i]) + term(w[4], x[4][i]) + term(w[5], x[5][i])
+            + term(w[6], x[6][i]) + term(w[7], x[7][i]) + term(w[8], x[8][i])
+        )  # fmt: skip
+
+    return weighted_six, weighted_nine
+
+
+def signed_for(A, fixed):
+    """Make `signed(total, sign)`: fixed: added or taken away."""
+
+    @inline
+    def signed(total, sign):
+        return A(sign * total) if fixed else total
+
+    return signed
 
 
 @inline
@@ -137,31 +197,36 @@ def least_for(A):
     return SHORT if np.issubdtype(A, np.integer) else 0
 
 
-def accumulate_for(A):
-    """Make `accumulate(...)`: acc = bias + the taps, nine at a time and the rest one by one."""
+def accumulate_for(A, fixed=0):
+    """Make `accumulate(...)`: acc = bias + the taps, nine at a time and the rest one by one.
+
+    fixed: with the sum of those from `added` on taken away, as their weights have no sign.
+    """
     least = least_for(A)
+    term, (_, weighted_nine), signed = term_for(fixed), weighted_for(fixed), signed_for(A, fixed)
 
     @njit(error_model="numpy", fastmath={"contract"})
-    def accumulate(acc, src, offsets, weights, taps, bias):
+    def accumulate(acc, src, offsets, weights, taps, bias, added):
         done = 0
         while done + 9 <= taps and acc.size >= least:
             w = nine(weights[done:])
             x = nine_slices(src, offsets[done:], acc.size)
+            sign = A(1) if done < added else A(-1)
             if done == 0:
                 for i in range(acc.size):
-                    acc[i] = bias + weighted_nine(w, x, i)
+                    acc[i] = bias + signed(weighted_nine(w, x, i), sign)
             else:
                 for i in range(acc.size):
-                    acc[i] += weighted_nine(w, x, i)
+                    acc[i] += signed(weighted_nine(w, x, i), sign)
             done += 9
         if done == 0:
             for i in range(acc.size):
                 acc[i] = bias
         for rest in range(done, taps):
-            weight = weights[rest]
+            weight, sign = weights[rest], A(1) if rest < added else A(-1)
             x0 = src[offsets[rest] : offsets[rest] + acc.size]
             for i in range(acc.size):
-                acc[i] += weight * x0[i]
+                acc[i] += signed(term(weight, x0[i]), sign)
 
     return accumulate
 
@@ -190,16 +255,7 @@ def pixels_for(A, total_at, rounding, masked):
 
 
 def store_for(A, rounding, masked):
-    """Make `store(...)`: accumulators to pixels, to responses as floats, or as they are (raw)."""
-    if rounding == "raw":
-
-        @inline
-        def store(dst, acc, scalars, mask, counts):
-            for i in range(dst.size):
-                dst[i] = acc[i]
-
-        return store
-
+    """Make `store(...)`: accumulators to pixels, or to responses as floats."""
     if rounding != "response":
         pixels = pixels_for(A, itself, rounding, masked)
 
@@ -221,17 +277,19 @@ def store_for(A, rounding, masked):
     return store
 
 
-def sweep(A, rounding, fused, masked):
+def sweep(A, rounding, fused, masked, fixed):
     """Make the function that correlates rows of `size` samples, a block at a time.
 
     fused: 6 or 9 taps straight to pixels in one pass; 0: any number, through acc. Tap t of sample
     i in row r is src[r * src_step + offsets[t] + i]; offsets has room for as many again. scalars:
-    bias, sign (-1 takes the absolute value), top, shift, half, odd, divisor. mask: ones and zeros
-    by channel, block + channels of them. counts: clipped below, above.
+    bias, sign (-1 takes the absolute value), top, shift, half, odd, divisor, and how many taps are
+    added or the reciprocal. mask: ones and zeros by channel, block + channels of them. counts:
+    clipped below, above.
     """
-    accumulate, store = accumulate_for(A), store_for(A, rounding, masked)
+    accumulate, store = accumulate_for(A, fixed), store_for(A, rounding, masked)
     least = least_for(A)
     if fused:
+        weighted_six, weighted_nine = weighted_for(fixed)
         weighted = weighted_nine if fused == 9 else weighted_six
         values, slices = (nine, nine_slices) if fused == 9 else (six, six_slices)
         pixels = pixels_for(A, weighted, rounding, masked)
@@ -242,7 +300,7 @@ def sweep(A, rounding, fused, masked):
             w, x = values(weights), slices(src, offsets, dst.size)
             pixels(dst, scalars[0], w, x, scalars, mask, counts)
         else:
-            accumulate(acc, src, offsets, weights, taps, scalars[0])
+            accumulate(acc, src, offsets, weights, taps, scalars[0], scalars[7])
             store(dst, acc, scalars, mask, counts)
 
     def function(
@@ -251,7 +309,7 @@ def sweep(A, rounding, fused, masked):
     ):  # fmt: skip
         source, target, scratch = carray(src, ANY), carray(dst, ANY), carray(acc, block)
         offset, weight = carray(offsets, 2 * taps), carray(weights, taps)
-        scalar, masks = carray(scalars, 7), carray(mask, block + channels)
+        scalar, masks = carray(scalars, 8), carray(mask, block + channels)
         clipped = carray(counts, 2)
         moved = offset[taps:]
         for row in range(rows):
@@ -262,6 +320,52 @@ def sweep(A, rounding, fused, masked):
                 out = target[row * dst_step + start : row * dst_step + start + length]
                 named = masks[start % channels : start % channels + length]
                 piece(out, source, moved, weight, taps, scalar, scratch[:length], named, clipped)
+
+    return function
+
+
+def columns(A, fixed):
+    """Make the function that adds up taps in rows of accumulators: the first pass of two.
+
+    Nine taps at a time go down all rows of a panel, so that the rows which they share stay in the
+    first-level cache. As `sweep`, but with the taps below each other and numbers: bias, added.
+    """
+    term, (_, weighted_nine), signed = term_for(fixed), weighted_for(fixed), signed_for(A, fixed)
+
+    def function(
+        src, src_step, dst, dst_step, rows, size, offsets, weights, taps, numbers, panel
+    ):  # fmt: skip
+        source, target = carray(src, ANY), carray(dst, ANY)
+        offset, weight, number = (
+            carray(offsets, 2 * taps),
+            carray(weights, taps),
+            carray(numbers, 2),
+        )
+        moved, bias, added = offset[taps:], number[0], number[1]
+        for left in range(0, size, panel):
+            length = min(panel, size - left)
+            done = 0
+            while done < taps:
+                nines = done + 9 <= taps
+                sign = A(1) if done < added else A(-1)
+                for row in range(rows):
+                    out = target[row * dst_step + left : row * dst_step + left + length]
+                    if done == 0:
+                        for i in range(length):
+                            out[i] = bias
+                    if nines:
+                        w = nine(weight[done:])
+                        for t in range(9):
+                            moved[t] = offset[done + t] + row * src_step + left
+                        x = nine_slices(source, moved, length)
+                        for i in range(length):
+                            out[i] += signed(weighted_nine(w, x, i), sign)
+                    else:
+                        first = offset[done] + row * src_step + left
+                        x0 = source[first : first + length]
+                        for i in range(length):
+                            out[i] += signed(term(weight[done], x0[i]), sign)
+                done += 9 if nines else 1
 
     return function
 
@@ -285,7 +389,7 @@ def extent(A):
                 for t in range(taps):
                     moved[t] = offset[t] + row * src_step + start
                 part = scratch[:length]
-                accumulate(part, source, moved, weight, taps, first[0])
+                accumulate(part, source, moved, weight, taps, first[0], taps)
                 named = masks[start % channels : start % channels + length]
                 for i in range(length):
                     if named[i] and part[i] - part[i] == 0:
@@ -295,16 +399,20 @@ def extent(A):
     return function
 
 
-def gather():
+def gather(scaled):
     """Make the function that copies rows and runs of pixels, converted to the type of dst.
 
     The border is made here, by indices. sources: for each row of dst the row of src, or -1 for a
     row of fill. runs: first pixel in dst, first in src or -1 for fill, step in src, length.
+    values: what fills, what samples are multiplied by where scaled.
     """
 
-    def function(src, src_step, rows, sources, dst, dst_step, channels, runs, count, fill):
+    def function(
+        src, src_step, rows, sources, dst, dst_step, channels, runs, count, values
+    ):  # fmt: skip
         source, target = carray(src, ANY), carray(dst, ANY)
-        row_map, run, value = carray(sources, rows), carray(runs, (count, 4)), carray(fill, 1)
+        row_map, run, value = carray(sources, rows), carray(runs, (count, 4)), carray(values, 2)
+        scale = value[1]
         for row in range(rows):
             for r in range(count):
                 to, at, step, length = run[r, 0], run[r, 1], run[r, 2], run[r, 3]
@@ -317,10 +425,11 @@ def gather():
                 if step == 1:
                     inside = source[base : base + length * channels]
                     for i in range(out.size):
-                        out[i] = inside[i]
-                else:
-                    for pixel in range(length):
-                        for c in range(channels):
-                            out[pixel * channels + c] = source[base + pixel * step * channels + c]
+                        out[i] = inside[i] * scale if scaled else inside[i]
+                    continue
+                for pixel in range(length):
+                    for c in range(channels):
+                        sample = source[base + pixel * step * channels + c]
+                        out[pixel * channels + c] = sample * scale if scaled else sample
 
     return function

@@ -6,9 +6,8 @@ import contextlib
 import io
 import os
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
@@ -48,8 +47,7 @@ METADATA = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """An upright image of a plain mode, the format it came in, and what of the file was left."""
 
     image: Image.Image

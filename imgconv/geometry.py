@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from imgconv.errors import GeometryError, OptionError
 
@@ -108,15 +109,16 @@ def _amounts(value: Padding) -> tuple[int, int, int, int] | None:
     return y, x, y, x
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(NamedTuple):
     """Positions that a piece of output reads along an axis, and where in them each tap starts."""
 
     axis: Axis
     positions: list[range]
     starts: dict[int, int]
 
-    def __len__(self) -> int:
+    @property
+    def length(self) -> int:
+        """How many positions there are."""
         return sum(map(len, self.positions))
 
     def sources(self) -> array[int]:
@@ -143,8 +145,32 @@ class Window:
         return found
 
 
-@dataclass(frozen=True)
-class Axis:
+@functools.lru_cache(maxsize=64)
+def _phases(
+    count: int, shifts: tuple[int, ...], stride: int
+) -> tuple[list[int], list[tuple[int, int, int]]]:
+    """Lay out what `count` outputs read through taps shifted by so many positions.
+
+    Returns where each tap starts, and the groups of positions: phase of the stride, first, length.
+    """
+    divided = {shift: divmod(shift, stride) for shift in sorted(set(shifts))}
+    phases: dict[int, list[int]] = {}
+    for quotient, phase in divided.values():
+        phases.setdefault(phase, []).append(quotient)
+    ranges = [(phase, q[0], q[-1]) for phase, q in phases.items()]
+    if sum(count + high - low for _, low, high in ranges) > count * len(divided):
+        ranges = [(phase, quotient, quotient) for quotient, phase in divided.values()]
+    starts, groups, at = {}, [], 0
+    for phase, low, high in ranges:
+        for shift, (quotient, own) in divided.items():
+            if own == phase and low <= quotient <= high:
+                starts[shift] = at + quotient - low
+        groups.append((phase, low, count + high - low))
+        at += count + high - low
+    return [starts[shift] for shift in shifts], groups
+
+
+class Axis(NamedTuple):
     """One direction of an image: its samples, what is added around them, what each tap reads."""
 
     size: int
@@ -191,26 +217,14 @@ class Axis:
         Positions of one phase of the stride stand side by side, so that a tap reads consecutive
         ones; far apart taps (a large dilation) get positions of their own where that is less.
         """
-        count = last - first
-        shifts = {tap: divmod(tap * self.dilation, self.stride) for tap in sorted(set(taps))}
-        phases: dict[int, list[int]] = {}
-        for shift, phase in shifts.values():
-            phases.setdefault(phase, []).append(shift)
-        shared = sum(count + s[-1] - s[0] for s in phases.values())
-        if shared > count * len(shifts):
-            groups = [(phase, shift, shift) for shift, phase in shifts.values()]
-        else:
-            groups = [(phase, s[0], s[-1]) for phase, s in phases.items()]
-        positions, starts, at = [], {}, 0
-        for phase, low, high in groups:
-            for tap, (shift, own) in shifts.items():
-                if own == phase and low <= shift <= high:
-                    starts[tap] = at + shift - low
+        starts, groups = _phases(
+            last - first, tuple(tap * self.dilation for tap in taps), self.stride
+        )
+        positions = []
+        for phase, low, length in groups:
             start = (first + low) * self.stride + phase - self.before
-            length = count + high - low
             positions.append(range(start, start + length * self.stride, self.stride))
-            at += length
-        return Window(self, positions, starts)
+        return Window(self, positions, dict(zip(taps, starts, strict=True)))
 
     def split(self, span: range) -> tuple[range, range, range]:
         """Split positions into those before, inside and after the image."""
@@ -222,11 +236,10 @@ class Axis:
         """Return for each output the sample that an unfiltered channel takes: edge outside."""
         start = self.dilation * ((self.taps - 1) // 2) - self.before
         span = range(start, start + self.outputs * self.stride, self.stride)
-        return Window(replace(self, border="edge"), [span], {})
+        return Window(self._replace(border="edge"), [span], {})
 
 
-@dataclass(frozen=True)
-class Geometry:
+class Geometry(NamedTuple):
     """The two axes of one image under one kernel, and the value of a constant border."""
 
     rows: Axis
@@ -239,8 +252,7 @@ class Geometry:
         return self.rows.outputs, self.columns.outputs
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """Padding, border, stride and dilation as asked for, before any image is known."""
 
     padding: tuple[int, int, int, int] | None

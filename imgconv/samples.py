@@ -6,8 +6,7 @@ import ctypes
 import functools
 from array import array
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -20,8 +19,7 @@ CODES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Samples:
+class Samples(NamedTuple):
     """Rows of pixels with their channels side by side; `step` samples from one row to the next."""
 
     address: int
@@ -152,6 +150,11 @@ def room(kind: str, count: int) -> array[Any]:
     """Return room for samples or accumulators, zeroed."""
     one = array(CODES[kind], (0,))
     return one * count
+
+
+def size(kind: str) -> int:
+    """Return how many bytes a sample of a kind takes."""
+    return array(CODES[kind]).itemsize
 
 
 def pointer(numbers: array[Any]) -> int:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +98,8 @@ def _number(text: str) -> int | float:
 
 
 def _from_json(text: str) -> Kernel:
+    import json
+
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         fields = dict(pairs)
         if len(fields) < len(pairs):
@@ -123,7 +123,7 @@ def _from_file(path: Path, name: str | None) -> Entry:
     if not entries:
         raise KernelError(f"{path}: holds no kernel; write a name above the weights, as [name]")
     if name is None and len(entries) == 1:
-        return replace(*entries.values(), label=path.stem)
+        return next(iter(entries.values()))._replace(label=path.stem)
     if name is None:
         first = next(iter(entries))
         raise KernelError(f"{path}: holds {len(entries)} kernels; choose one, as {path}:{first}")

@@ -45,7 +45,8 @@ def respond(
 
     `magnitude` is the greatest absolute value of float samples, where it is known.
     """
-    plan = make_plan(kernel, source.kind, target.kind, magnitude=magnitude)
+    outputs = _outputs(source, geometry)
+    plan = make_plan(kernel, source.kind, target.kind, magnitude=magnitude, outputs=outputs)
     bands.run(source, target, plan, geometry, bytes([1]) * source.channels, threads)
 
 
@@ -64,13 +65,21 @@ def to_pixels(
 
     `filtered` holds for each channel a 1 if it counts for clipping and stretch, else a 0.
     """
-    ends = Fraction(0), Fraction(0)
+    ends, outputs = (Fraction(0), Fraction(0)), _outputs(source, geometry)
     if levels == "stretch":
-        plan = make_plan(kernel, source.kind, "float32", magnitude=magnitude)
+        plan = make_plan(kernel, source.kind, "float32", magnitude=magnitude, outputs=outputs)
         ends = bands.extent(source, plan, geometry, filtered, threads)
     rules = rule(levels, target.kind, *ends)
-    plan = make_plan(kernel, source.kind, target.kind, rules, magnitude)
+    plan = make_plan(kernel, source.kind, target.kind, rules, magnitude, outputs)
     return bands.run(source, target, plan, geometry, filtered, threads)
+
+
+def _outputs(source: Samples, geometry: Geometry) -> int:
+    """How many samples come out; 0 where strides or dilations make that no measure of work."""
+    axes = geometry.rows, geometry.columns
+    if any(axis.stride > 1 or axis.dilation > 1 for axis in axes):
+        return 0
+    return geometry.shape[0] * geometry.shape[1] * source.channels
 
 
 def warm(kernel: Kernel) -> None:

@@ -113,7 +113,7 @@ def test_window_holds_what_every_tap_reads(axis, data):
     taps = data.draw(st.lists(st.integers(0, axis.taps - 1), min_size=1))
     window = axis.window(first, last, taps)
     sources = window.sources().tolist()
-    assert len(sources) == len(window)
+    assert len(sources) == window.length
     for tap in taps:
         start = window.starts[tap]
         assert sources[start : start + last - first] == [
@@ -133,7 +133,7 @@ def test_runs_spell_out_the_same_sources(axis, data):
         for n in range(length):
             assert to + n not in found
             found[to + n] = OUTSIDE if at == OUTSIDE else at + n * step
-    assert [found[p] for p in range(len(window))] == window.sources().tolist()
+    assert [found[p] for p in range(window.length)] == window.sources().tolist()
 
 
 @quick

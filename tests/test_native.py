@@ -91,7 +91,7 @@ def gathered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     hints: list[str] = []
     monkeypatch.setenv("IMGCONV_CACHE_DIR", str(folder))
     monkeypatch.setattr(native, "hint", hints.append)
-    gather = native._function.__wrapped__("gather", (), "uint8", "", "float32")
+    gather = native._function.__wrapped__("gather", (0,), "uint8", "", "float32")
     source, target = np.arange(6, dtype=np.uint8), np.zeros(6, np.float32)
     rows, runs, fill = np.array([1, 0]), np.array([[0, 0, 1, 3]]), np.zeros(1, np.float32)
     gather(

@@ -1,0 +1,1 @@
+"""Measure imgconv beside its peers, in one run: ``python -m benchmarks``."""

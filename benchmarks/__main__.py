@@ -1,0 +1,97 @@
+"""Measure everything, or the sections asked for, and print Markdown.
+
+Needs ``pip install '.[bench]'`` and, for whole programs, Debian's packages imagemagick,
+graphicsmagick, libvips-tools and ffmpeg.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib.metadata
+import platform
+import re
+import subprocess
+from pathlib import Path
+
+from benchmarks import core, programs
+from benchmarks.measure import Times
+
+HERE = Path(__file__).parent
+LIBRARIES = (
+    "imgconv", "numpy", "numba", "pillow", "opencv-python-headless", "pyvips", "torch", "scipy",
+    "scikit-image",
+)  # fmt: skip
+PROGRAMS = (
+    ["gm", "version"], [programs.magick("convert"), "--version"], ["vips", "--version"],
+    ["ffmpeg", "-version"],
+)  # fmt: skip
+
+
+def circumstances() -> str:
+    """Return the date, the machine and all versions."""
+    processor = platform.processor() or platform.machine()
+    cpu = Path("/proc/cpuinfo")
+    if cpu.exists() and (found := re.search(r"model name\s*: (.*)", cpu.read_text())):
+        processor = found[1]
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES]
+    for command in PROGRAMS:
+        said = subprocess.run(command, capture_output=True, text=True).stdout
+        versions.append(" ".join(said.split("\n", 1)[0].split()[:3]))
+    return (
+        f"{datetime.date.today():%Y-%m-%d}, {processor}, Python {platform.python_version()}, two "
+        f"threads unless a table says otherwise. {', '.join(versions)}."
+    )
+
+
+def main() -> None:
+    """Measure as the arguments say."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("sections", nargs="*", help="of abcdef; all by default")
+    parser.add_argument("--quick", action="store_true", help="fewer sizes and rounds")
+    parser.add_argument("--save", action="store_true", help="keep RESULTS.md and the plot")
+    asked = parser.parse_args()
+    wanted = "".join(asked.sections) or "abcdef"
+    seconds = 20 if asked.quick else 60
+    text = [f"# What was measured\n\n{circumstances()}\n\n{EXPLANATION}"]
+    panels: dict[str, dict[str, Times]] = {}
+    print(text[0], flush=True)
+
+    def add(title: str, section: str) -> None:
+        text.append(f"## {title}\n\n{section}")
+        print(f"\n{text[-1]}", flush=True)
+
+    if "a" in wanted:
+        cells = dict(core.everything(asked.quick))
+        add("(a) The correlation alone, uint8", core.report(cells))
+        panels["sobel-left on 12 Mpx RGB, in a process"] = cells["sobel-left 3x3", 3, 12.0, 2]
+        panels["gaussian sigma 3, likewise"] = cells["gaussian sigma 3", 3, 12.0, 2]
+    if "b" in wanted:
+        single = programs.one_picture(seconds)
+        add("(b) Whole programs, one picture, sobel-left", programs.report(single))
+        panels = {"512x512 JPEG, whole program": single["512x512, JPEG to JPEG"], **panels}
+    if "c" in wanted:
+        add("(c) Batches", programs.report(programs.batches(2 * seconds)))
+    if "d" in wanted:
+        add("(d) Peak memory", programs.memory())
+    if "e" in wanted:
+        add("(e) Growth", core.growth())
+    if "f" in wanted:
+        add("(f) Where a start goes", programs.start())
+    if asked.save:
+        from benchmarks import plot
+
+        (HERE / "RESULTS.md").write_text("\n\n".join(text) + "\n")
+        plot.bars(panels, HERE / "speed.png")
+
+
+EXPLANATION = """\
+Everybody works in turns in one run, on the same pictures, with the same taps and the same border
+(Pillow's leaves its outermost pixels alone). imgconv's time is the median in milliseconds with its
+quartiles; a peer's number is how many times as long it took. "Copies" are of the same picture in
+memory: `img.copy()`. A dash: not offered, or more than four seconds a call. SciPy, scikit-image and
+Pillow have no threads. JPEG is written with quality 90 (ffmpeg: `-q:v 2`), PNG as each does it
+unasked. Run it yourself: `python -m benchmarks`."""
+
+if __name__ == "__main__":
+    main()
