@@ -196,7 +196,7 @@ def measured(
         for name, call in contenders(image, case, threads).items()
         if slow.get((name, case.name), 0) * image.size < LONGEST
     }
-    found = in_turns(calls, seconds=6)
+    found = in_turns(calls, seconds=3)
     for name, times in found.items():
         slow[name, case.name] = times.median / image.size
     return found

@@ -35,11 +35,11 @@ def magick(name: str) -> str:
     return f"{name}-im6.q16" if shutil.which(f"{name}-im6.q16") else name
 
 
-def run(command: list[str]) -> None:
-    """Run a program to its end; what it says matters only if it fails."""
-    found = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
+def run(command: list[str], place: Path | None = None) -> None:
+    """Run a program to its end in a folder; what it says matters only if it fails."""
+    found = subprocess.run(command, cwd=place, env=ENVIRONMENT, capture_output=True, text=True)
     if found.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {found.stderr[-500:]}")
+        raise RuntimeError(f"{' '.join(command)[:500]}: {found.stderr[-500:]}")
 
 
 @contextmanager
@@ -76,10 +76,10 @@ def single(source: Path, target: Path, mask: Path) -> Commands:
 
 
 def many(source: Path, target: Path, mask: Path) -> Commands:
-    """Return commands for a folder of pictures."""
-    every = sorted(map(str, source.glob("*.jpg")))
+    """Return commands for a folder of pictures, to be run in it."""
+    every = sorted(path.name for path in source.glob("*.jpg"))
     out = ["-quality", "90"]
-    vips = f'vips convi "$1" "{target}/$(basename "$1")[Q=90]" "{mask}"'
+    vips = f'vips convi "$1" "{target}/$1[Q=90]" "{mask}"'
     half = str(len(every) // 2)
     pairs = ["xargs", "-a", str(source / "names"), "-P2"]
     (source / "names").write_text("\n".join(every) + "\n")
@@ -96,9 +96,9 @@ def many(source: Path, target: Path, mask: Path) -> Commands:
     }  # fmt: skip
 
 
-def caller(command: list[str]) -> Callable[[], None]:
+def caller(command: list[str], place: Path | None = None) -> Callable[[], None]:
     """Return what runs a command."""
-    return lambda: run(command)
+    return lambda: run(command, place)
 
 
 def one_picture(seconds: float) -> dict[str, dict[str, Times]]:
@@ -127,7 +127,7 @@ def batches(seconds: float) -> dict[str, dict[str, Times]]:
             for i in range(1, count):
                 shutil.copy(first, source / f"{i}.jpg")
             commands = many(source, target, place / "mask.mat")
-            calls = {name: caller(command) for name, command in commands.items()}
+            calls = {name: caller(command, source) for name, command in commands.items()}
             found[f"{count} of {size[0]}x{size[1]}"] = in_turns(calls, seconds=seconds, rounds=7)
     return found
 
@@ -152,20 +152,26 @@ def memory() -> str:
             peaks = {
                 name: min(peak(command) for _ in range(3)) for name, command in commands.items()
             }
-        rows.append([f"{size[0] * size[1] / 1e6:g} Mpx", *(f"{p:.0f}" for p in peaks.values())])
+        told = (f"{p:.0f}" if p else "refused" for p in peaks.values())
+        rows.append([f"{size[0] * size[1] / 1e6:g} Mpx", *told])
     return table(["JPEG to JPEG, MB", *commands], rows)
 
 
+# A small parent: a process begins with as much memory as the one that it is forked from.
+PEAK = """
+import os, sys
+child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(child, 0)
+print(0 if status else usage.ru_maxrss / 1024)
+"""
+
+
 def peak(command: list[str]) -> float:
-    """Return megabytes resident at most, as the system counts them."""
-    process = subprocess.Popen(
-        command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    """Return megabytes resident at most, as the system counts them; 0 for a failure."""
+    found = subprocess.run(
+        [sys.executable, "-S", "-c", PEAK, *command], env=ENVIRONMENT, capture_output=True
     )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)}: exit code {process.returncode}")
-    return usage.ru_maxrss / 1024
+    return float(found.stdout.splitlines()[-1])
 
 
 STARTS = {

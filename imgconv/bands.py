@@ -25,6 +25,8 @@ PIECE = 1024 * 1024
 PANEL = 2048
 # Below this many taps times samples a thread costs more than it saves.
 WORK = 4_000_000
+# A picture of no more samples is copied with its border: quicker than four pieces for the frame.
+SMALL = 1 << 21
 # Bands a thread: two even out a little; each costs its windows and calls.
 BANDS = 2
 
@@ -252,7 +254,14 @@ def _pieces(source: Samples, plan: Plan, geometry: Geometry, bands: int) -> Iter
                 yield _Piece(y, min(y + tall, height), x, min(x + wide, width))
         return
     (top, bottom), (left, right) = geometry.rows.inside(), geometry.columns.inside()
-    if plan.buffer != source.kind or geometry.columns.stride > 1 or top >= bottom or left >= right:
+    small = height * width * source.channels <= SMALL
+    if (
+        small
+        or plan.buffer != source.kind
+        or geometry.columns.stride > 1
+        or not top < bottom
+        or not left < right
+    ):
         top, bottom, left, right = 0, height, 0, 0
     tall = -(-(bottom - top) // bands)
     for y in range(top, bottom, tall):

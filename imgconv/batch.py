@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from imgconv import files
+from imgconv import files, samples
 from imgconv.errors import ImageError, ImgconvError, OptionError
 from imgconv.pipeline import Work, filter_image
 from imgconv.report import Outcome, discard_stdout
@@ -116,6 +116,7 @@ def run(todo: Sequence[Job], work: Work, writing: Writing, jobs: int) -> Iterato
         return
     from concurrent.futures import ThreadPoolExecutor
 
+    samples.keep_memory()
     pool = ThreadPoolExecutor(jobs)
     try:
         coming = [pool.submit(_outcome, job, work, writing) for job in todo]

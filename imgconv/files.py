@@ -11,8 +11,8 @@ from typing import IO, Any, NamedTuple
 
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
+from imgconv import samples
 from imgconv.errors import ImageError
-from imgconv.samples import in_one_block
 
 # Formats by the ending of a name. GIF is read only: it keeps 256 colours at the most.
 ENDINGS = {
@@ -64,7 +64,7 @@ def read(data: bytes) -> Picture:
         If they are no image, a broken one, or one that would lose something by being read.
     """
     Image.MAX_IMAGE_PIXELS = None  # the limit is ours, see below
-    in_one_block()
+    samples.in_one_block()
     if not data:
         raise ImageError("the file is empty")
     try:
@@ -88,7 +88,10 @@ def _decoded(data: bytes) -> Picture:
     with Image.open(io.BytesIO(data), formats=READ) as image:
         _refuse_what_would_be_lost(image)
         lost = _metadata(image)
-        return Picture(_plain(ImageOps.exif_transpose(image)), _format(image), lost)
+        if image.format in ("JPEG", "MPO"):  # other plugins prepare in ways of their own
+            samples.prepare(image)
+        ImageOps.exif_transpose(image, in_place=True)
+        return Picture(_plain(image), _format(image), lost)
 
 
 def _format(image: Image.Image) -> str:
@@ -198,13 +201,21 @@ def encode(
         what = "16 bits" if image.mode == "I;16" else "transparency"
         able = ", ".join(f for f, modes in KEEPS.items() if image.mode in modes)
         raise ImageError(f"{name} cannot keep {what}; choose {able} with -o")
-    out = io.BytesIO()
+    lossy = {"quality": quality} if name in ("JPEG", "WEBP") else {}
     try:
-        lossy = {"quality": quality} if name in ("JPEG", "WEBP") else {}
-        image.save(out, name, **lossy, **COMPRESS[compress].get(name, {}))
+        with _memory(name) as out:
+            image.save(out, name, **lossy, **COMPRESS[compress].get(name, {}))
+            out.seek(0)
+            return out.read()
     except Exception as error:  # a side over a format's limit, no memory, ...
         raise ImageError(f"cannot be written as {name}: {error}") from None
-    return out.getvalue()
+
+
+def _memory(name: str) -> IO[bytes]:
+    """A file in memory: with a descriptor Pillow encodes a JPEG without Python's lock."""
+    if name == "JPEG" and hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("imgconv"), "w+b")
+    return io.BytesIO()
 
 
 def refuse_existing(path: Path) -> None:

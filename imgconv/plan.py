@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from fractions import Fraction
 
@@ -28,6 +29,7 @@ TRANSFORM = 250
 TRANSFORM_START = 2.5e9
 
 
+@functools.lru_cache(maxsize=64)  # a batch asks for the same one again and again
 def make_plan(
     kernel: Kernel,
     sample: str,
@@ -175,8 +177,9 @@ def _real_plan(
         across = taps_of([row for _, row in products])
         last = make_pass(kind, kind, result, across, scalars, rounding, filled=filled)
         return Plan(sample, sample, size, last, down)
-    if _is_transformed(weights, sample, kind, magnitude, outputs):
-        last = make_pass("float32", kind, result, {(0, 0): 1.0}, scalars, rounding, filled=False)
+    if _is_transformed(weights, sample, magnitude, outputs) and not double:
+        one = {(0, 0): 1.0}
+        last = make_pass("float32", "float32", result, one, scalars, rounding, filled=False)
         return Plan(sample, "float32", size, last, transform=tuple(map(tuple, weights)))
     # Many taps read each sample so often that it pays to convert it to floats once.
     buffer = sample if len(taps) <= GROUP else kind
@@ -185,7 +188,7 @@ def _real_plan(
 
 
 def _is_transformed(
-    weights: list[list[float]], sample: str, kind: str, magnitude: float, outputs: int
+    weights: list[list[float]], sample: str, magnitude: float, outputs: int
 ) -> bool:
     """Whether Fourier transforms are faster, and precise enough.
 
@@ -194,7 +197,7 @@ def _is_transformed(
     flat = [abs(w) for row in weights for w in row if w]
     faster = outputs * (len(flat) - TRANSFORM) > TRANSFORM_START
     precise = magnitude * math.fsum(flat) * 2**-20 < 0.25
-    return faster and precise and kind == "float32" and not sample.startswith("float")
+    return faster and precise and not sample.startswith("float")
 
 
 def reciprocal(divisor: int) -> tuple[int, int]:

@@ -43,6 +43,12 @@ SCIPY = {
 SAMPLES = Path(__file__).parent.parent / "samples"
 
 
+@pytest.fixture(autouse=True)
+def in_place(monkeypatch):
+    """Have small pictures swept in place with a frame of pieces, as large ones are."""
+    monkeypatch.setattr(bands, "SMALL", 0)
+
+
 def planes(image):
     """Return the channels of a picture as lists of rows of plain numbers."""
     return np.moveaxis(np.atleast_3d(image), 2, 0).tolist()
