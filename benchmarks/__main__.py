@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--save", action="store_true", help="keep RESULTS.md and the plot")
     asked = parser.parse_args()
     wanted = "".join(asked.sections) or "abcdef"
-    seconds = 20 if asked.quick else 60
+    seconds = 20 if asked.quick else 40
     text = [f"# What was measured\n\n{circumstances()}\n\n{EXPLANATION}"]
     panels: dict[str, dict[str, Times]] = {}
     print(text[0], flush=True)
@@ -89,7 +89,7 @@ EXPLANATION = """\
 Everybody works in turns in one run, on the same pictures, with the same taps and the same border
 (Pillow's leaves its outermost pixels alone). imgconv's time is the median in milliseconds with its
 quartiles; a peer's number is how many times as long it took. "Copies" are of the same picture in
-memory: `img.copy()`. A dash: not offered, or more than four seconds a call. SciPy, scikit-image and
+memory: `img.copy()`. A dash: not offered, or more than a second a call. SciPy, scikit-image and
 Pillow have no threads. JPEG is written with quality 90 (ffmpeg: `-q:v 2`), PNG as each does it
 unasked. Run it yourself: `python -m benchmarks`."""
 

@@ -203,7 +203,7 @@ def start() -> str:
             photograph(place / "small.jpg", 512, 512), place / "out.jpg", place
         )["imgconv"]
         calls = {name: caller(command) for name, command in commands.items()}
-        found = in_turns(calls, seconds=60, rounds=15)
+        found = in_turns(calls, seconds=40, rounds=15)
     return table(["a process that does this", "ms (quartiles)"], (
         [name, times.spread] for name, times in found.items()
     ))  # fmt: skip

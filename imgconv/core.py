@@ -336,11 +336,8 @@ def columns(A, fixed):
         src, src_step, dst, dst_step, rows, size, offsets, weights, taps, numbers, panel
     ):  # fmt: skip
         source, target = carray(src, ANY), carray(dst, ANY)
-        offset, weight, number = (
-            carray(offsets, 2 * taps),
-            carray(weights, taps),
-            carray(numbers, 2),
-        )
+        offset, weight = carray(offsets, 2 * taps), carray(weights, taps)
+        number = carray(numbers, 2)
         moved, bias, added = offset[taps:], number[0], number[1]
         for left in range(0, size, panel):
             length = min(panel, size - left)
