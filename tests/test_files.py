@@ -640,3 +640,15 @@ def test_quality_changes_the_size_of_a_lossy_output():
     sizes = [len(files.encode(image, "JPEG", quality=quality)) for quality in (20, 60, 95)]
     assert sizes == sorted(sizes)
     assert len(set(sizes)) == 3
+
+
+def test_a_large_jpeg_is_read_as_pillow_reads_it(tmp_path):
+    """The memory prepared for a large JPEG, in large pages, ends up with the same samples."""
+    noise = np.random.default_rng(5).integers(0, 256, (40, 45, 3), np.uint8)
+    large = Image.fromarray(noise).resize((1801, 1603), Image.Resampling.BICUBIC)
+    for image in (large, large.convert("L")):
+        path = tmp_path / "large.jpg"
+        image.save(path, quality=95)
+        with Image.open(path) as wanted:
+            found = files.read(path.read_bytes()).image
+            np.testing.assert_array_equal(np.asarray(found), np.asarray(wanted))
