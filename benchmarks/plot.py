@@ -16,11 +16,14 @@ OURS, THEIRS, INK = "#c2410c", "#94a3b8", "#334155"
 
 
 def bars(panels: Mapping[str, Mapping[str, Times]], path: Path) -> None:
-    """Draw a panel of bars each: seconds of every contender, the fastest on top."""
+    """Draw a panel of bars each: milliseconds of every contender, the fastest on top."""
     mpl.rcParams.update({"font.size": 9, "text.color": INK, "svg.fonttype": "none"})
     tall = max(len(times) for times in panels.values())
-    figure, axes = plt.subplots(1, len(panels), figsize=(11, 0.6 + 0.3 * tall), squeeze=False)
-    for axis, (title, times) in zip(axes[0], panels.items(), strict=True):
+    rows = -(-len(panels) // 2)
+    figure, axes = plt.subplots(rows, 2, figsize=(9, rows * (0.7 + 0.26 * tall)), squeeze=False)
+    for axis in axes.flat[len(panels) :]:
+        axis.remove()
+    for axis, (title, times) in zip(axes.flat, panels.items(), strict=False):
         ranked = sorted(times.items(), key=lambda item: -item[1].median)
         names = [name for name, _ in ranked]
         milliseconds = [t.median * 1000 for _, t in ranked]
@@ -30,8 +33,9 @@ def bars(panels: Mapping[str, Mapping[str, Times]], path: Path) -> None:
             axis.text(value, y, f" {value:,.0f} ms", va="center")
         axis.set_title(title, fontsize=10, loc="left", color=INK)
         axis.set_xlim(0, max(milliseconds) * 1.25)
+        axis.set_ylim(len(names) - tall - 0.5, len(names) - 0.5)  # bars of one height everywhere
         axis.set_xticks([])
         axis.tick_params(axis="y", length=0, colors=INK)
         axis.spines[:].set_visible(False)
-    figure.tight_layout(w_pad=2)
+    figure.tight_layout(w_pad=3, h_pad=2)
     figure.savefig(path, dpi=110)
