@@ -133,9 +133,9 @@ def run(
     sweep = _Sweep(plan.last, filtered)
     strips = _Strips(source, plan, geometry)
 
-    def correlate_piece(piece: _Piece, rooms: _Rooms) -> array[int]:
+    def correlate_piece(piece: _Piece) -> array[int]:
         counts, size = samples.room("int64", 2), (piece.x1 - piece.x0) * source.channels
-        for strip in strips.of(piece, rooms):
+        for strip in strips.of(piece):
             sweep(strip, target.at(strip.y0, piece.x0), target.step, size, counts)
         return counts
 
@@ -156,10 +156,10 @@ def extent(
     limit = math.inf if reals else 2 ** (8 * bias.itemsize - 1) - 1
     strips = _Strips(source, plan, geometry)
 
-    def extent_of_piece(piece: _Piece, rooms: _Rooms) -> array[Any]:
+    def extent_of_piece(piece: _Piece) -> array[Any]:
         found = samples.values(last.accumulator, (limit, -limit))
         scratch = samples.room(last.accumulator, BLOCK)
-        for strip in strips.of(piece, rooms):
+        for strip in strips.of(piece):
             offsets = _offsets(last.places, strip)
             find(
                 strip.address, strip.step, strip.rows, (piece.x1 - piece.x0) * channels, channels,
@@ -202,7 +202,7 @@ def _mask(filtered: bytes) -> bytes:
 
 
 def _in_bands(
-    work: Callable[[_Piece, _Rooms], T],
+    work: Callable[[_Piece], T],
     source: Samples,
     plan: Plan,
     geometry: Geometry,
@@ -215,8 +215,7 @@ def _in_bands(
     # the time; so that thread leaves transforms to the others.
     helped = threads if plan.transform else threads - 1
     if not helped or height * width * source.channels * plan.taps < WORK:
-        rooms = _Rooms()
-        return [work(piece, rooms) for piece in _pieces(source, plan, geometry, 1)]
+        return list(map(work, _pieces(source, plan, geometry, 1)))
     # A pool would take 0.4 ms to start and stop, a tenth of a 3x3 kernel's time over 12 Mpx.
     pieces = iter(list(_pieces(source, plan, geometry, BANDS * threads)))
     done: list[T] = []
@@ -224,8 +223,7 @@ def _in_bands(
 
     def share() -> None:
         try:
-            rooms = _Rooms()
-            done.extend(work(piece, rooms) for piece in pieces)
+            done.extend(map(work, pieces))
         except BaseException as error:  # told where the threads are joined
             failed.append(error)
 
@@ -276,8 +274,8 @@ def _pieces(source: Samples, plan: Plan, geometry: Geometry, bands: int) -> Iter
             yield _Piece(y0, y1, 0, width)
 
 
-class _Rooms:
-    """The buffers of a thread, kept from one piece to the next: fresh memory costs more than work.
+class _Rooms(threading.local):
+    """The buffers of a thread, kept for the next picture: fresh memory costs more than the work.
 
     They and the rows in them begin with a line of the cache, so that no load needs two.
     """
@@ -285,18 +283,21 @@ class _Rooms:
     LINE = 64
 
     def __init__(self) -> None:
-        self._rooms: dict[str, array[Any]] = {}
+        self._rooms: dict[str, array[int]] = {}
 
     def take(self, name: str, kind: str, count: int) -> int:
         """Return the address of room for samples; the same room whenever the name is the same."""
-        more = self.LINE // samples.size(kind)
-        if len(self._rooms.get(name, ())) < count + more:
-            self._rooms[name] = samples.room(kind, count + more)
+        needed = count * samples.size(kind) + self.LINE
+        if len(self._rooms.get(name, ())) < needed:
+            self._rooms[name] = samples.room("uint8", needed)
         return -(-pointer(self._rooms[name]) // self.LINE) * self.LINE
 
     def step(self, width: int) -> int:
         """Return from one row of samples to the next."""
         return -(-width // self.LINE) * self.LINE
+
+
+_rooms = _Rooms()
 
 
 class _Strips:
@@ -311,15 +312,15 @@ class _Strips:
         if plan.transform:
             self._rows, self._columns = list(range(plan.size[0])), list(range(plan.size[1]))
 
-    def of(self, piece: _Piece, rooms: _Rooms) -> Iterator[_Strip]:
+    def of(self, piece: _Piece) -> Iterator[_Strip]:
         """Yield what the last pass reads; the passes before it are done here."""
-        strips = self._in_place(piece) if piece.inside else self._gathered(piece, rooms)
+        strips = self._in_place(piece) if piece.inside else self._gathered(piece)
         if not self._down and not self._plan.transform:
             yield from strips
             return
         first = self._transformed if self._plan.transform else self._passed_down
         for strip in strips:
-            yield first(strip, piece, rooms)
+            yield first(strip, piece)
 
     def _tall(self, width: int) -> int:
         """How many rows of so many samples a buffer takes that stays in the cache."""
@@ -338,7 +339,7 @@ class _Strips:
             step, count = rows.stride * source.step, min(tall, piece.y1 - y)
             yield _Strip(y, count, place, step, down, across)
 
-    def _gathered(self, piece: _Piece, rooms: _Rooms) -> Iterator[_Strip]:
+    def _gathered(self, piece: _Piece) -> Iterator[_Strip]:
         """Rows whose taps read a buffer that has been given its border."""
         source, kind, scale = self._source, self._plan.buffer, self._plan.scale
         channels = source.channels
@@ -348,14 +349,14 @@ class _Strips:
         across = {b: start * channels for b, start in columns.starts.items()}
         fill = self._geometry.fill * scale
         values = samples.values(kind, [fill if kind[0] == "f" else int(fill), scale])
-        tall, step = max(self._tall(width), self._plan.size[0]), rooms.step(width)
+        tall, step = max(self._tall(width), self._plan.size[0]), _rooms.step(width)
         if self._plan.transform:
             tall = piece.y1 - piece.y0
         for y in range(piece.y0, piece.y1, tall):
             end = min(y + tall, piece.y1)
             window = self._geometry.rows.window(y, end, self._rows)
             rows = window.sources()
-            buffer = rooms.take("gathered", kind, len(rows) * step)
+            buffer = _rooms.take("gathered", kind, len(rows) * step)
             gather(
                 source.address, source.step, len(rows), pointer(rows),
                 buffer, step, channels, pointer(runs), len(runs) // 4, pointer(values),
@@ -363,24 +364,24 @@ class _Strips:
             down = {a: start * step for a, start in window.starts.items()}
             yield _Strip(y, end - y, buffer, step, down, across)
 
-    def _passed_down(self, strip: _Strip, piece: _Piece, rooms: _Rooms) -> _Strip:
+    def _passed_down(self, strip: _Strip, piece: _Piece) -> _Strip:
         """What the passes down make of a strip, one below the other in a buffer of their own."""
         width = (piece.x1 - piece.x0) * self._source.channels + max(strip.across.values())
-        kind, step = self._plan.last.source, rooms.step(width)
+        kind, step = self._plan.last.source, _rooms.step(width)
         size = strip.rows * step
-        middle = rooms.take("middle", kind, size * len(self._down))
+        middle = _rooms.take("middle", kind, size * len(self._down))
         columns = strip._replace(across={0: 0})
         for i, add_up in enumerate(self._down):
             add_up(columns, middle + i * size * samples.size(kind), step, width)
         down = {i: i * size for i in range(len(self._down))}
         return _Strip(strip.y0, strip.rows, middle, step, down, strip.across)
 
-    def _transformed(self, strip: _Strip, piece: _Piece, rooms: _Rooms) -> _Strip:
+    def _transformed(self, strip: _Strip, piece: _Piece) -> _Strip:
         """What the Fourier transform of a strip, as large as two tiles, makes of it."""
         assert self._plan.transform
         shape = strip.rows, piece.x1 - piece.x0, self._source.channels
-        step = rooms.step(shape[1] * shape[2])
-        middle = rooms.take("middle", "float32", strip.rows * step)
+        step = _rooms.step(shape[1] * shape[2])
+        middle = _rooms.take("middle", "float32", strip.rows * step)
         fourier.correlate(strip.address, middle, shape, (strip.step, step), self._plan.transform)
         return _Strip(strip.y0, strip.rows, middle, step, {0: 0}, {0: 0})
 

@@ -213,8 +213,9 @@ def encode(
 
 def _memory(name: str) -> IO[bytes]:
     """A file in memory: with a descriptor Pillow encodes a JPEG without Python's lock."""
-    if name == "JPEG" and hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("imgconv"), "w+b")
+    if name == "JPEG":
+        with contextlib.suppress(AttributeError, OSError):  # another system, or one that refuses
+            return os.fdopen(os.memfd_create("imgconv"), "w+b")
     return io.BytesIO()
 
 

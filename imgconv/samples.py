@@ -95,10 +95,15 @@ def keep_memory() -> None:
 
     To give pages back and take them anew is a quarter of the time of a small picture.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    mallopt = getattr(_c_library(), "mallopt", None) if sys.platform == "linux" else None
     if mallopt:
         mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the most that glibc takes
         mallopt(M_TRIM_THRESHOLD, 1 << 30)
+
+
+@functools.cache
+def _c_library() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
 
 
 def prepare(image: ImageFile.ImageFile) -> None:
@@ -115,7 +120,7 @@ def _use_large_pages(image: Any) -> None:
     what it takes to filter a JPEG file, and threads wait for each other there.
     """
     view = _arrow(image) if sys.platform == "linux" and _reachable() else None
-    madvise = getattr(ctypes.CDLL(None), "madvise", None) if view else None
+    madvise = getattr(_c_library(), "madvise", None) if view else None
     if not view or not madvise:
         return
     end = view.address + view.height * view.step * size(view.kind)

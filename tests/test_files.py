@@ -652,3 +652,14 @@ def test_a_large_jpeg_is_read_as_pillow_reads_it(tmp_path):
         with Image.open(path) as wanted:
             found = files.read(path.read_bytes()).image
             np.testing.assert_array_equal(np.asarray(found), np.asarray(wanted))
+
+
+def test_a_jpeg_is_written_where_the_system_gives_no_file_in_memory(monkeypatch):
+    """Refused as well as missing: the bytes are the same."""
+    with_descriptor = files.encode(noise(), "JPEG")
+
+    def refuse(_):
+        raise OSError("not allowed here")
+
+    monkeypatch.setattr(os, "memfd_create", refuse)
+    assert files.encode(noise(), "JPEG") == with_descriptor
