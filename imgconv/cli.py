@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import signal
 import sys
 import warnings
 from dataclasses import replace
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imgconv import __version__
-from imgconv.errors import ImgconvError, OptionError
+from imgconv.errors import ImgconvError, OptionError, shortened
 from imgconv.kernel import Kernel
 from imgconv.report import Report, discard_stdout, say
 
 if TYPE_CHECKING:
     from imgconv.catalog import Catalog
+    from imgconv.naming import Job
 
 app = typer.Typer(
     name="imgconv",
@@ -47,34 +49,72 @@ def start(
         raise typer.Exit
 
 
+def _complete_kernel(incomplete: str) -> list[str]:
+    """The names of the catalogues that begin so."""
+    from imgconv.catalog import open_catalog
+
+    return [name for name in sorted(open_catalog()) if name.startswith(incomplete)]
+
+
+def _complete_border(incomplete: str) -> list[str]:
+    """The borders that begin so."""
+    from imgconv.geometry import ALIASES
+
+    return [name for name in ALIASES if name.startswith(incomplete)]
+
+
 @app.command()
 def apply(
-    inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Image files; - is stdin.")
-    ],
     kernel: Annotated[
         list[str],
         typer.Option(
             "-k",
             "--kernel",
             metavar="SPEC",
+            autocompletion=_complete_kernel,
             help="A name (imgconv list), weights as '1,2,1;2,4,2;1,2,1/16', JSON, or "
             "FILE.toml[:NAME]; several run one after the other.",
         ),
     ],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[INPUT]...", help="Image files, folders, or - for stdin."),
+    ] = None,
     output: Annotated[
         str | None,
         typer.Option(
             "-o",
             "--output",
             metavar="PATH",
-            help="A file, a folder (ends in /), or - for stdout; by default beside the input, "
-            "as STEM.KERNEL.SUFFIX.",
+            help="A file, a folder (ends in /), a template of {stem} {name} {suffix} {kernel} "
+            "{parent} {index}, or - for stdout; by default beside the input, as "
+            "{stem}.{kernel}{suffix}.",
         ),
     ] = None,
     force: Annotated[
         bool, typer.Option("-f", "--force", help="Overwrite existing outputs.")
     ] = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave existing outputs alone.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("-n", "--dry-run", help="Only say what would be written.")
+    ] = False,
+    files_from: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|-", help="Further inputs, one a line, from a file or stdin."),
+    ] = None,
+    null: Annotated[
+        bool, typer.Option("-0", "--null", help="The names in --files-from end in NUL.")
+    ] = False,
+    recursive: Annotated[
+        bool,
+        typer.Option("--recursive", help="Walk folders; the output folder gets the same tree."),
+    ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Every N-th input from the I-th, sorted by name."),
+    ] = None,
     padding: Annotated[
         str, typer.Option(metavar="same|valid|N|Y,X|T,R,B,L", help="How much is added around.")
     ] = "same",
@@ -82,6 +122,7 @@ def apply(
         str,
         typer.Option(
             metavar="WORD",
+            autocompletion=_complete_border,
             help="With what: edge, constant, reflect, symmetric, wrap, or another tool's word, "
             "as scipy:mirror.",
         ),
@@ -101,6 +142,17 @@ def apply(
             "only; or letters, as r,g.",
         ),
     ] = "auto",
+    alpha: Annotated[
+        str,
+        typer.Option(
+            metavar="keep|weighted",
+            help="Leave alpha alone, or weight colours by it and filter it too.",
+        ),
+    ] = "keep",
+    background: Annotated[
+        str | None,
+        typer.Option(metavar="COLOUR", help="Lay transparent pictures upon a colour first."),
+    ] = None,
     levels: Annotated[
         str,
         typer.Option(
@@ -117,12 +169,36 @@ def apply(
     flip: Annotated[
         bool, typer.Option("--flip", help="True convolution: turn the weights by 180 degrees.")
     ] = False,
+    format: Annotated[
+        str | None,
+        typer.Option(metavar="FMT", help="The output format where PATH does not tell: png, jpg."),
+    ] = None,
     quality: Annotated[
-        int, typer.Option(metavar="N", min=1, max=100, help="Of JPEG and WebP outputs.")
-    ] = 90,
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=100,
+            help="Of JPEG (default: the source's, else 90) and WebP (90; 100 loses nothing).",
+        ),
+    ] = None,
     compress: Annotated[
         str, typer.Option(metavar="fast|small|none", help="Of PNG and TIFF outputs.")
     ] = "fast",
+    depth: Annotated[
+        int | None,
+        typer.Option(metavar="8", min=8, max=8, help="Cut deeper pictures to 8 bits."),
+    ] = None,
+    frame: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Only one frame or page, from 0.")
+    ] = None,
+    strip: Annotated[
+        bool, typer.Option("--strip", help="Write no metadata (else they are kept).")
+    ] = False,
+    max_pixels: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, help="Refuse larger pictures before they are decoded."),
+    ] = 500_000_000,
     catalog: Catalogs = None,
     jobs: Annotated[
         int | None, typer.Option(metavar="N", min=1, max=1024, help="Images at once.")
@@ -130,6 +206,9 @@ def apply(
     threads: Annotated[
         int | None, typer.Option(metavar="N", min=1, max=1024, help="Threads within an image.")
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="A JSON object for each input, one a line.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Errors only.")] = False,
     verbose: Annotated[
         bool, typer.Option("-v", "--verbose", help="Also hints on the cache of compiled code.")
@@ -143,31 +222,43 @@ def apply(
     from imgconv.geometry import layout
     from imgconv.spec import find
 
-    report = Report(quiet=quiet)
-    known = _catalog(catalog, report)
+    known = _catalog(catalog, Report(quiet=quiet))
     entries = [find(spec, known) for spec in kernel]
     kernels = [_adjusted(entry.kernel, scale, bias, len(entries)) for entry in entries]
     if flip:
         kernels = [k.flipped() for k in kernels]
     shape = layout(padding, border, fill, stride, dilation)
     label = "+".join(entry.label for entry in entries)
-    to_stdout = output == "-" or (output is None and "-" in inputs)
-    if to_stdout and sys.stdout is not None and sys.stdout.isatty():
-        raise OptionError("an image is not for a terminal; name a file with -o, or pipe it")
+    if force and skip_existing:
+        raise OptionError("--force and --skip-existing contradict each other; give one")
 
-    from imgconv import batch, native
+    from imgconv import batch, decode, encode, naming, native
     from imgconv.bands import thread_count
     from imgconv.pipeline import Work
 
-    at_once, each = batch.share(thread_count(), len(inputs), jobs, threads)
-    work = Work(tuple(kernels), shape, levels, channels, each)
-    todo = batch.jobs(inputs, output, label)
-    writing = batch.Writing(force, quality, compress)
+    sources = naming.sources(
+        inputs or [], files_from=files_from, null=null, recursive=recursive, output=output
+    )
+    todo = naming.shard(shard, naming.jobs(sources, output, label, format))
+    _refuse_stdout(todo, as_json or dry_run)
+    at_once, each = batch.share(thread_count(), len(todo), jobs, threads)
+    work = Work(tuple(kernels), shape, levels, channels, each, alpha, _colour(background))
+    task = batch.Task(
+        work,
+        decode.Reading(max_pixels, depth is not None, frame),
+        encode.checked(encode.Writing(force, quality, compress, strip)),
+        skip_existing,
+        dry_run,
+    )
     native.compiling = _show_compiling
+    report = Report(
+        quiet=quiet, total=len(todo), kernel=label, levels=levels, as_json=as_json, dry=dry_run
+    )
     if verbose:
         native.hint = report.note
-    for outcome in batch.run(todo, work, writing, at_once):
-        report.add(outcome)
+    with report:
+        for outcome in batch.run(todo, task, at_once):
+            report.add(outcome)
     raise typer.Exit(report.exit_code)
 
 
@@ -264,6 +355,34 @@ def _catalog(extra: list[Path] | None, report: Report) -> "Catalog":
     return open_catalog(extra or (), report.note)
 
 
+def _refuse_stdout(todo: "list[Job]", told: bool) -> None:
+    """Refuse an image on stdout where a terminal is, or where stdout is for something else."""
+    if all(job.target != "-" for job in todo):
+        return
+    if told:
+        raise OptionError("stdout is for --json or --dry-run; name an output file with -o")
+    if sys.stdout is not None and sys.stdout.isatty():
+        raise OptionError("an image is not for a terminal; name a file with -o, or pipe it")
+
+
+def _colour(text: str | None) -> tuple[int, int, int] | None:
+    """The colour of a background."""
+    if text is None:
+        return None
+    from PIL import ImageColor
+
+    found: tuple[int, ...]
+    try:
+        found = ImageColor.getrgb(text)
+    except ValueError:
+        found = ()
+    if len(found) != 3:  # a fourth number would be alpha
+        raise OptionError(
+            f"--background {shortened(text)!r} is no colour such as white, #ff8000 or rgb(0,0,0)"
+        )
+    return found[0], found[1], found[2]
+
+
 def _adjusted(kernel: Kernel, scale: str | None, bias: str | None, count: int) -> Kernel:
     """The kernel with --scale for its 1/divisor and --bias for its bias, both exact."""
     if scale is None and bias is None:
@@ -304,9 +423,44 @@ def _is_moderate(text: str) -> bool:
     return 1e-50 < abs(float(text)) < 1e50 or (zero and float(text) == 0)
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal that asks the program to end."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def _stop(number: int, _: object) -> None:
+    """End as Ctrl-C does, cleaning up; a second signal does not disturb that."""
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    raise Stopped(number)
+
+
+SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+
+
 def run() -> None:
     """Run as a program; leave at once, since taking the interpreter down takes 20 ms or more."""
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup wants it
+            signal.signal(number, _stop)
+    _keep_stderr()
     os._exit(main())
+
+
+def _keep_stderr() -> None:
+    """Keep stderr to ourselves: libtiff and others print there what is one line of ours."""
+    try:
+        ours = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+    except OSError:  # it is closed
+        return
+    sys.stderr = os.fdopen(ours, "w", 1, encoding="utf-8", errors="backslashreplace")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -330,9 +484,12 @@ def main(arguments: list[str] | None = None) -> int:
     except ImgconvError as error:
         say(str(error))
         return 2
-    except KeyboardInterrupt:
-        return 130
-    except (BrokenPipeError, SystemExit):  # the reader has gone
+    except KeyboardInterrupt as error:
+        return 128 + getattr(error, "number", signal.SIGINT)
+    except SystemExit as error:  # the shell's completion ends so
+        sys.stdout.flush()
+        return error.code if isinstance(error.code, int) else 1
+    except BrokenPipeError:  # the reader has gone
         discard_stdout()
         return 1
     except OSError as error:

@@ -49,6 +49,20 @@ def rule(levels: str, sample: str, low: Fraction = NOUGHT, high: Fraction = NOUG
     return Rule(Fraction(1), Fraction(0), levels == "abs")
 
 
+def to_levels(response: npt.NDArray[Any], sample: str, levels: str = "clip") -> npt.NDArray[Any]:
+    """Turn responses into the levels of a kind of sample, neither rounded nor saturated."""
+    import numpy as np
+
+    values: npt.NDArray[np.float64] = response.astype(np.float64)
+    finite = values[np.isfinite(values)]
+    ends = (Fraction(float(finite.min())), Fraction(float(finite.max()))) if finite.size else ()
+    scale, shift, absolute = rule(levels, sample, *ends)
+    if absolute:
+        np.abs(values, out=values)
+    with np.errstate(invalid="ignore"):  # an infinity times a scale of 0 is NaN, and told as such
+        return values * float(scale) + float(shift)
+
+
 def to_pixels(response: npt.NDArray[Any], sample: str, levels: str = "clip") -> npt.NDArray[Any]:
     """Turn responses into samples of a kind ("uint8", "uint16" or "float32"), unfiltered by us.
 
@@ -57,13 +71,9 @@ def to_pixels(response: npt.NDArray[Any], sample: str, levels: str = "clip") -> 
     """
     import numpy as np
 
-    values = response.astype(np.float64)
-    finite = values[np.isfinite(values)]
-    ends = (Fraction(float(finite.min())), Fraction(float(finite.max()))) if finite.size else ()
-    scale, shift, absolute = rule(levels, sample, *ends)
-    with np.errstate(invalid="ignore"):  # an infinity times a scale of 0 is NaN, and told as such
-        pixels = (np.abs(values) if absolute else values) * float(scale) + float(shift)
+    pixels = to_levels(response, sample, levels)
     if sample == "float32":
         return pixels.astype(np.float32)
-    pixels = np.clip(np.rint(pixels), 0, MAXIMUM[sample])
-    return np.nan_to_num(pixels, nan=0).astype(sample)
+    rounded = np.nan_to_num(np.clip(np.rint(pixels), 0, MAXIMUM[sample]), nan=0)
+    found: npt.NDArray[Any] = rounded.astype(sample)
+    return found

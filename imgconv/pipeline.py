@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from PIL import Image
-
-from imgconv import bands, samples, steps
+from imgconv import bands, pixels, samples, steps
 from imgconv.errors import ImageError, OptionError
 from imgconv.geometry import Layout
 from imgconv.kernel import Kernel
 from imgconv.levels import LEVELS, MAXIMUM
+from imgconv.pixels import Pixels
 
 CHANNELS = ("auto", "gray", "rgb", "luma")
-LETTERS = "lrgba"
+LETTERS = "lrgbacmyk"
+ALPHAS = ("keep", "weighted")
+
+Colour = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Work:
     levels: str = "clip"
     channels: str = "auto"
     threads: int | None = None
+    alpha: str = "keep"
+    background: Colour | None = None
 
     def __post_init__(self) -> None:
         if self.levels not in LEVELS:
@@ -36,40 +41,61 @@ class Work:
                 f"no channels {self.channels!r}; choose from {', '.join(CHANNELS)} "
                 "or list letters as r,g,b (l is gray, a alpha)"
             )
+        if self.alpha not in ALPHAS:
+            raise OptionError(f"no alpha {self.alpha!r}; choose from {', '.join(ALPHAS)}")
+        if self.alpha == "weighted" and self.channels == "luma":
+            raise OptionError("--alpha weighted is for the colours themselves; leave out luma")
 
 
-def filter_image(image: Image.Image, work: Work) -> tuple[Image.Image, tuple[int, int]]:
-    """Return the filtered image, and how many samples were clipped below and above.
+class Clipped(NamedTuple):
+    """How many samples were clipped below and above, and of how many."""
+
+    low: int
+    high: int
+    samples: int
+
+
+def filter_pixels(picture: Pixels, work: Work) -> tuple[Pixels, Clipped]:
+    """Return the filtered pixels, and how many samples were clipped.
 
     Raises
     ------
     ImageError, GeometryError
-        If the image lacks a channel, or no pixel remains.
+        If the picture lacks a channel, or no pixel remains.
     """
-    if work.channels == "luma" and image.mode.startswith("RGB"):
-        return _filter_luma(image, work)
-    image = _converted(image, work.channels)
-    names = "".join(image.getbands()).lower() if image.mode != "I;16" else "l"
-    chosen = _chosen(names, work.channels)
-    out, clipped = _chain(image, work, chosen)
+    if work.background:
+        picture = pixels.flattened(picture, work.background)
+    if work.channels == "luma" and picture.names.startswith("rgb"):
+        return _filter_luma(picture, work)
+    picture = _converted(picture, work.channels)
+    chosen = _chosen(picture.names, work.channels)
+    counted = sum(chosen)
+    if work.alpha == "weighted" and picture.names.endswith("a"):
+        from imgconv.weighted import filter_weighted
+
+        chosen[-1] = True
+        out, clipped = filter_weighted(picture, work, chosen)
+    else:
+        out, clipped = _chain(picture, work, chosen)
     if not all(chosen):
-        channels = [
-            out.getchannel(i) if yes else _sampled(image.getchannel(i), work)
-            for i, yes in enumerate(chosen)
-        ]
-        out = Image.merge(out.mode, channels)
-    return out, clipped
+        out = out.merged(
+            [
+                out.channel(i) if yes else _sampled(picture.channel(i), work)
+                for i, yes in enumerate(chosen)
+            ]
+        )
+    width, height = out.size
+    return out, Clipped(*clipped, width * height * counted)
 
 
-def _converted(image: Image.Image, channels: str) -> Image.Image:
-    alpha = "A" if image.mode in ("LA", "RGBA") else ""
-    if channels == "gray" and image.mode.startswith("RGB"):
-        return image.convert("L" + alpha)
-    if channels == "rgb" and image.mode == "I;16":
-        raise ImageError("has 16 bits, which colour would cut to 8; --channels gray keeps them")
-    if channels == "rgb" and image.mode.startswith("L"):
-        return image.convert("RGB" + alpha)
-    return image
+def _converted(picture: Pixels, channels: str) -> Pixels:
+    if channels == "gray":
+        return picture.gray()
+    if channels == "rgb":
+        return picture.colour()
+    if channels == "luma" and picture.names == "cmyk":
+        raise ImageError("is CMYK, which has no brightness of its own; --channels rgb makes it RGB")
+    return picture
 
 
 def _chosen(names: str, channels: str) -> list[bool]:
@@ -82,41 +108,37 @@ def _chosen(names: str, channels: str) -> list[bool]:
     return [name in channels.split(",") for name in names]
 
 
-def _filter_luma(image: Image.Image, work: Work) -> tuple[Image.Image, tuple[int, int]]:
+def _filter_luma(picture: Pixels, work: Work) -> tuple[Pixels, Clipped]:
     """Filter the brightness and move each colour by as much as it moved."""
-    from PIL import ImageChops
-
-    before = image.convert("RGB").convert("L")
+    before = picture.gray().channel(0)
     after, clipped = _chain(before, work, [True])
     before = _sampled(before, work)
-    more, less = ImageChops.subtract(after, before), ImageChops.subtract(before, after)
-    colours = [_sampled(image.getchannel(c), work) for c in image.getbands()]
-    moved = [ImageChops.subtract(ImageChops.add(c, more), less) for c in colours[:3]]
-    return Image.merge(image.mode, moved + colours[3:]), clipped
+    channels = [_sampled(picture.channel(i), work) for i in range(len(picture.names))]
+    moved = [pixels.moved(colour, before, after) for colour in channels[:3]]
+    width, height = before.size
+    return picture.merged(moved + channels[3:]), Clipped(*clipped, width * height)
 
 
-def _chain(
-    image: Image.Image, work: Work, chosen: list[bool]
-) -> tuple[Image.Image, tuple[int, int]]:
+def _chain(picture: Pixels, work: Work, chosen: list[bool]) -> tuple[Pixels, tuple[int, int]]:
     """Apply the kernels one after the other, unrounded in between."""
     *first, last = work.kernels
-    pixels = samples.of_image(image)
-    low, high = 0.0, float(MAXIMUM[pixels.kind])
+    source = picture.view()
+    low, high = 0.0, float(MAXIMUM[source.kind])
     magnitude, fill = high, work.layout.fill
     for i, kernel in enumerate(first, 1):
         low, high = kernel.response_range(min(low, fill), max(high, fill))
         reach = max(abs(low), abs(high))
-        geometry = steps.geometry_of(pixels, kernel, work.layout)
+        geometry = steps.geometry_of(source, kernel, work.layout)
         kind = _between(reach, work.kernels[i:], len(kernel.weights) * len(kernel.weights[0]))
-        responses = samples.of_floats(kind, *geometry.shape, pixels.channels)
+        responses = samples.of_floats(kind, *geometry.shape, source.channels)
         steps.respond(
-            pixels, responses, kernel, geometry, magnitude=magnitude, threads=work.threads
+            source, responses, kernel, geometry, magnitude=magnitude, threads=work.threads
         )
-        pixels, magnitude = responses, reach
-    geometry = steps.geometry_of(pixels, last, work.layout)
-    target, finished = samples.blank(image.mode, *geometry.shape)
+        source, magnitude = responses, reach
+    geometry = steps.geometry_of(source, last, work.layout)
+    target, finished = picture.room(*geometry.shape)
     clipped = steps.to_pixels(
-        pixels, target, last, geometry, work.levels, _mask(chosen, pixels.channels),
+        source, target, last, geometry, work.levels, _mask(chosen, source.channels),
         magnitude=magnitude, threads=work.threads,
     )  # fmt: skip
     return finished(), clipped
@@ -137,12 +159,12 @@ def _mask(chosen: list[bool], channels: int) -> bytes:
     return bytes(chosen + [False] * (channels - len(chosen)))
 
 
-def _sampled(channel: Image.Image, work: Work) -> Image.Image:
+def _sampled(channel: Pixels, work: Work) -> Pixels:
     """Take an unfiltered channel through the geometry of every kernel."""
     for kernel in work.kernels:
-        source = samples.of_image(channel)
+        source = channel.view()
         geometry = steps.geometry_of(source, kernel, work.layout)
-        target, finished = samples.blank(channel.mode, *geometry.shape)
+        target, finished = channel.room(*geometry.shape)
         bands.sample(source, target, geometry)
         channel = finished()
     return channel

@@ -1,19 +1,40 @@
-"""Outcomes to what people and programs see: messages on stderr, an exit code."""
+"""Outcomes to what people and programs see: messages, progress, NDJSON, a summary, an exit code."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
-from typing import NamedTuple
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+OK, SKIPPED, FAILED = "ok", "skipped", "failed"
+PATIENCE = 1.0  # seconds before a progress bar is worth the time that Rich takes to import
+MUCH = 0.1  # the share of clipped samples that is worth a hint
+# What keeps samples that were clipped below and above, by the levels that clipped them.
+KEEPING = {
+    "clip": ("--levels abs or offset", "--levels stretch or a smaller --scale"),
+    "abs": ("", "--levels stretch or a smaller --scale"),
+    "offset": ("--levels stretch", "--levels stretch"),
+}
 
 
 class Outcome(NamedTuple):
-    """What became of one input: written, or why not; and notes on what was not kept."""
+    """What became of one input; `clipped` of `samples` below and above, notes on what is lost."""
 
     name: str
+    output: str = ""
+    status: str = OK
     error: str = ""
     notes: tuple[str, ...] = ()
+    width: int | None = None
+    height: int | None = None
+    samples: int = 0
+    clipped: tuple[int, int] = (0, 0)
+    seconds: float = 0.0
 
 
 def printable(text: str) -> str:
@@ -22,29 +43,125 @@ def printable(text: str) -> str:
 
 
 class Report:
-    """Tells of each outcome as it comes, and adds up the exit code."""
+    """Tells of each outcome as it comes, and adds up; used as a context, it ends with a summary."""
 
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
-        self._failed = 0
+    def __init__(
+        self,
+        *,
+        quiet: bool,
+        total: int = 1,
+        kernel: str = "",
+        levels: str = "",
+        as_json: bool = False,
+        dry: bool = False,
+    ) -> None:
+        self._quiet, self._total, self._kernel, self._levels = quiet, total, kernel, levels
+        self._as_json, self._dry = as_json, dry
+        self._counts = {OK: 0, SKIPPED: 0, FAILED: 0}
+        self._samples = self._low = self._high = 0
+        self._begin = time.monotonic()
+        self._bar: Progress | None = None
+        self._line: TaskID | None = None
+
+    def __enter__(self) -> Report:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+        if kind is None:
+            self._hint_at_clipping()
+            self._sum_up()
 
     def add(self, outcome: Outcome) -> None:
         """Tell of one outcome: errors always, notes unless quiet."""
+        self._counts[outcome.status] += 1
+        self._samples += outcome.samples
+        self._low += outcome.clipped[0]
+        self._high += outcome.clipped[1]
         for note in outcome.notes:
             self.note(f"{outcome.name}: {note}")
         if outcome.error:
-            self._failed += 1
-            say(f"{outcome.name}: {outcome.error}")
+            self._say(f"{outcome.name}: {outcome.error}")
+        if self._as_json:
+            print(_json(outcome, self._kernel), flush=True)
+        elif self._dry and outcome.status != FAILED:
+            skipped = " (exists, skipped)" * (outcome.status == SKIPPED)
+            print(printable(f"{outcome.name} -> {outcome.output}{skipped}"))
+        self._advance()
 
     def note(self, text: str) -> None:
         """Tell what is worth knowing but no error."""
         if not self._quiet:
-            say(f"note: {text}")
+            self._say(f"note: {text}")
 
     @property
     def exit_code(self) -> int:
-        """0 when every input was done, 1 when some failed."""
-        return 1 if self._failed else 0
+        """0 when every input was done or skipped, 1 when some failed."""
+        return 1 if self._counts[FAILED] else 0
+
+    def _say(self, text: str) -> None:
+        if self._bar:
+            self._bar.console.print(
+                f"imgconv: {printable(text)}", markup=False, highlight=False, soft_wrap=True
+            )
+        else:
+            say(text)
+
+    def _advance(self) -> None:
+        """Move the progress bar, which appears on a terminal when the work takes long."""
+        seconds = time.monotonic() - self._begin
+        if self._bar is None and not self._quiet and self._total > 1 and seconds > PATIENCE:
+            self._bar = _bar()
+            if self._bar:
+                self._line = self._bar.add_task("", total=self._total, rate="")
+                self._bar.start()
+        if self._bar and self._line is not None:
+            done = sum(self._counts.values())
+            self._bar.update(self._line, completed=done, rate=f"{done / seconds:.1f}/s")
+
+    def _hint_at_clipping(self) -> None:
+        low, high = KEEPING.get(self._levels, ("", ""))
+        for count, where, remedy in ((self._low, "0", low), (self._high, "the top", high)):
+            if remedy and count > MUCH * self._samples:
+                share = f"{100 * count / self._samples:.0f} %"
+                self.note(f"{share} of the samples were clipped at {where}; {remedy} keeps them")
+                return
+
+    def _sum_up(self) -> None:
+        if self._quiet or self._total <= 1:
+            return
+        done, skipped, failed = (self._counts[s] for s in (OK, SKIPPED, FAILED))
+        seconds = time.monotonic() - self._begin
+        parts = [f"{done} to be written" if self._dry else f"{done} written"]
+        parts += [f"{skipped} skipped"] * bool(skipped) + [f"{failed} failed"] * bool(failed)
+        rate = f", {seconds:.1f} s, {done / seconds:.1f} a second" if done and not self._dry else ""
+        say(f"{self._total} inputs: {', '.join(parts)}{rate}")
+
+
+def _bar() -> Progress | None:
+    """A progress bar on stderr, where that is a terminal."""
+    if not sys.stderr.isatty():
+        return None
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeLeft
+
+    rate = TextColumn("{task.fields[rate]}")
+    columns = (BarColumn(), MofNCompleteColumn(), rate, TimeLeft())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def _json(outcome: Outcome, kernel: str) -> str:
+    import json  # 5 ms that a plain command does without
+
+    low, high = outcome.clipped
+    return json.dumps({
+        "input": outcome.name, "output": outcome.output, "width": outcome.width,
+        "height": outcome.height, "kernel": kernel, "clipped_low": low, "clipped_high": high,
+        "seconds": round(outcome.seconds, 6), "status": outcome.status,
+        "error": outcome.error or None,
+    })  # fmt: skip
 
 
 def say(text: str) -> None:

@@ -145,7 +145,7 @@ _ArrowArray._fields_ = [
 ]
 _KINDS = {"I;16": "uint16", "F": "float32"}
 # Samples a pixel in Pillow's memory: colour has a fourth that is nobody's, or alpha.
-_DEPTHS = {"L": 1, "I;16": 1, "F": 1, "LA": 4, "RGB": 4, "RGBA": 4}
+_DEPTHS = {"L": 1, "I;16": 1, "F": 1, "LA": 4, "RGB": 4, "RGBA": 4, "CMYK": 4}
 
 
 def _arrow(image: Any) -> Samples | None:

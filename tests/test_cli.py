@@ -1,5 +1,6 @@
 """The command line from outside: outputs, messages, exit codes, and real processes and pipes."""
 
+import io
 import json
 import os
 import re
@@ -124,7 +125,7 @@ def test_a_whole_kernel_is_exact_through_the_command_line(tmp_path, run, name):
     """Every shipped kernel gives the bytes of exact arithmetic, on pictures small and tiny."""
     pictures = {"rgb": random(9, 11, 3), "gray": random(7, 6, seed=1), "tiny": random(2, 3, seed=2)}
     files = [save(tmp_path / f"{stem}.png", pixels) for stem, pixels in pictures.items()]
-    result = run("apply", *files, "-k", name, "-o", f"{tmp_path}/out/")
+    result = run("apply", *files, "-k", name, "-o", f"{tmp_path}/out/", "-q")
     assert (result.code, result.out, result.err) == (0, b"", "")
     for stem, pixels in pictures.items():
         wanted = filtered(pixels, WEIGHTS[name], DIVISORS.get(name, 1))
@@ -364,20 +365,22 @@ def test_two_inputs_to_one_output_are_refused(gray, run, arguments):
 @pytest.mark.parametrize(
     ("output", "words"),
     [
-        ("{stem}.png", ["{stem}.png"]),
+        ("{stm}.png", ["{stm}", "{stem}"]),
+        ("{stem!r}.png", ["{stem!r}"]),
+        ("{stem:>999999999}.png", ["{stem:>9"]),
         ("out{}.png", ["out{}.png"]),
         ("}.png", ["}.png"]),
         ("{0.__class__}/", ["{0.__class__}/"]),
         ("out", ["out", ".png"]),
         ("out.xyz", ["'.xyz'", ".png"]),
-        ("out.gif", ["'.gif'", ".png"]),
+        ("{kernel}.eps", ["'.eps'", ".png"]),
         (".png", [".png"]),
         ("", []),
     ],
 )
 @pytest.mark.usefixtures("gray")
 def test_an_output_that_names_no_format_is_misuse(run, output, words):
-    """Braces are kept for templates, and a file needs an ending that can be written."""
+    """Braces hold the fields of templates alone, and a file needs an ending that can be written."""
     refused(run("apply", "a.png", "missing.png", "-k", "identity", "-o", output))
     refused(run("apply", "a.png", "-k", "identity", "-o", output), *words)
     assert names() == ["a.png"]
@@ -405,11 +408,14 @@ def test_stdin_to_stdout_keeps_the_format(gray, run, ending):
             assert (out.format, out.size) == (image.format, image.size)
 
 
-def test_a_format_that_cannot_be_written_is_told_for_stdin(gray, run):
-    """A GIF from stdin is refused for being a GIF, not for a transparency that it lacks."""
+def test_stdin_goes_to_stdout_in_its_own_format(gray, run):
+    """A GIF stays one, unless --format says otherwise."""
     data = save(Path("in.gif"), gray).read_bytes()
-    line = failed(run("apply", "-", "-k", "identity", stdin=data), "stdin", "GIF")
-    assert "transparency" not in line
+    for options, wanted in (([], "GIF"), (["--format", "png"], "PNG")):
+        result = run("apply", "-", "-k", "identity", *options, stdin=data)
+        with Image.open(io.BytesIO(result.out)) as image:
+            assert image.format == wanted
+            np.testing.assert_array_equal(np.asarray(image.convert("L")), gray)
 
 
 @pytest.mark.usefixtures("gray")
@@ -457,13 +463,13 @@ def test_sixteen_bit_gray_stays_exact(tmp_path, run):
 def test_lost_metadata_is_a_note_that_quiet_leaves_out(tmp_path, run):
     """What of a file is not kept is said on stderr, once; --quiet is for errors only."""
     source = save(tmp_path / "in.png", random(3, 4), dpi=(300, 300))
-    result = run("apply", source, "-k", "identity", "-o", tmp_path / "out.png")
+    result = run("apply", source, "-k", "identity", "-o", tmp_path / "out.ppm")
     assert (result.code, result.out) == (0, b"")
     [line] = result.errors
     assert "note" in line
     assert str(source) in line
     assert "resolution not kept" in line
-    result = run("apply", source, "-k", "identity", "-o", tmp_path / "quiet.png", "-q")
+    result = run("apply", source, "-k", "identity", "-o", tmp_path / "quiet.ppm", "-q")
     assert (result.code, result.out, result.err) == (0, b"", "")
 
 
@@ -507,9 +513,9 @@ def test_a_bad_option_is_one_line_before_any_file_is_read(run, arguments):
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (["apply"], "argument"),
+        (["apply"], "-k"),
         (["apply", "a.png"], "-k"),
-        (["apply", "-k", "blur"], "INPUT"),
+        (["apply", "-k", "blur"], "input"),
         (["aply", "a.png"], "aply"),
         (["show"], "SPEC"),
         (["show", "blur", "--as", "yaml"], "'yaml'"),
@@ -564,7 +570,9 @@ def test_a_failed_input_does_not_stop_the_others(gray, run):
     inputs = ["text.png", "a.png", "missing.png", "b.png", "empty.png"]
     result = run("apply", *inputs, "-k", "identity", "-o", "out/")
     assert (result.code, result.out) == (1, b"")
-    for line, name in zip(result.errors, ["text.png", "missing.png", "empty.png"], strict=True):
+    *lines, summary = result.errors
+    assert summary.startswith("imgconv: 5 inputs: 2 written, 3 failed")
+    for line, name in zip(lines, ["text.png", "missing.png", "empty.png"], strict=True):
         assert line.startswith(f"imgconv: {name}: ")
     assert names("out") == ["a.png", "b.png"]
 
@@ -878,7 +886,7 @@ def test_an_interrupt_exits_130(run, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("imgconv.files.encode", interrupt)
+    monkeypatch.setattr("imgconv.encode.encode", interrupt)
     result = run("apply", "a.png", "-k", "identity")
     assert (result.code, result.out) == (130, b"")
     assert len(result.errors) <= 1
@@ -906,8 +914,9 @@ def test_two_of_three_files_are_written_by_a_real_process(gray):
     save(Path("[b] ä.png"), gray)
     done = shell("$imgconv apply a.png missing.png '[b] ä.png' -k blur -o out/")
     assert (done.returncode, done.stdout) == (1, b"")
-    [line] = done.stderr.decode().splitlines()
+    line, summary = done.stderr.decode().splitlines()
     assert "missing.png" in line
+    assert "2 written, 1 failed" in summary
     assert names("out") == ["[b] ä.png", "a.png"]
     np.testing.assert_array_equal(load("out/a.png"), filtered(gray, WEIGHTS["blur"], 16))
 
@@ -916,7 +925,7 @@ def test_a_pipe_does_the_same_as_files(gray, run):
     """Stdin to stdout to stdin gives the bytes that two steps over a file give."""
     done = shell(
         "set -o pipefail; cat a.png | $imgconv apply - -k blur -o - "
-        "| $imgconv apply - -k outline -o c.png"
+        "| $imgconv apply - -k outline -q -o c.png"
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert run("apply", "a.png", "-k", "blur", "-o", "b.png").code == 0

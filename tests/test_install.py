@@ -83,7 +83,7 @@ def test_an_installed_command_lists_its_kernels_far_from_the_checkout(scripts, t
 def test_an_installed_command_filters_a_picture_far_from_the_checkout(scripts, tmp_path):
     """What the wheel asks for is enough to filter a sample: its edges are not flat."""
     shutil.copy(CHECKOUT / "samples" / "scene-gray.png", tmp_path / "scene.png")
-    done = call(scripts / "imgconv", "apply", "scene.png", "-k", "outline", folder=tmp_path)
+    done = call(scripts / "imgconv", "apply", "scene.png", "-k", "outline", "-q", folder=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     code = (
         "from PIL import Image\n"

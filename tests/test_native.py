@@ -144,7 +144,7 @@ def test_without_verbose_a_damaged_cache_is_not_worth_a_word(cache: Path, tmp_pa
     """The user is not told of what is mended by itself."""
     for entry in cache.iterdir():
         entry.write_bytes(b"")
-    assert outline(tmp_path, cache).stderr == ""
+    assert "cache" not in outline(tmp_path, cache).stderr
 
 
 def test_a_folder_that_others_can_write_to_is_not_used(cache: Path, tmp_path: Path) -> None:

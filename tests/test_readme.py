@@ -46,7 +46,10 @@ def test_every_command_of_the_readme_runs(command: str, desk: Path) -> None:
     done = subprocess.run(
         command, shell=True, cwd=desk, env=environment, capture_output=True, text=True
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    told = [
+        line for line in done.stderr.splitlines() if "clipped" not in line and "written" not in line
+    ]
+    assert (done.returncode, told) == (0, [])
     if output := re.search(r"(?:-o|>) (\w+\.\w+)", command):
         assert (desk / output[1]).stat().st_size > 1000
     if command.startswith("imgconv list"):

@@ -6,7 +6,8 @@ from PIL import Image
 
 from imgconv import load_kernel, samples
 from imgconv.geometry import layout
-from imgconv.pipeline import Work, filter_image
+from imgconv.pipeline import Work, filter_pixels
+from imgconv.pixels import ImagePixels
 
 
 def noise(mode: str, width: int, height: int) -> Image.Image:
@@ -31,12 +32,12 @@ def test_in_place_and_copied_give_the_same_picture(
     for name, stride in (("sharpen", 1), ("binomial-7", 2), ("sobel-left", 1)):
         kernels = (load_kernel(name), load_kernel("emboss"))
         work = Work(kernels, layout(padding=2, stride=stride), channels=channels, threads=1)
-        in_place, counts = filter_image(image, work)
+        in_place, counts = filter_pixels(ImagePixels(image), work)
         with monkeypatch.context() as patch:
             patch.setattr(samples, "_reachable", lambda: False)
-            copied, counts_of_copied = filter_image(image, work)
-        assert in_place.mode == copied.mode
-        assert in_place.tobytes() == copied.tobytes()
+            copied, counts_of_copied = filter_pixels(ImagePixels(image), work)
+        assert in_place.names == copied.names
+        assert in_place.array().tobytes() == copied.array().tobytes()
         assert counts == counts_of_copied
 
 
@@ -58,7 +59,9 @@ def test_an_image_in_several_blocks_is_copied() -> None:
         pixels = np.asarray(image)
         view = samples.of_image(image)
         assert (view.height, view.width) == (2500, 3000)
-        out, _ = filter_image(image, Work((load_kernel("identity"),), layout(), threads=1))
+        out, _ = filter_pixels(
+            ImagePixels(image), Work((load_kernel("identity"),), layout(), threads=1)
+        )
     finally:
         samples.in_one_block()
-    np.testing.assert_array_equal(np.asarray(out), pixels)
+    np.testing.assert_array_equal(out.array(), pixels)

@@ -1,0 +1,182 @@
+"""Colours of 16 bits and of real numbers, which Pillow would cut: through imagecodecs, tifffile."""
+
+from __future__ import annotations
+
+import io
+import struct
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image, ImageOps
+
+from imgconv import metadata
+from imgconv.decode import Picture, Reading, choose, refuse_too_many
+from imgconv.errors import ImageError
+from imgconv.metadata import Metadata
+from imgconv.pixels import Pixels, of_array
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+CHANNELS = {1: "l", 2: "la", 3: "rgb", 4: "rgba"}
+COMPRESS_PNG: dict[str, dict[str, int]] = {
+    "fast": {"level": 1, "strategy": 3, "filter": 16},
+    "small": {"level": 9, "strategy": 0},
+    "none": {"level": 0},
+}
+COMPRESS_TIFF = {"fast": "lzw", "small": "zlib", "none": None}
+PHOTOMETRIC = {"l": "minisblack", "rgb": "rgb", "cmyk": "separated"}
+ORIENTATION = 274
+# From an orientation of EXIF: whether rows and columns change places, then which axes turn round.
+UPRIGHT: dict[int, tuple[bool, tuple[int, ...]]] = {
+    1: (False, ()), 2: (False, (1,)), 3: (False, (0, 1)), 4: (False, (0,)),
+    5: (True, ()), 6: (True, (1,)), 7: (True, (0, 1)), 8: (True, (0,)),
+}  # fmt: skip
+
+
+def _library(name: str, fault: str) -> ModuleType:
+    import importlib
+
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise ImageError(
+            f"{fault}; pip install 'imgconv[deep]' keeps them, --depth 8 cuts them to 8 bits"
+        ) from None
+
+
+def read_png(data: bytes, how: Reading, fault: str) -> Picture:  # noqa: ARG001
+    """Decode a PNG of 16 bits a channel; `fault` is what is said where the library is missing."""
+    codecs = _library("imagecodecs", fault)
+    with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        if getattr(image, "n_frames", 1) > 1:
+            raise ImageError("has frames of 16 bits, which are not read; --depth 8 cuts them")
+        transparent = image.info.get("transparency")
+        orientation = image.getexif().get(ORIENTATION, 1)
+        image.load()  # text stands behind the pixels too
+        ImageOps.exif_transpose(image, in_place=True)
+        kept = metadata.read(image)
+    array = codecs.png_decode(data)
+    array = array if array.ndim == 3 else array[:, :, None]
+    if transparent is not None and array.shape[2] in (1, 3):
+        array = _with_alpha(array, transparent)
+    array = _upright(array, orientation)
+    return Picture((of_array(array, CHANNELS[array.shape[2]]),), "PNG", (kept,))
+
+
+def _with_alpha(array: npt.NDArray[Any], value: Any) -> npt.NDArray[Any]:
+    """Make the one transparent colour of a PNG an alpha channel."""
+    import numpy as np
+
+    seen = (array != np.array(value, array.dtype)).any(axis=2)
+    return np.dstack([array, np.where(seen, 65535, 0).astype(array.dtype)])
+
+
+def _upright(array: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
+    import numpy as np
+
+    swapped, turned = UPRIGHT.get(orientation, UPRIGHT[1])
+    return np.flip(array.swapaxes(0, 1) if swapped else array, turned)
+
+
+def read_tiff(data: bytes, how: Reading, fault: str) -> Picture:
+    """Decode the pages of a TIFF of any depth."""
+    tifffile = _library("tifffile", fault)
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        pages = list(file.pages)
+        if not pages:
+            raise ImageError("broken image: it has no page")
+        if how.frame is not None:
+            pages = [pages[choose(len(pages), how)]]
+        for page in pages:
+            refuse_too_many(page.imagewidth, page.imagelength, len(pages), how)
+        frames = [_page(page.aspage()) for page in pages]
+        kept = [_metadata(data, page) for page in pages]
+        cut = any(page.dtype == "float64" for page in pages)
+    lost = ("64-bit reals (read as 32-bit)",) if cut else ()
+    return Picture(tuple(frames), "TIFF", tuple(kept), lost=lost)
+
+
+def _page(page: Any) -> Pixels:
+    """The pixels of a page."""
+    import numpy as np
+
+    kind, count = np.dtype(page.dtype), page.samplesperpixel
+    colour = {0: "l", 1: "l", 2: "rgb", 5: "cmyk"}.get(int(page.photometric))
+    extra = count - len(colour) if colour else 0
+    if kind.name not in ("uint8", "uint16", "float16", "float32", "float64") or (
+        kind.kind == "u" and page.bitspersample != 8 * kind.itemsize
+    ):
+        raise ImageError(f"has samples of {page.bitspersample} bits, {kind.name}; make them uint16")
+    if colour is None or extra not in (0, 1) or (colour == "cmyk" and extra):
+        raise ImageError(f"has {count} channels of a layout that is not read; make it gray or RGB")
+    if extra and int(page.extrasamples[0]) == 1:
+        raise ImageError("has colours multiplied by alpha; make its alpha unassociated first")
+    size = page.parent.filehandle.size
+    if any(o + n > size for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)):
+        raise ImageError("broken image: it is cut off")  # tifffile would fill it with zeros
+    array = page.asarray()
+    if array.ndim == 3 and page.planarconfig == 2:
+        array = np.moveaxis(array, 0, 2)
+    array = array.reshape(page.imagelength, page.imagewidth, count)
+    array = array.astype("float32" if kind.kind == "f" else kind.name)
+    if int(page.photometric) == 0:  # white is 0
+        array = np.array(1 if kind.kind == "f" else np.iinfo(kind).max, array.dtype) - array
+    tag = page.tags.get(ORIENTATION)
+    return of_array(_upright(array, tag.value if tag else 1), colour + "a" * extra)
+
+
+def _metadata(data: bytes, page: Any) -> Metadata:
+    """The metadata of a page, through a picture of Pillow's that has no pixels."""
+    image = Image.new("L", (1, 1))
+    image.format = "TIFF"
+    exif = image.getexif()
+    exif.endian = "<" if data[:2] == b"II" else ">"
+    exif.load_from_fp(io.BytesIO(data), page.offset)
+    for key, tag in (("xmp", metadata.XMP), ("icc_profile", metadata.ICC)):
+        if tag in exif:
+            image.info[key] = exif[tag]
+    return metadata.read(image)
+
+
+def write_png(pixels: Pixels, kept: dict[str, Any], compress: str) -> bytes:
+    """Return the bytes of a PNG; its metadata are the chunks that Pillow writes for them."""
+    codecs = _library("imagecodecs", "has 16 bits a channel")
+    out: bytes = codecs.png_encode(pixels.array(), **COMPRESS_PNG[compress])
+    mode = "RGB" if pixels.names.startswith("rgb") else "L"
+    small = io.BytesIO()
+    Image.new(mode, (1, 1)).save(small, "PNG", **kept)
+    chunks = [c for c in _chunks(small.getvalue()) if c[4:8] not in (b"IHDR", b"IDAT", b"IEND")]
+    header, rest = out[:33], out[33:]  # signature and IHDR
+    return header + b"".join(chunks) + rest
+
+
+def _chunks(data: bytes) -> list[bytes]:
+    """The chunks of a PNG, whole."""
+    found, place = [], 8
+    while place < len(data):
+        (length,) = struct.unpack(">I", data[place : place + 4])
+        found.append(data[place : place + 12 + length])
+        place += 12 + length
+    return found
+
+
+def write_tiff(frames: tuple[Pixels, ...], compress: str) -> bytes:
+    """Return the bytes of a TIFF without metadata."""
+    tifffile = _library("tifffile", "has 16 bits a channel")
+    out = io.BytesIO()
+    with tifffile.TiffWriter(out) as file:
+        for frame in frames:
+            array, alpha = frame.array(), frame.names.endswith("a")
+            file.write(
+                array if len(frame.names) > 1 else array[:, :, 0],
+                photometric=PHOTOMETRIC[frame.names.removesuffix("a")],
+                planarconfig="contig" if len(frame.names) > 1 else None,
+                extrasamples=["unassalpha"] if alpha else None,
+                compression=COMPRESS_TIFF[compress],
+                predictor=COMPRESS_TIFF[compress] is not None,
+                metadata=None,
+                software=False,
+                maxworkers=1,
+            )
+    return out.getvalue()

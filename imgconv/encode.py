@@ -1,0 +1,279 @@
+"""Pictures to image files: what a format keeps, how it is written, what is said to be left out."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from PIL import Image
+
+from imgconv import metadata
+from imgconv.decode import Picture
+from imgconv.errors import ImageError, OptionError
+from imgconv.levels import MAXIMUM
+from imgconv.metadata import Metadata
+from imgconv.pixels import ImagePixels, Pixels
+
+# Formats by the ending of a name.
+ENDINGS = {
+    ".apng": "PNG", ".bmp": "BMP", ".gif": "GIF", ".jpeg": "JPEG", ".jpg": "JPEG", ".pfm": "PFM",
+    ".pgm": "PGM", ".png": "PNG", ".pnm": "PNM", ".ppm": "PPM", ".tif": "TIFF", ".tiff": "TIFF",
+    ".webp": "WEBP",
+}  # fmt: skip
+GRAY, COLOUR, ALPHA = ("l",), ("l", "rgb"), ("l", "la", "rgb", "rgba")
+# The channels that each format keeps, by the kind of the samples.
+KEEPS: dict[str, dict[str, tuple[str, ...]]] = {
+    "BMP": {"uint8": COLOUR},
+    "GIF": {"uint8": ALPHA},
+    "JPEG": {"uint8": (*COLOUR, "cmyk")},
+    "PFM": {"float32": GRAY},
+    "PGM": {"uint8": GRAY, "uint16": GRAY},
+    "PNG": {"uint8": ALPHA, "uint16": ALPHA},
+    "PNM": {"uint8": COLOUR, "uint16": GRAY},
+    "PPM": {"uint8": COLOUR},
+    "TIFF": dict.fromkeys(("uint8", "uint16", "float32"), (*ALPHA, "cmyk")),
+    "WEBP": {"uint8": ALPHA},
+}
+SEVERAL = ("GIF", "PNG", "TIFF", "WEBP")
+PILLOWS = {"PFM": "PPM", "PGM": "PPM", "PNM": "PPM"}
+QUALITY = 90  # of lossy formats
+LOSSLESS = 100  # the quality at which a WebP loses nothing
+# How a lossless format is packed. For PNG, zlib's run-length strategy takes a quarter of the
+# default's time for files 6 % larger.
+COMPRESS: dict[str, dict[str, dict[str, Any]]] = {
+    "fast": {"PNG": {"compress_level": 1, "compress_type": 3}, "TIFF": {"compression": "tiff_lzw"}},
+    "small": {"PNG": {"compress_level": 9}, "TIFF": {"compression": "tiff_adobe_deflate"}},
+    "none": {"PNG": {"compress_level": 0}, "TIFF": {}},
+}
+COLOURS = 256  # of a GIF's frame
+
+
+class Writing(NamedTuple):
+    """How outputs are written; without a quality a JPEG is coded as its source was."""
+
+    force: bool = False
+    quality: int | None = None
+    compress: str = "fast"
+    strip: bool = False
+
+
+USUALLY = Writing()
+
+
+def checked(writing: Writing) -> Writing:
+    """Return what is asked for, if it can be done.
+
+    Raises
+    ------
+    OptionError
+        If it can't.
+    """
+    if writing.compress not in COMPRESS:
+        choices = ", ".join(COMPRESS)
+        raise OptionError(f"no compress {writing.compress!r}; choose from {choices}")
+    return writing
+
+
+def format_of(path: Path) -> str:
+    """Return the format that a name's ending asks for.
+
+    Raises
+    ------
+    ImageError
+        If there is none that can be written.
+    """
+    name = ENDINGS.get(path.suffix.lower())
+    if not name:
+        raise ImageError(
+            f"{path}: cannot write {path.suffix or 'a file without ending'!r}; "
+            f"use {', '.join(ENDINGS)}, or --format"
+        )
+    return name
+
+
+def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, tuple[str, ...]]:
+    """Return the bytes of an image file, and the names of what it does not keep.
+
+    Raises
+    ------
+    ImageError
+        If the format cannot keep what can be seen.
+    """
+    frames = [_kept(frame, name) for frame in picture.frames]
+    if len(frames) > 1 and name not in SEVERAL:
+        able = ", ".join(SEVERAL)
+        raise ImageError(
+            f"has {len(frames)} frames, of which {name} keeps one; "
+            f"choose one with --frame, or {able} with -o"
+        )
+    pages = [m.fitted(frames[0].names, *frames[0].size) for m in picture.metadata]
+    if how.strip:
+        pages = [Metadata(jpeg=page.jpeg) for page in pages[:1]]
+    options, lost = pages[0].options(name)
+    lost += () if how.strip else (*pages[0].lost, *picture.lost)
+    lost += ["timing"] * (bool(picture.durations) and name == "TIFF")
+    lost += _fewer_colours(frames) if name == "GIF" else []
+    try:
+        if name == "PNG" and frames[0].kind == "uint16" and frames[0].names != "l":
+            from imgconv import deep
+
+            return deep.write_png(frames[0], options, how.compress), tuple(lost)
+        data = _tiff(frames, pages, how) if name == "TIFF" else None
+        data = data or _saved(frames, name, options | _coding(name, pages[0], how), picture)
+    except ImageError:
+        raise
+    except Exception as error:  # a side over a format's limit, no memory, ...
+        raise ImageError(f"cannot be written as {name}: {error}") from None
+    return data, tuple(lost)
+
+
+def _kept(frame: Pixels, name: str) -> Pixels:
+    """The frame as a format can keep it whole, or an error that names what it would lose."""
+    kept = KEEPS[name]
+    channels = kept.get(frame.kind, ())
+    if frame.names in channels and (name != "GIF" or _is_binary(frame)):
+        return frame.colour() if name == "PPM" else frame
+    bare = frame.names.removesuffix("a")
+    if bare in channels and name != "GIF" and _is_opaque(frame):
+        return _kept(_without_alpha(frame), name)
+    if not channels:
+        what = "16 bits" if frame.kind == "uint16" else "real samples"
+        remedy = "--depth 8 cuts them to 8 bits"
+    elif frame.names == "cmyk":
+        what, remedy = "CMYK", "--channels rgb converts it"
+    elif frame.names.endswith("a"):
+        part = "partial transparency" if name == "GIF" else "transparency"
+        what, remedy = part, "--background COLOUR fills it"
+    else:
+        what = "colour" if frame.kind == "uint8" else "colour of 16 bits"
+        remedy = "--channels gray leaves it out"
+    able = ", ".join(
+        other for other, kinds in KEEPS.items()
+        if frame.names in kinds.get(frame.kind, ()) and other not in (name, "GIF")
+    )  # fmt: skip
+    raise ImageError(f"{name} cannot keep {what}; {remedy}, or choose {able} with -o")
+
+
+def _alpha(frame: Pixels) -> Pixels:
+    return frame.channel(len(frame.names) - 1)
+
+
+def _is_opaque(frame: Pixels) -> bool:
+    if not frame.names.endswith("a"):
+        return False
+    alpha, top = _alpha(frame), MAXIMUM[frame.kind]
+    if isinstance(alpha, ImagePixels):
+        low, _ = alpha.image.getextrema()
+        return bool(low == top)
+    return bool((alpha.array() == top).all())
+
+
+def _without_alpha(frame: Pixels) -> Pixels:
+    if isinstance(frame, ImagePixels):
+        return ImagePixels(frame.image.convert(frame.image.mode.removesuffix("A")))
+    from imgconv.pixels import of_array
+
+    return of_array(frame.array()[:, :, :-1], frame.names[:-1])
+
+
+def _is_binary(frame: Pixels) -> bool:
+    """Whether every pixel is seen or is not."""
+    if not frame.names.endswith("a"):
+        return True
+    alpha = _alpha(frame)
+    assert isinstance(alpha, ImagePixels)
+    return not any(alpha.image.histogram()[1:-1])
+
+
+def _coding(name: str, meta: Metadata, how: Writing) -> dict[str, Any]:
+    """How the pixels themselves are coded."""
+    options = dict(COMPRESS[how.compress].get(name, {}))
+    if name == "JPEG":
+        if how.quality is None and meta.jpeg:
+            return options | dict(meta.jpeg)
+        options["quality"] = how.quality or QUALITY
+    elif name == "WEBP":
+        quality = how.quality or QUALITY
+        options |= {"lossless": True} if quality == LOSSLESS else {"quality": quality}
+        options["exact"] = True  # colours are kept where they are not seen
+    return options
+
+
+def _saved(frames: list[Pixels], name: str, options: dict[str, Any], picture: Picture) -> bytes:
+    """What Pillow writes."""
+    images = [f.image for f in frames if isinstance(f, ImagePixels)]
+    if name == "GIF":
+        images = [_with_palette(image) for image in images]
+    first, *others = images
+    if others:
+        options = options | {"save_all": True, "append_images": others}
+        if picture.durations:
+            options["duration"] = [round(d) for d in picture.durations]
+            if picture.loop is not None:
+                options["loop"] = picture.loop
+        if name == "PNG":
+            options["default_image"] = picture.apart
+        if name == "GIF":
+            options |= {"disposal": 2, "optimize": False}
+    if name == "JPEG" and first.mode == "L" and "qtables" in options:
+        options = options | {"qtables": {0: options["qtables"][0]}, "subsampling": -1}
+    with _memory(name) as out:
+        first.save(out, PILLOWS.get(name, name), **options)
+        out.seek(0)
+        return out.read()
+
+
+def _tiff(frames: list[Pixels], pages: list[Metadata], how: Writing) -> bytes:
+    if all(isinstance(frame, ImagePixels) for frame in frames):
+        data = _saved(frames, "TIFF", COMPRESS[how.compress]["TIFF"], Picture((), ""))
+    else:
+        from imgconv import deep
+
+        data = deep.write_tiff(tuple(frames), how.compress)
+    return metadata.into_tiff(data, pages)
+
+
+def _fewer_colours(frames: list[Pixels]) -> list[str]:
+    many = any(
+        len(f.names) > 2 and isinstance(f, ImagePixels) and _palette(f.image) is None
+        for f in frames
+    )
+    return ["colours over 256 a frame"] * many
+
+
+def _palette(image: Image.Image) -> list[Any] | None:
+    """The colours of an image, if a palette takes them all."""
+    found = image.getcolors(COLOURS)
+    return None if found is None else [colour for _, colour in found]
+
+
+def _with_palette(image: Image.Image) -> Image.Image:
+    """An image as a GIF stores it: its own colours where there are few, else the nearest."""
+    if image.mode == "L":
+        return image
+    image = image.convert("RGBA") if image.mode == "LA" else image
+    colours = _palette(image)
+    if colours is None:
+        return image
+    import numpy as np
+
+    array = np.array(image)
+    codes = array.astype(np.uint32) @ (1 << 8 * np.arange(array.shape[2], dtype=np.uint32))
+    unique, places = np.unique(codes, return_inverse=True)
+    palette = unique[:, None] >> 8 * np.arange(array.shape[2], dtype=np.uint32) & 255
+    found = Image.fromarray(places.reshape(codes.shape).astype(np.uint8))
+    found.putpalette(palette[:, :3].astype(np.uint8).tobytes())
+    if array.shape[2] == 4 and (unseen := np.flatnonzero(palette[:, 3] == 0)).size:
+        found.info["transparency"] = int(unseen[0])
+    return found
+
+
+def _memory(name: str) -> IO[bytes]:
+    """A file in memory: with a descriptor Pillow encodes a JPEG without Python's lock."""
+    if name == "JPEG":
+        with contextlib.suppress(AttributeError, OSError):  # another system, or one that refuses
+            return os.fdopen(os.memfd_create("imgconv"), "w+b")
+    return io.BytesIO()

@@ -1,0 +1,295 @@
+"""What a file says beside its pixels: read, fitted to the new picture, put where a format can."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+# Tags of a TIFF directory that tell how pixels lie in that file, or that are kept by other names.
+ORIENTATION, RESOLUTION, XMP, ICC = 274, (282, 283, 296), 700, 34675
+EXIF, GPS, INTEROP, EXIF_SIZE = 34665, 34853, 40965, (40962, 40963)
+STRUCTURE = (
+    254, 255, 256, 257, 258, 259, 262, 263, 266, 273, ORIENTATION, 277, 278, 279, 280, 281,
+    *RESOLUTION, 284, 290, 291, 297, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 330, 332,
+    334, 336, 338, 339, 340, 341, 342, 347, 512, 513, 514, 529, 530, 531, 532, XMP, 33723, 34377,
+    ICC,
+)  # fmt: skip
+SPACES = {"l": b"GRAY", "rgb": b"RGB ", "cmyk": b"CMYK"}
+XMP_KEY = "XML:com.adobe.xmp"
+JPEG_LIMIT = 65_500  # a JPEG keeps EXIF in one segment
+UNKNOWN_SAMPLING = -1
+
+Options = dict[str, Any]
+
+
+class Metadata(NamedTuple):
+    """What is kept of one picture; `exif` are the tags that describe it, upright, no thumbnail.
+
+    `text` are a PNG's by their keys, `chunks` its notes on colour; `jpeg` is how a JPEG was coded.
+    `lost` names what has no place here.
+    """
+
+    exif: bytes = b""
+    icc: bytes = b""
+    xmp: bytes = b""
+    dpi: tuple[float, float] | None = None
+    comment: bytes = b""
+    text: tuple[tuple[str, str], ...] = ()
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
+    jpeg: tuple[tuple[str, Any], ...] = ()
+    lost: tuple[str, ...] = ()
+
+    def fitted(self, names: str, width: int, height: int) -> Metadata:
+        """Return what is true of the new picture too: no profile of other colours, its size."""
+        space = SPACES.get(names.removesuffix("a"))
+        fitting = self.icc if self.icc[16:20] == space else b""
+        exif = _load(self.exif)
+        if exif and any(tag in exif.get_ifd(EXIF) for tag in EXIF_SIZE):
+            exif.get_ifd(EXIF).update(zip(EXIF_SIZE, (width, height), strict=True))
+            return self._replace(icc=fitting, exif=exif.tobytes())
+        return self._replace(icc=fitting)
+
+    def options(self, name: str) -> tuple[Options, list[str]]:
+        """Return what Pillow is told to write a format with, and the names of what it cannot."""
+        fields = {
+            "exif": "EXIF", "icc": "colour profile", "xmp": "XMP", "dpi": "resolution",
+            "comment": "comment", "text": "text",
+        }  # fmt: skip
+        able = _OPTIONS.get(name)
+        lost = [
+            word
+            for field, word in fields.items()
+            if getattr(self, field) and field not in PLACES.get(name, ())
+        ]
+        if name == "JPEG" and len(self.exif) > JPEG_LIMIT:
+            return able(self._replace(exif=b"")) if able else {}, [*lost, "EXIF (too long)"]
+        return able(self) if able else {}, lost
+
+
+def read(image: Image.Image) -> Metadata:
+    """Return what an upright image of Pillow's says, before it is turned into another."""
+    info, lost = image.info, []
+    text = dict(getattr(image, "text", {}))
+    comment = info.get("comment") or text.pop("Comment", "")
+    exif, dpi = b"", info.get("dpi")
+    try:
+        tags = image.getexif()
+        dpi = _resolution(image, tags)
+        exif = _described(tags)
+    except Exception:  # a dozen kinds, on broken tags
+        lost.append("EXIF (broken)")
+    if any(key in info for key in ("photoshop", 33723)) or _has_tag(image, 33723, 34377):
+        lost.append("IPTC")
+    xmp = info.get("xmp") or text.get(XMP_KEY, "")
+    for key in (XMP_KEY, "Raw profile type exif", "Raw profile type xmp"):
+        text.pop(key, None)
+    return Metadata(
+        exif,
+        info.get("icc_profile") or b"",
+        xmp.encode() if isinstance(xmp, str) else xmp,
+        dpi,
+        comment.encode() if isinstance(comment, str) else comment,
+        tuple((key, str(value)) for key, value in text.items()),
+        _colour_chunks(image),
+        _coding(image),
+        tuple(lost),
+    )
+
+
+def _has_tag(image: Image.Image, *wanted: int) -> bool:
+    return any(tag in getattr(image, "tag_v2", ()) for tag in wanted)
+
+
+def _described(tags: Image.Exif) -> bytes:
+    """EXIF without what is about pixels; Pillow leaves the thumbnail out."""
+    for tag in STRUCTURE:
+        if tag in tags:
+            del tags[tag]
+    return tags.tobytes() if len(tags) else b""
+
+
+def _resolution(image: Image.Image, tags: Image.Exif) -> tuple[float, float] | None:
+    """Dots an inch, if the file means any: every BMP and each TIFF of Pillow's has some."""
+    x, y, unit = (tags.get(tag) for tag in RESOLUTION)
+    if image.format == "TIFF" or (x and y and not image.info.get("dpi")):
+        inches = {2: 1.0, 3: 2.54}.get(unit or 2)
+        return (float(x) * inches, float(y) * inches) if x and y and inches else None
+    dpi = image.info.get("dpi") if image.format != "BMP" else None
+    return (float(dpi[0]), float(dpi[1])) if dpi else None
+
+
+def _colour_chunks(image: Image.Image) -> tuple[tuple[bytes, bytes], ...]:
+    """The chunks of a PNG that say what its numbers mean, as they stood."""
+    if image.format != "PNG":
+        return ()
+    info, found = image.info, []
+    if "chromaticity" in info:
+        found.append((b"cHRM", struct.pack(">8I", *(round(c * 1e5) for c in info["chromaticity"]))))
+    if "gamma" in info:
+        found.append((b"gAMA", struct.pack(">I", round(info["gamma"] * 1e5))))
+    if "srgb" in info:
+        found.append((b"sRGB", bytes([info["srgb"]])))
+    return tuple(found)
+
+
+def _coding(image: Image.Image) -> tuple[tuple[str, Any], ...]:
+    """The tables and the sampling of a JPEG, so that it is written as it was."""
+    if image.format not in ("JPEG", "MPO"):
+        return ()
+    from PIL import JpegImagePlugin
+
+    tables = getattr(image, "quantization", None)
+    sampling = JpegImagePlugin.get_sampling(image)
+    found: list[tuple[str, Any]] = [("qtables", tables)] if tables else []
+    if sampling != UNKNOWN_SAMPLING:
+        found.append(("subsampling", sampling))
+    return tuple(found)
+
+
+def _load(data: bytes) -> Image.Exif:
+    exif = Image.Exif()
+    if data:
+        exif.load(data)
+    return exif
+
+
+def _with_resolution(meta: Metadata) -> bytes:
+    """EXIF with the resolution, for formats that have no other place or repeat it there."""
+    if not meta.dpi:
+        return meta.exif
+    exif = _load(meta.exif)
+    for tag, value in zip(RESOLUTION, (*meta.dpi, 2), strict=True):
+        exif[tag] = value
+    return exif.tobytes()
+
+
+def _jpeg(meta: Metadata) -> Options:
+    named: Options = {"exif": _with_resolution(meta)} if meta.exif else {}
+    if meta.icc:
+        named["icc_profile"] = meta.icc
+    if meta.xmp:
+        named["xmp"] = meta.xmp
+    if meta.dpi:
+        named["dpi"] = tuple(map(round, meta.dpi))
+    if meta.comment:
+        named["comment"] = meta.comment
+    return named
+
+
+def _png(meta: Metadata) -> Options:
+    from PIL.PngImagePlugin import PngInfo
+
+    notes = PngInfo()
+    for chunk, data in meta.chunks:
+        notes.add(chunk, data)
+    text = dict(meta.text)
+    if meta.comment:
+        text["Comment"] = meta.comment.decode("utf-8", "replace")
+    for key, value in text.items():
+        try:
+            value.encode("latin-1")
+            notes.add_text(key, value)
+        except UnicodeEncodeError:
+            notes.add_itxt(key, value)
+    if meta.xmp:
+        notes.add_itxt(XMP_KEY, meta.xmp.decode("utf-8", "replace"))
+    named: Options = {"pnginfo": notes} if notes.chunks else {}
+    if meta.exif:
+        named["exif"] = meta.exif
+    if meta.icc:
+        named["icc_profile"] = meta.icc
+    if meta.dpi:
+        named["dpi"] = meta.dpi
+    return named
+
+
+def _webp(meta: Metadata) -> Options:
+    return {"exif": _with_resolution(meta), "icc_profile": meta.icc, "xmp": meta.xmp}
+
+
+def _gif(meta: Metadata) -> Options:
+    return {"comment": meta.comment} if meta.comment else {}
+
+
+def _bmp(meta: Metadata) -> Options:
+    return {"dpi": meta.dpi} if meta.dpi else {}
+
+
+_OPTIONS = {"JPEG": _jpeg, "PNG": _png, "WEBP": _webp, "GIF": _gif, "BMP": _bmp}
+PLACES = {
+    "JPEG": ("exif", "icc", "xmp", "dpi", "comment"),
+    "PNG": ("exif", "icc", "xmp", "dpi", "comment", "text"),
+    "WEBP": ("exif", "icc", "xmp", "dpi"),
+    "TIFF": ("exif", "icc", "xmp", "dpi"),
+    "GIF": ("comment",),
+    "BMP": ("dpi",),
+}
+
+
+def into_tiff(data: bytes, pages: list[Metadata]) -> bytes:
+    """Return a TIFF file with metadata in the directory of each page.
+
+    libtiff writes no EXIF through Pillow, so each page gets a new directory at the end of the
+    file: its own entries, which point to where they did, and those of the metadata.
+    """
+    order = "<" if data[:2] == b"II" else ">"
+    out = io.BytesIO(data)
+    link = 4  # where the offset of the next directory stands
+    for page in pages:
+        out.seek(link)
+        (old,) = struct.unpack(order + "I", out.read(4))
+        entries, following = _directory(out, old, order)
+        tags = _tiff_tags(page, order)
+        if tags:
+            start = out.seek(0, io.SEEK_END)
+            start += out.write(b"\0" * (start % 2))
+            out.write(tags.tobytes(start))
+            added, _ = _directory(out, start, order)
+            entries |= added
+            new = out.seek(0, io.SEEK_END)
+            new += out.write(b"\0" * (new % 2))
+            merged = b"".join(entry for _, entry in sorted(entries.items()))
+            out.write(struct.pack(order + "H", len(entries)) + merged + following)
+            out.seek(link)
+            out.write(struct.pack(order + "I", new))
+            old = new
+        link = old + 2 + 12 * len(entries)
+    return out.getvalue()
+
+
+def _directory(file: io.BytesIO, start: int, order: str) -> tuple[dict[int, bytes], bytes]:
+    """The entries of a TIFF directory by their tags, and the link to the next."""
+    file.seek(start)
+    (count,) = struct.unpack(order + "H", file.read(2))
+    entries = [file.read(12) for _ in range(count)]
+    return {struct.unpack(order + "H", e[:2])[0]: e for e in entries}, file.read(4)
+
+
+def _tiff_tags(meta: Metadata, order: str) -> Any:
+    """Metadata as a directory of Pillow's; None for none."""
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+    tags = ImageFileDirectory_v2(prefix=b"II" if order == "<" else b"MM")
+    exif = _load(meta.exif)
+    for tag in exif:
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            tags[tag] = _nested(exif, tag) if tag in (EXIF, GPS) else exif[tag]
+    if meta.dpi:
+        for tag, value in zip(RESOLUTION, (*meta.dpi, 2), strict=True):
+            tags[tag] = value
+    for tag, data in ((XMP, meta.xmp), (ICC, meta.icc)):
+        if data:
+            tags[tag] = data
+    return tags if len(tags) else None
+
+
+def _nested(exif: Image.Exif, tag: int) -> dict[int, Any]:
+    """A directory within another, with the one that is in it."""
+    found = dict(exif.get_ifd(tag))
+    if INTEROP in found:
+        found[INTEROP] = exif.get_ifd(INTEROP)
+    return found
