@@ -1,5 +1,47 @@
-"""Run imgconv as `python -m imgconv`."""
+"""The program `imgconv`, also `python -m imgconv`: signals first, then the command line."""
 
-from imgconv.cli import run
+import os
+import signal
+import sys
 
-run()
+SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+
+
+def run() -> None:
+    """Run as a program; leave at once, since taking the interpreter down takes 20 ms or more."""
+    try:
+        for number in SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN:  # as nohup wants it
+                signal.signal(number, _stop)
+        _keep_stderr()
+        from imgconv.cli import main  # 60 ms, in which Ctrl-C is no traceback either
+
+        code = main()
+    except KeyboardInterrupt:
+        code = 130
+    os._exit(code)
+
+
+def _stop(*_: object) -> None:
+    """End as Ctrl-C does, cleaning up; a second signal does not disturb that."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _keep_stderr() -> None:
+    """Keep stderr to ourselves: libtiff and others print there what is one line of ours."""
+    try:
+        ours = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+    except OSError:  # it is closed
+        return
+    sys.stderr = os.fdopen(ours, "w", 1, encoding="utf-8", errors="backslashreplace")
+
+
+if __name__ == "__main__":
+    run()

@@ -1,9 +1,7 @@
 """The command line: parse, call, print, exit."""
 
 import io
-import os
 import re
-import signal
 import sys
 import warnings
 from dataclasses import replace
@@ -423,46 +421,6 @@ def _is_moderate(text: str) -> bool:
     return 1e-50 < abs(float(text)) < 1e50 or (zero and float(text) == 0)
 
 
-class Stopped(KeyboardInterrupt):
-    """A signal that asks the program to end."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
-def _stop(number: int, _: object) -> None:
-    """End as Ctrl-C does, cleaning up; a second signal does not disturb that."""
-    for each in SIGNALS:
-        signal.signal(each, signal.SIG_IGN)
-    raise Stopped(number)
-
-
-SIGNALS = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-]
-
-
-def run() -> None:
-    """Run as a program; leave at once, since taking the interpreter down takes 20 ms or more."""
-    for number in SIGNALS:
-        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup wants it
-            signal.signal(number, _stop)
-    _keep_stderr()
-    os._exit(main())
-
-
-def _keep_stderr() -> None:
-    """Keep stderr to ourselves: libtiff and others print there what is one line of ours."""
-    try:
-        ours = os.dup(2)
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
-    except OSError:  # it is closed
-        return
-    sys.stderr = os.fdopen(ours, "w", 1, encoding="utf-8", errors="backslashreplace")
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code.
 
@@ -484,8 +442,8 @@ def main(arguments: list[str] | None = None) -> int:
     except ImgconvError as error:
         say(str(error))
         return 2
-    except KeyboardInterrupt as error:
-        return 128 + getattr(error, "number", signal.SIGINT)
+    except KeyboardInterrupt:
+        return 130
     except SystemExit as error:  # the shell's completion ends so
         sys.stdout.flush()
         return error.code if isinstance(error.code, int) else 1

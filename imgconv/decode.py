@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -20,6 +21,8 @@ READ = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 MAX_PIXELS = 500_000_000
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 BITS, FORMAT = 258, 339
+# What Pillow logs of a broken file is told by our own error.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 class Reading(NamedTuple):
@@ -99,7 +102,9 @@ def _decoded(data: bytes, how: Reading) -> Picture:
 
 
 def refuse_too_many(width: int, height: int, count: int, how: Reading) -> None:
-    """Raise an error for more pixels than are allowed, before any is decoded."""
+    """Raise an error for more pixels than are allowed, or none, before any is decoded."""
+    if not width or not height:
+        raise ImageError(f"broken image: it is {width}x{height}")
     if width * height * (1 if how.frame is not None else count) > how.max_pixels:
         times = f"{count} frames of " if count > 1 else ""
         limit = f"{how.max_pixels / 1e6:g} million pixels"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import io
+import logging
 import struct
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -34,11 +36,21 @@ UPRIGHT: dict[int, tuple[bool, tuple[int, ...]]] = {
 }  # fmt: skip
 
 
-def _library(name: str, fault: str) -> ModuleType:
-    import importlib
+class _Faults(logging.Handler):
+    """What tifffile logs as an error and reads on from is a broken image to us."""
 
+    def emit(self, record: logging.LogRecord) -> None:
+        raise ImageError(f"broken image: {' '.join(record.getMessage().split())[:200]}")
+
+
+_FAULTS = _Faults(logging.ERROR)
+
+
+def _library(name: str, fault: str) -> ModuleType:
     try:
-        return importlib.import_module(name)
+        found = importlib.import_module(name)
+        logging.getLogger(name).addHandler(_FAULTS)  # once, however often it is said
+        return found
     except ImportError:
         raise ImageError(
             f"{fault}; pip install 'imgconv[deep]' keeps them, --depth 8 cuts them to 8 bits"

@@ -13,18 +13,18 @@ from imgconv.errors import ImageError
 from imgconv.report import discard_stdout
 
 PIPE = "-"
-# More than any picture within the limit of pixels takes, so that a stream without end does.
-MAX_BYTES = 4 << 30
+# What is read of a stream, which may have no end; a file has a size that its owner knows.
+MAX_STREAM = 2 << 30
 CHUNK = 1 << 20
 
 
-def read(source: str, limit: int = MAX_BYTES) -> bytes:
+def read(source: str, limit: int = MAX_STREAM) -> bytes:
     """Return the bytes of a file, or of stdin for `-`.
 
     Raises
     ------
     ImageError
-        If it cannot be read, or is longer than the limit.
+        If it cannot be read, or is a stream longer than the limit.
     """
     if source == PIPE and sys.stdin is None:
         raise ImageError("is closed")
@@ -32,8 +32,7 @@ def read(source: str, limit: int = MAX_BYTES) -> bytes:
         if source == PIPE:
             return _read_up_to(sys.stdin.buffer, limit)
         with open(source, "rb") as file:
-            found = os.fstat(file.fileno())
-            if stat.S_ISREG(found.st_mode) and found.st_size <= limit:
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return file.read()
             return _read_up_to(file, limit)
     except OSError as error:
@@ -46,7 +45,7 @@ def _read_up_to(file: IO[bytes], limit: int) -> bytes:
         parts.append(part)
         total += len(part)
         if total > limit:
-            raise ImageError(f"is longer than {limit >> 20} MB, more than any picture takes")
+            raise ImageError(f"does not end within {limit >> 20} MB; name a file for more")
     return b"".join(parts)
 
 
