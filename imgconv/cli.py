@@ -237,7 +237,7 @@ def apply(
     sources = naming.sources(
         inputs or [], files_from=files_from, null=null, recursive=recursive, output=output
     )
-    todo = naming.shard(shard, naming.jobs(sources, output, label, format))
+    todo = naming.shard(shard, naming.jobs(sources, output, label, format, force=force))
     _refuse_stdout(todo, as_json or dry_run)
     at_once, each = batch.share(thread_count(), len(todo), jobs, threads)
     work = Work(tuple(kernels), shape, levels, channels, each, alpha, _colour(background))
@@ -286,7 +286,12 @@ def list_(
 
 @app.command("show")
 def show_(
-    specs: Annotated[list[str], typer.Argument(metavar="SPEC...", help="Kernels, as for apply.")],
+    specs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SPEC...", autocompletion=_complete_kernel, help="Kernels, as for apply."
+        ),
+    ],
     form: Annotated[
         str | None, typer.Option("--as", metavar="toml|json|numpy", help="In a form to use.")
     ] = None,

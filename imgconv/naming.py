@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,9 +106,17 @@ def shard(text: str | None, jobs: list[Job]) -> list[Job]:
 
 
 def jobs(
-    inputs: Sequence[Source], output: str | None, label: str, format: str | None = None
+    inputs: Sequence[Source],
+    output: str | None,
+    label: str,
+    format: str | None = None,
+    *,
+    force: bool = False,
 ) -> list[Job]:
     """Return where each input goes; label is the kernels' word in a file name.
+
+    With force an existing output is overwritten, which must not be an input that is still to be
+    read.
 
     Raises
     ------
@@ -128,7 +136,7 @@ def jobs(
         }  # fmt: skip
         target = _target(source, output, fields, wanted, len(inputs))
         found.append(Job(source.path, target, wanted))
-    _refuse_collisions(found)
+    _refuse_collisions(found, force=force)
     return found
 
 
@@ -140,9 +148,9 @@ def _format_named(text: str) -> str:
     return name
 
 
-def _refuse_collisions(jobs: Iterable[Job]) -> None:
+def _refuse_collisions(jobs: Sequence[Job], *, force: bool) -> None:
     taken: dict[str, Job] = {}
-    read = {os.path.realpath(job.source): job for job in jobs if job.source != PIPE}
+    read = {os.path.realpath(job.source): job for job in jobs if force and job.source != PIPE}
     for job in jobs:
         place = os.path.realpath(job.target) if job.target != PIPE else PIPE
         if place in taken:

@@ -26,20 +26,19 @@ def filter_weighted(
     With alpha a from 0 to 1 a colour c becomes sum(w a c) / A / divisor + bias, and alpha
     A = sum(|w| a) / sum(|w|); where that is 0, so is the colour.
     """
-    top = MAXIMUM[picture.kind]
     array = picture.array().astype(np.float64)
-    colours, alpha = array[:, :, :-1], array[:, :, -1:] / top
-    fill = work.layout.fill
+    # In units of samples, not from 0 to 1, the sums of whole numbers stay whole.
+    colours, alpha, fill = array[:, :, :-1], array[:, :, -1:], work.layout.fill
     for kernel in work.kernels:
-        cover = _response(alpha, _magnitudes(kernel), work, fill / top)
-        total = _response(colours * alpha, replace(kernel, bias=0), work, fill * fill / top)
+        cover = _response(alpha, _magnitudes(kernel), work, fill)
+        total = _response(colours * alpha, replace(kernel, bias=0), work, fill * fill)
         with np.errstate(divide="ignore", invalid="ignore"):
             colours = np.where(cover > 0, total / cover + kernel.bias, 0)
         alpha = cover
     filtered = colours[:, :, chosen[:-1]]
     pixels = np.zeros(colours.shape, picture.kind)
     pixels[:, :, chosen[:-1]] = to_pixels(filtered, picture.kind, work.levels)
-    out = np.dstack([pixels, to_pixels(alpha * top, picture.kind)])
+    out = np.dstack([pixels, to_pixels(alpha, picture.kind)])
     return of_array(out, picture.names), _clipped(filtered, picture.kind, work.levels)
 
 

@@ -1,6 +1,7 @@
 """One picture through its kernels: which channels are filtered, what becomes of the others."""
 
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -426,3 +427,63 @@ def test_fill_that_is_no_sample_is_refused():
         with pytest.raises(GeometryError, match="fill 300"):
             run(picture("L"), *specs, border="constant", fill=300)
     run(picture("I;16"), "blur", border="constant", fill=300)
+
+
+# ---- alpha weighted ---------------------------------------------------------------------------
+
+
+def weighted(planes, name, **geometry):
+    """Return colours and alpha by the contract's formula, sample by sample.
+
+    colour = (sum w a c / A) / divisor + bias, 0 where A = 0; A = sum |w| a / sum |w|.
+    """
+    kernel = load_kernel(name)
+    *colours, alpha = planes
+    alpha = [[Fraction(int(a), 255) for a in row] for row in alpha]
+    weights = [list(row) for row in kernel.weights]
+    sizes = [[abs(w) for w in row] for row in weights]
+    total = sum(map(sum, sizes))
+    cover = reference.respond(alpha, sizes, divisor=total, **geometry)
+    found = []
+    for colour in colours:
+        product = [
+            [c * a for c, a in zip(*rows, strict=True)] for rows in zip(colour, alpha, strict=True)
+        ]
+        sums = reference.respond(product, weights, **geometry)
+        found.append([
+            [s / a / kernel.divisor + kernel.bias if a else Fraction(0)
+             for s, a in zip(*rows, strict=True)]
+            for rows in zip(sums, cover, strict=True)
+        ])  # fmt: skip
+    return found, cover
+
+
+@pytest.mark.parametrize("geometry", [{}, {"stride": 2}, {"padding": "valid"}], ids=str)
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+@pytest.mark.parametrize("levels", ["clip", "abs", "offset"])
+def test_weighted_alpha_is_the_formula_of_the_contract(mode, levels, geometry):
+    """Colours weighted by alpha and alpha itself, against exact fractions."""
+    image = picture(mode)
+    alpha = np.asarray(image.getchannel("A")) // 86 * 85  # much of it not seen at all
+    image.putalpha(Image.fromarray(alpha))
+    for name in ("blur", "sobel-left", "sharpen"):
+        responses, cover = weighted(split(image), name, **geometry)
+        work = Work((load_kernel(name),), layout(**geometry), levels, alpha="weighted")
+        out, clipped = filter_pixels(ImagePixels(image), work)
+        *colours, seen = split(out.image)
+        wanted = reference.pixels(responses, levels, 255)
+        assert np.abs(np.array(colours) - np.array(wanted)).max() <= 1
+        assert seen == reference.pixels([[[255 * a for a in row] for row in cover]], "clip", 255)[0]
+        flat = [reference.level(r, levels, 255) for c in responses for row in c for r in row]
+        assert abs(clipped.low - sum(round(r) < 0 for r in flat)) <= 2
+        assert clipped.samples == len(flat)
+
+
+def test_what_is_not_seen_does_not_bleed():
+    """A red that nobody sees leaves no trace around a green that is seen; kept alpha lets it."""
+    image = Image.new("RGBA", (8, 4), (255, 0, 0, 0))
+    image.paste((0, 200, 0, 255), (0, 0, 4, 4))
+    for alpha, red in (("keep", True), ("weighted", False)):
+        work = Work((load_kernel("box-3"),), layout(), alpha=alpha)
+        out, _ = filter_pixels(ImagePixels(image), work)
+        assert out.array()[:, :4, 0].any() == red
