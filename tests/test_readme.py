@@ -18,7 +18,7 @@ COMMANDS = [
     line.partition("  #")[0].strip()
     for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     for line in block.splitlines()
-    if line.startswith((".venv/bin/imgconv", "imgconv", "cat"))
+    if line.startswith((".venv/bin/imgconv", "imgconv", "cat", "find"))
 ]
 
 
@@ -27,7 +27,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a picture, the samples and an `imgconv` command."""
     folder = tmp_path_factory.mktemp("desk")
     (folder / "samples").mkdir()
-    for name in ("samples/scene.jpg", "photo.jpg"):
+    (folder / "photos" / "in").mkdir(parents=True)
+    for name in ("samples/scene.jpg", "photo.jpg", "photos/in/a.jpg", "photos/b.jpg"):
         shutil.copy(ROOT / "samples" / "scene.jpg", folder / name)
     for place in (folder, folder / ".venv" / "bin"):
         place.mkdir(parents=True, exist_ok=True)
@@ -41,11 +42,13 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_command_of_the_readme_runs(command: str, desk: Path) -> None:
     """Each command ends with exit code 0 and, where it names an output, with that output."""
     environment = {**os.environ, "PATH": f"{desk}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    environment["HOME"] = str(desk)
     if command.startswith("imgconv cache"):  # other tests use theirs at the same time
         environment["IMGCONV_CACHE_DIR"] = str(desk / "cache")
-    done = subprocess.run(
-        command, shell=True, cwd=desk, env=environment, capture_output=True, text=True
-    )
+    done = subprocess.run(  # as in a shell that stays, whose completion can be installed
+        ["bash", "-c", f"{command}\nexit $?"], cwd=desk, env=environment, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
     told = [
         line for line in done.stderr.splitlines() if "clipped" not in line and "written" not in line
     ]
