@@ -273,15 +273,16 @@ def list_(
     from imgconv import show
 
     entries = show.matching(_catalog(catalog, Report(quiet=False)).values(), pattern)
-    if not entries:
+    families = show.matching_families(pattern)
+    if not entries and not families:
         say(f"no kernel has {pattern!r} in its name or family; imgconv list shows all")
         raise typer.Exit(1)
     if as_json:
-        print(show.json_list(entries))
+        print(show.json_list(entries, families))
     elif names:
         print("\n".join(entry.kernel.name for entry in entries))
     else:
-        print(show.table(entries))
+        print(show.table(entries, families))
 
 
 @app.command("show")

@@ -10,39 +10,51 @@ from textwrap import wrap
 from typing import Any
 
 from imgconv.catalog import NAME, Entry
+from imgconv.families import FAMILIES, usage
 from imgconv.kernel import Kernel, Number
 from imgconv.report import printable
+
+FORMULAS = "families"
 
 
 def matching(entries: Iterable[Entry], pattern: str) -> list[Entry]:
     """Return the entries whose name or family has the pattern in it, or matches its wildcards."""
+    return [e for e in entries if _matches(e.kernel.name, e.family, pattern)]
+
+
+def matching_families(pattern: str) -> list[str]:
+    """Return the families of kernels by formula that match likewise."""
+    return [name for name in FAMILIES if _matches(name, FORMULAS, pattern)]
+
+
+def _matches(name: str, family: str, pattern: str) -> bool:
     glob = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
-    return [
-        e for e in entries
-        if fnmatch.fnmatchcase(e.kernel.name, glob) or fnmatch.fnmatchcase(e.family, glob)
-    ]  # fmt: skip
+    return fnmatch.fnmatchcase(name, glob) or fnmatch.fnmatchcase(family, glob)
 
 
-def table(entries: list[Entry]) -> str:
-    """Return aligned columns of name, size and summary under the heading of each family."""
+def table(entries: list[Entry], families: list[str]) -> str:
+    """Return aligned columns of name, size and summary under headings, then the formulas."""
     wide = max((len(e.kernel.name) for e in entries), default=0)
-    families: dict[tuple[str, Path | None], list[Entry]] = {}
+    headings: dict[tuple[str, Path | None], list[Entry]] = {}
     for entry in entries:
-        families.setdefault((entry.family, entry.path), []).append(entry)
+        headings.setdefault((entry.family, entry.path), []).append(entry)
     lines = []
-    for (family, path), members in families.items():
+    for (family, path), members in headings.items():
         lines.append(printable(f"{family}  ({path})" if path else family))
         for entry in members:
             size = "{}x{}".format(*entry.kernel.size)
             lines.append(
                 f"  {entry.kernel.name:{wide}}  {size:>5}  {entry.kernel.summary}".rstrip()
             )
+    lines += [f"{FORMULAS}  (by formula, in quotes)"] * bool(families)
+    for name in families:
+        lines += [f"  {usage(name)}", f"      {FAMILIES[name].summary}"]
     return "\n".join(lines)
 
 
-def json_list(entries: list[Entry]) -> str:
+def json_list(entries: list[Entry], families: list[str]) -> str:
     """Return a JSON array of name, family, summary, size and source."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": e.kernel.name,
             "family": e.family,
@@ -51,6 +63,16 @@ def json_list(entries: list[Entry]) -> str:
             "source": e.kernel.source,
         }
         for e in entries
+    ]
+    rows += [
+        {
+            "name": usage(name),
+            "family": FORMULAS,
+            "summary": FAMILIES[name].summary,
+            "size": None,
+            "source": FAMILIES[name].source,
+        }
+        for name in families
     ]
     return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgconv.catalog import NAME, Catalog, Entry, open_catalog, read
 from imgconv.errors import KernelError, shortened
+from imgconv.families import FAMILIES, of_family, usage
 from imgconv.kernel import Kernel
 
 if TYPE_CHECKING:
@@ -67,10 +68,16 @@ def find(spec: str, catalog: Catalog | None = None) -> Entry:
     packed = re.sub(r"\s+", "", text)
     if _IN_PLACE.fullmatch(packed):
         return _made_up(_in_place(packed))
+    if made := of_family(text):
+        kernel, label = made
+        return Entry(kernel, CUSTOM, label)
     if file := _FILE.fullmatch(text):
         return _from_file(Path(file["path"]), file["name"])
     if NAME.fullmatch(text):
-        return (catalog if catalog is not None else open_catalog()).entry(text)
+        known = catalog if catalog is not None else open_catalog()
+        if text in FAMILIES and text not in known:
+            raise KernelError(f"{text} is a family of kernels; write it as '{usage(text)}', quoted")
+        return known.entry(text)
     raise KernelError(_what_is_wrong(text, packed))
 
 
@@ -133,7 +140,10 @@ def _from_file(path: Path, name: str | None) -> Entry:
 def _what_is_wrong(text: str, packed: str) -> str:
     shown = f"kernel {shortened(text)!r}"
     if "(" in text or ")" in text:
-        return f"{shown}: no such kernel family; imgconv list shows the names to use"
+        return (
+            f"{shown} is no family as 'gaussian(sigma=2)', in quotes for the shell; "
+            f"the families are {', '.join(FAMILIES)}"
+        )
     if not re.fullmatch(r"[-+.,;/\deE]+", packed):
         return (
             f"{shown} is no name, weights ('1,0,-1'), JSON or .toml file; "
