@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from imgconv import decode, encode, files, samples
-from imgconv.decode import Reading
-from imgconv.encode import ENDINGS, Writing
+from imgconv.decode import Picture, Reading
+from imgconv.encode import ARRAYS, ENDINGS, KEEPS, Writing
 from imgconv.errors import ImageError, ImgconvError
 from imgconv.files import PIPE
 from imgconv.naming import Job
@@ -26,6 +28,7 @@ class Task(NamedTuple):
     work: Work
     reading: Reading = Reading()
     writing: Writing = Writing()
+    levels: str | None = None  # by default none for arrays, and clip for images
     skip_existing: bool = False
     dry: bool = False
 
@@ -93,12 +96,17 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     if task.dry:
         return outcome
     picture = decode.read(files.read(job.source), task.reading)
-    filtered = [filter_pixels(frame, task.work) for frame in picture.frames]
+    name = _format(job) if job.target != PIPE else job.format or picture.format
+    work = _work(task, picture, name)
+    filtered = [filter_pixels(frame, work) for frame in picture.frames]
     frames, clipped = zip(*filtered, strict=True)
     picture = picture._replace(frames=frames)
-    name = _format(job) if job.target != PIPE else job.format or picture.format
     data, lost = encode.encode(picture, name, task.writing)
-    if job.target == PIPE:
+    if job.target == PIPE and name in ARRAYS and sys.stdout is not None and sys.stdout.isatty():
+        from imgconv import tables
+
+        files.print_bytes(tables.matrix(frames[0]))
+    elif job.target == PIPE:
         files.print_bytes(data)
     else:
         files.write(data, target, force=task.writing.force)
@@ -110,6 +118,16 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
         clipped=(sum(c.low for c in clipped), sum(c.high for c in clipped)),
         notes=(f"{', '.join(lost)} not kept",) if lost else (),
     )
+
+
+def _work(task: Task, picture: Picture, name: str) -> Work:
+    """What is done to a picture for a format: pixels of 8 bits where stretched reals need them."""
+    levels = task.levels or ("none" if name in ARRAYS else "clip")
+    reals = picture.frames[0].kind == "float32" and "float32" not in KEEPS.get(name, ())
+    result = "uint8" if levels == "stretch" and reals and name not in ARRAYS else ""
+    if levels == task.work.levels and result == task.work.result:
+        return task.work
+    return replace(task.work, levels=levels, result=result)
 
 
 def _format(job: Job) -> str:

@@ -152,11 +152,12 @@ def apply(
         typer.Option(metavar="COLOUR", help="Lay transparent pictures upon a colour first."),
     ] = None,
     levels: Annotated[
-        str,
+        str | None,
         typer.Option(
-            metavar="clip|abs|offset|stretch", help="How a signed response becomes a pixel."
+            metavar="clip|abs|offset|stretch|none",
+            help="How a signed response becomes a pixel (clip); none keeps it, as arrays do.",
         ),
-    ] = "clip",
+    ] = None,
     scale: Annotated[
         str | None,
         typer.Option(metavar="X", help="Replaces 1/divisor of a single kernel: 0.25, 1/9."),
@@ -240,17 +241,23 @@ def apply(
     todo = naming.shard(shard, naming.jobs(sources, output, label, format, force=force))
     _refuse_stdout(todo, as_json or dry_run)
     at_once, each = batch.share(thread_count(), len(todo), jobs, threads)
-    work = Work(tuple(kernels), shape, levels, channels, each, alpha, _colour(background))
+    work = Work(tuple(kernels), shape, levels or "clip", channels, each, alpha, _colour(background))
     task = batch.Task(
         work,
         decode.Reading(max_pixels, depth is not None, frame),
         encode.checked(encode.Writing(force, quality, compress, strip)),
+        levels,
         skip_existing,
         dry_run,
     )
     native.compiling = _show_compiling
     report = Report(
-        quiet=quiet, total=len(todo), kernel=label, levels=levels, as_json=as_json, dry=dry_run
+        quiet=quiet,
+        total=len(todo),
+        kernel=label,
+        levels=levels or "clip",
+        as_json=as_json,
+        dry=dry_run,
     )
     if verbose:
         native.hint = report.note
@@ -361,11 +368,14 @@ def _catalog(extra: list[Path] | None, report: Report) -> "Catalog":
 
 def _refuse_stdout(todo: "list[Job]", told: bool) -> None:
     """Refuse an image on stdout where a terminal is, or where stdout is for something else."""
+    from imgconv.encode import ARRAYS
+
     if all(job.target != "-" for job in todo):
         return
     if told:
         raise OptionError("stdout is for --json or --dry-run; name an output file with -o")
-    if sys.stdout is not None and sys.stdout.isatty():
+    arrays = all(job.source.endswith((".csv", ".npy")) or job.format in ARRAYS for job in todo)
+    if sys.stdout is not None and sys.stdout.isatty() and not arrays:
         raise OptionError("an image is not for a terminal; name a file with -o, or pipe it")
 
 

@@ -21,6 +21,7 @@ READ = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 MAX_PIXELS = 500_000_000
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 BITS, FORMAT = 258, 339
+TABLES = b"\x93 \t\r\n+-.0123456789nN"  # what an array in a file may begin with
 # What Pillow logs of a broken file is told by our own error.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
@@ -64,6 +65,11 @@ def read(data: bytes, how: Reading = AS_IT_IS) -> Picture:
     samples.in_one_block()
     if not data:
         raise ImageError("the file is empty")
+    if data[:1] in TABLES:
+        from imgconv import tables
+
+        if tables.is_table(data):
+            return tables.read(data, how)
     try:
         with warnings.catch_warnings():  # what Pillow says of broken tags is no line of ours
             warnings.simplefilter("ignore")

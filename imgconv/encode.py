@@ -15,13 +15,13 @@ from imgconv.decode import Picture
 from imgconv.errors import ImageError, OptionError
 from imgconv.levels import MAXIMUM
 from imgconv.metadata import Metadata
-from imgconv.pixels import ImagePixels, Pixels
+from imgconv.pixels import NAMELESS, ImagePixels, Pixels
 
 # Formats by the ending of a name.
 ENDINGS = {
-    ".apng": "PNG", ".bmp": "BMP", ".gif": "GIF", ".jpeg": "JPEG", ".jpg": "JPEG", ".pfm": "PFM",
-    ".pgm": "PGM", ".png": "PNG", ".pnm": "PNM", ".ppm": "PPM", ".tif": "TIFF", ".tiff": "TIFF",
-    ".webp": "WEBP",
+    ".apng": "PNG", ".bmp": "BMP", ".csv": "CSV", ".gif": "GIF", ".jpeg": "JPEG", ".jpg": "JPEG",
+    ".npy": "NPY", ".pfm": "PFM", ".pgm": "PGM", ".png": "PNG", ".pnm": "PNM", ".ppm": "PPM",
+    ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP",
 }  # fmt: skip
 GRAY, COLOUR, ALPHA = ("l",), ("l", "rgb"), ("l", "la", "rgb", "rgba")
 # The channels that each format keeps, by the kind of the samples.
@@ -37,6 +37,7 @@ KEEPS: dict[str, dict[str, tuple[str, ...]]] = {
     "TIFF": dict.fromkeys(("uint8", "uint16", "float32"), (*ALPHA, "cmyk")),
     "WEBP": {"uint8": ALPHA},
 }
+ARRAYS = ("CSV", "NPY")  # which keep any numbers
 SEVERAL = ("GIF", "PNG", "TIFF", "WEBP")
 PILLOWS = {"PFM": "PPM", "PGM": "PPM", "PNM": "PPM"}
 QUALITY = 90  # of lossy formats
@@ -102,7 +103,9 @@ def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, 
     ImageError
         If the format cannot keep what can be seen.
     """
-    frames = [_kept(frame, name) for frame in picture.frames]
+    if name in ARRAYS:
+        return _array(picture, name), tuple(_named(picture, name))
+    frames = [_kept(named(frame), name) for frame in picture.frames]
     if len(frames) > 1 and name not in SEVERAL:
         able = ", ".join(SEVERAL)
         raise ImageError(
@@ -130,6 +133,34 @@ def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, 
     return data, tuple(lost)
 
 
+def _array(picture: Picture, name: str) -> bytes:
+    from imgconv import tables
+
+    if len(picture.frames) > 1:
+        raise ImageError(f"has {len(picture.frames)} frames; choose one with --frame")
+    return tables.write(picture.frames[0], name)
+
+
+def _named(picture: Picture, name: str) -> list[str]:
+    """What of the metadata an array has no place for."""
+    _, lost = picture.metadata[0].options(name)
+    return lost
+
+
+def named(frame: Pixels) -> Pixels:
+    """The frame with names for the channels of an array, as an image needs them."""
+    if not frame.names.startswith(NAMELESS):
+        return frame
+    names = {1: "l", 3: "rgb"}.get(len(frame.names))
+    if not names:
+        raise ImageError(
+            f"has {len(frame.names)} channels; an image has 1 or 3; choose NPY with -o"
+        )
+    from imgconv.pixels import of_array
+
+    return of_array(frame.array(), names)
+
+
 def _kept(frame: Pixels, name: str) -> Pixels:
     """The frame as a format can keep it whole, or an error that names what it would lose."""
     kept = KEEPS[name]
@@ -142,6 +173,8 @@ def _kept(frame: Pixels, name: str) -> Pixels:
     if not channels:
         what = "16 bits" if frame.kind == "uint16" else "real samples"
         remedy = "--depth 8 cuts them to 8 bits"
+        if frame.kind == "float32":
+            remedy = "--levels stretch makes pixels of them"
     elif frame.names == "cmyk":
         what, remedy = "CMYK", "--channels rgb converts it"
     elif frame.names.endswith("a"):

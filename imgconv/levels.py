@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 NOUGHT = Fraction(0)
 LEVELS = ("clip", "abs", "offset", "stretch")
+NONE = "none"  # the responses themselves, as float32
 SAMPLES = ("uint8", "uint16", "float32")
 MAXIMUM = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
 

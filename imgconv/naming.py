@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from imgconv.encode import ENDINGS, format_of
+from imgconv.encode import ARRAYS, ENDINGS, format_of
 from imgconv.errors import ImageError, OptionError, shortened
 from imgconv.files import PIPE
 
@@ -89,7 +89,8 @@ def _walk(folder: str, output: str | None) -> Iterator[Source]:
             f for f in folders if os.path.realpath(os.path.join(place, f)) != avoided
         )
         for name in sorted(files):
-            if os.path.splitext(name)[1].lower() in ENDINGS:
+            ending = os.path.splitext(name)[1].lower()
+            if ENDINGS.get(ending, "CSV") not in ARRAYS:
                 path = os.path.join(place, name)
                 yield Source(path, os.path.relpath(path, folder))
 

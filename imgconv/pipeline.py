@@ -10,8 +10,8 @@ from imgconv import bands, pixels, samples, steps
 from imgconv.errors import ImageError, OptionError
 from imgconv.geometry import Layout
 from imgconv.kernel import Kernel
-from imgconv.levels import LEVELS, MAXIMUM
-from imgconv.pixels import Pixels
+from imgconv.levels import LEVELS, MAXIMUM, NONE
+from imgconv.pixels import NAMELESS, Pixels
 
 CHANNELS = ("auto", "gray", "rgb", "luma")
 LETTERS = "lrgbacmyk"
@@ -26,15 +26,17 @@ class Work:
 
     kernels: tuple[Kernel, ...]
     layout: Layout
-    levels: str = "clip"
+    levels: str = "clip"  # or none: the responses
     channels: str = "auto"
     threads: int | None = None
     alpha: str = "keep"
     background: Colour | None = None
+    result: str = ""  # the kind of the samples, where it is not that of the source
 
     def __post_init__(self) -> None:
-        if self.levels not in LEVELS:
-            raise OptionError(f"no levels {self.levels!r}; choose from {', '.join(LEVELS)}")
+        if self.levels not in (*LEVELS, NONE):
+            choices = ", ".join((*LEVELS, NONE))
+            raise OptionError(f"no levels {self.levels!r}; choose from {choices}")
         letters = self.channels.split(",")
         if self.channels not in CHANNELS and not all(len(c) == 1 and c in LETTERS for c in letters):
             raise OptionError(
@@ -66,6 +68,8 @@ def filter_pixels(picture: Pixels, work: Work) -> tuple[Pixels, Clipped]:
     if work.background:
         picture = pixels.flattened(picture, work.background)
     if work.channels == "luma" and picture.names.startswith("rgb"):
+        if work.levels == NONE:
+            raise ImageError("has no response under --channels luma; choose gray, or other levels")
         return _filter_luma(picture, work)
     picture = _converted(picture, work.channels)
     chosen = _chosen(picture.names, work.channels)
@@ -80,7 +84,7 @@ def filter_pixels(picture: Pixels, work: Work) -> tuple[Pixels, Clipped]:
     if not all(chosen):
         out = out.merged(
             [
-                out.channel(i) if yes else _sampled(picture.channel(i), work)
+                out.channel(i) if yes else _sampled(picture.channel(i), work).of_kind(out.kind)
                 for i, yes in enumerate(chosen)
             ]
         )
@@ -89,6 +93,8 @@ def filter_pixels(picture: Pixels, work: Work) -> tuple[Pixels, Clipped]:
 
 
 def _converted(picture: Pixels, channels: str) -> Pixels:
+    if picture.names.startswith(NAMELESS) and channels != "auto":
+        raise ImageError("is an array, whose channels have no names; leave out --channels")
     if channels == "gray":
         return picture.gray()
     if channels == "rgb":
@@ -136,7 +142,11 @@ def _chain(picture: Pixels, work: Work, chosen: list[bool]) -> tuple[Pixels, tup
         )
         source, magnitude = responses, reach
     geometry = steps.geometry_of(source, last, work.layout)
-    target, finished = picture.room(*geometry.shape)
+    if work.levels == NONE:
+        target, finished = picture.room(*geometry.shape, "float32")
+        steps.respond(source, target, last, geometry, magnitude=magnitude, threads=work.threads)
+        return finished(), (0, 0)
+    target, finished = picture.room(*geometry.shape, work.result)
     clipped = steps.to_pixels(
         source, target, last, geometry, work.levels, _mask(chosen, source.channels),
         magnitude=magnitude, threads=work.threads,

@@ -19,6 +19,7 @@ MODES = {
     "L": ("l", "uint8"), "LA": ("la", "uint8"), "RGB": ("rgb", "uint8"), "RGBA": ("rgba", "uint8"),
     "CMYK": ("cmyk", "uint8"), "I;16": ("l", "uint16"), "F": ("l", "float32"),
 }  # fmt: skip
+NAMELESS = "x"  # a channel of an array from a file
 
 
 class ImagePixels(NamedTuple):
@@ -45,8 +46,10 @@ class ImagePixels(NamedTuple):
         """The samples in memory, to be read."""
         return samples.of_image(self.image)
 
-    def room(self, height: int, width: int) -> tuple[Samples, Callable[[], Pixels]]:
-        """Room for as many channels of this kind, and what returns the pixels that are there."""
+    def room(self, height: int, width: int, kind: str = "") -> tuple[Samples, Callable[[], Pixels]]:
+        """Room for as many samples, of this kind or another, and what returns their pixels."""
+        if kind and kind != self.kind:
+            return _room(height, width, self.view().channels, kind, self.names)
         target, finished = samples.blank(self.image.mode, height, width)
         return target, lambda: ImagePixels(finished())
 
@@ -77,6 +80,10 @@ class ImagePixels(NamedTuple):
         """One channel as gray."""
         return ImagePixels(self.image.getchannel(index)) if len(self.names) > 1 else self
 
+    def of_kind(self, kind: str) -> Pixels:
+        """The same numbers as samples of another kind."""
+        return self if kind == self.kind else of_array(self.array().astype(kind), self.names)
+
     def merged(self, channels: Sequence[Pixels]) -> Pixels:
         """Channels put together to pixels like these."""
         if len(channels) == 1:
@@ -105,12 +112,9 @@ class ArrayPixels(NamedTuple):
         """The samples in memory, to be read."""
         return samples.of_array(self.samples)
 
-    def room(self, height: int, width: int) -> tuple[Samples, Callable[[], Pixels]]:
-        """Room for as many channels of this kind, and what returns the pixels that are there."""
-        import numpy as np
-
-        new = np.empty((height, width, len(self.names)), self.samples.dtype)
-        return samples.of_array(new), lambda: of_array(new, self.names)
+    def room(self, height: int, width: int, kind: str = "") -> tuple[Samples, Callable[[], Pixels]]:
+        """Room for as many samples, of this kind or another, and what returns their pixels."""
+        return _room(height, width, len(self.names), kind or self.kind, self.names)
 
     def array(self) -> npt.NDArray[Any]:
         """A copy of shape (H, W, C)."""
@@ -145,6 +149,10 @@ class ArrayPixels(NamedTuple):
 
         return of_array(np.ascontiguousarray(self.samples[:, :, index : index + 1]), "l")
 
+    def of_kind(self, kind: str) -> Pixels:
+        """The same numbers as samples of another kind."""
+        return self if kind == self.kind else of_array(self.samples.astype(kind), self.names)
+
     def merged(self, channels: Sequence[Pixels]) -> Pixels:
         """Channels put together to pixels like these."""
         import numpy as np
@@ -153,6 +161,19 @@ class ArrayPixels(NamedTuple):
 
 
 Pixels: TypeAlias = ImagePixels | ArrayPixels
+
+
+def _room(
+    height: int, width: int, depth: int, kind: str, names: str
+) -> tuple[Samples, Callable[[], Pixels]]:
+    """Room in a new array; Pillow has four samples where there are fewer channels, alpha last."""
+    import numpy as np
+
+    new = np.empty((height, width, depth), kind)
+    places = list(range(len(names)))
+    if names.endswith("a"):
+        places[-1] = depth - 1
+    return samples.of_array(new), lambda: of_array(new[:, :, places], names)
 
 
 def of_array(array: npt.NDArray[Any], names: str) -> Pixels:

@@ -18,7 +18,7 @@ COMMANDS = [
     line.partition("  #")[0].strip()
     for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     for line in block.splitlines()
-    if line.startswith((".venv/bin/imgconv", "imgconv", "cat", "find"))
+    if line.startswith((".venv/bin/imgconv", "imgconv", "cat", "find", "printf"))
 ]
 
 
@@ -57,6 +57,8 @@ def test_every_command_of_the_readme_runs(command: str, desk: Path) -> None:
         assert (desk / output[1]).stat().st_size > 1000
     if command.startswith("imgconv list"):
         assert "sobel-left" in done.stdout
+    if command.startswith("printf"):
+        assert done.stdout == "19,25\n37,43\n"
 
 
 def test_the_python_code_gives_what_its_comments_say() -> None:
