@@ -38,7 +38,8 @@ def _keep_stderr() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)
         os.close(nowhere)
-    except OSError:  # it is closed
+    except OSError:  # it is closed; what is printed to None would go to stdout
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
         return
     sys.stderr = os.fdopen(ours, "w", 1, encoding="utf-8", errors="backslashreplace")
 

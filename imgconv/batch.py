@@ -84,6 +84,8 @@ def _outcome(job: Job, task: Task) -> Outcome:
 def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     """Read, filter, write."""
     if job.source != PIPE and os.path.isdir(job.source):
+        if not os.access(job.source, os.R_OK | os.X_OK):
+            raise ImageError("cannot be read: Permission denied")
         raise ImageError("is a folder; --recursive walks it")
     target = Path(job.target)
     exists = job.target != PIPE and os.path.lexists(target)
@@ -94,6 +96,8 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
             files.refuse_existing(target)
         _format(job)
     if task.dry:
+        if job.source != PIPE and not os.access(job.source, os.R_OK):
+            raise ImageError("cannot be read; it is missing, or not yours to read")
         return outcome
     picture = decode.read(files.read(job.source), task.reading)
     name = _format(job) if job.target != PIPE else job.format or picture.format

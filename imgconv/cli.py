@@ -370,6 +370,8 @@ def _refuse_stdout(todo: "list[Job]", told: bool) -> None:
     """Refuse an image on stdout where a terminal is, or where stdout is for something else."""
     from imgconv.encode import ARRAYS
 
+    if told and sys.stdout is None:
+        raise OptionError("stdout is closed; --json and --dry-run print there")
     if all(job.target != "-" for job in todo):
         return
     if told:

@@ -6,7 +6,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
@@ -16,11 +16,15 @@ from imgconv.levels import to_pixels
 from imgconv.metadata import Metadata
 from imgconv.pixels import MODES, ImagePixels, Pixels
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 # An allow-list: some formats that Pillow reads run other programs.
 READ = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 MAX_PIXELS = 500_000_000
+MAX_TEXT = 1 << 26
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-BITS, FORMAT = 258, 339
+BITS, PHOTOMETRIC, SAMPLES_A_PIXEL, PLANES, EXTRA_SAMPLES, FORMAT = 258, 262, 277, 284, 338, 339
 TABLES = b"\x93 \t\r\n+-.0123456789nN"  # what an array in a file may begin with
 # What Pillow logs of a broken file is told by our own error.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -82,6 +86,10 @@ def read(data: bytes, how: Reading = AS_IT_IS) -> Picture:
 
 
 def _decoded(data: bytes, how: Reading) -> Picture:
+    if data[:4] == b"\x89PNG":  # long text is no reason to refuse a picture
+        from PIL import PngImagePlugin
+
+        PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT
     try:
         image = Image.open(io.BytesIO(data), formats=READ)
     except UnidentifiedImageError:
@@ -93,26 +101,42 @@ def _decoded(data: bytes, how: Reading) -> Picture:
         raise ImageError(f"not an image of a kind that is read ({kinds})") from None
     with image:
         count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-        refuse_too_many(*image.size, count, how)
-        chosen = [choose(count, how)] if how.frame is not None else range(count)
-        if _is_deep(image) and not how.shallow:
+        chosen = [choose(count, how)] if how.frame is not None else list(range(count))
+        fault = _looked_over(image, chosen, how)
+        if fault:
             from imgconv import deep
 
             read_deep = {"PNG": deep.read_png, "TIFF": deep.read_tiff}.get(image.format or "")
             if read_deep is None:
                 raise ImageError("has 16 bits a channel, which are not read; --depth 8 cuts them")
-            return read_deep(data, how, _depth(image))
+            return read_deep(data, how, fault)
         if count == 1:
             return _single(image, how)
         return _several(image, chosen, how)
 
 
-def refuse_too_many(width: int, height: int, count: int, how: Reading) -> None:
+def _looked_over(image: ImageFile.ImageFile, chosen: list[int], how: Reading) -> str:
+    """Look at the headers of all frames; return why Pillow must not decode them, if so."""
+    if image.format != "TIFF":  # its frames are all alike
+        refuse_too_many([image.size] * len(chosen), how)
+        return _fault(image, how)
+    sizes, faults = [], []
+    for index in chosen:
+        image.seek(index)
+        sizes.append(image.size)
+        refuse_too_many(sizes, how)
+        faults.append(_fault(image, how))
+    image.seek(chosen[0])
+    return next(filter(None, faults), "")
+
+
+def refuse_too_many(sizes: list[tuple[int, int]], how: Reading) -> None:
     """Raise an error for more pixels than are allowed, or none, before any is decoded."""
+    width, height = sizes[-1]
     if not width or not height:
         raise ImageError(f"broken image: it is {width}x{height}")
-    if width * height * (1 if how.frame is not None else count) > how.max_pixels:
-        times = f"{count} frames of " if count > 1 else ""
+    if sum(w * h for w, h in sizes) > how.max_pixels:
+        times = f"{len(sizes)} frames up to " if len(sizes) > 1 else ""
         limit = f"{how.max_pixels / 1e6:g} million pixels"
         raise ImageError(f"{times}{width}x{height} is more than {limit}; --max-pixels allows more")
 
@@ -127,12 +151,33 @@ def choose(count: int, how: Reading) -> int:
 
 def _single(image: ImageFile.ImageFile, how: Reading) -> Picture:
     gray = _is_gray(image)
+    _scale_transparency(image)
     if image.format in ("JPEG", "MPO"):  # other plugins prepare in ways of their own
         samples.prepare(image)
     ImageOps.exif_transpose(image, in_place=True)
     kept = metadata.read(image)
-    lost = ("further pictures",) if image.format == "MPO" else ()
+    lost = ("further pictures",) if image.format == "MPO" else _left_out(image)
     return Picture((_plain(image, gray, how),), _format(image), (kept,), lost=lost)
+
+
+def _scale_transparency(image: ImageFile.ImageFile) -> None:
+    """Give the transparent value of a PNG of 2 or 4 bits in units of 8, as its samples are."""
+    times = {"L;2": 85, "L;4": 17}.get(str(image.tile[0].args) if image.tile else "")
+    if times and isinstance(image.info.get("transparency"), int):
+        image.info["transparency"] *= times
+
+
+def _left_out(image: Image.Image) -> tuple[str, ...]:
+    """What of a TIFF's samples Pillow leaves out or changes."""
+    if image.format != "TIFF":
+        return ()
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    found = []
+    if tags.get(SAMPLES_A_PIXEL, 1) > len(image.getbands()):
+        found.append("an extra channel")
+    if 1 in tags.get(EXTRA_SAMPLES, ()):
+        found.append("the multiplication of colours by alpha")
+    return tuple(found)
 
 
 def _several(image: ImageFile.ImageFile, chosen: Iterable[int], how: Reading) -> Picture:
@@ -141,6 +186,7 @@ def _several(image: ImageFile.ImageFile, chosen: Iterable[int], how: Reading) ->
     frames: list[Pixels] = []
     durations: list[float] = []
     kept: list[Metadata] = []
+    lost: dict[str, None] = {}
     for index in chosen:
         image.seek(index)
         gray = _is_gray(image)
@@ -149,6 +195,7 @@ def _several(image: ImageFile.ImageFile, chosen: Iterable[int], how: Reading) ->
         frame = image.copy()
         if pages or not kept:
             kept.append(metadata.read(image))
+            lost |= dict.fromkeys(_left_out(image))
         if not pages:  # a TIFF turns itself
             ImageOps.exif_transpose(frame, in_place=True)
         frames.append(_plain(frame, gray, how))
@@ -162,6 +209,7 @@ def _several(image: ImageFile.ImageFile, chosen: Iterable[int], how: Reading) ->
         tuple(durations) if several and not pages else (),
         image.info.get("loop") if several else None,
         several and bool(image.info.get("default_image")),
+        tuple(lost),
     )
 
 
@@ -176,28 +224,41 @@ def _alike(frames: list[Pixels]) -> list[Pixels]:
 
 
 def _format(image: Image.Image) -> str:
-    names = {"MPO": "JPEG", "PPM": "PNM"}
+    names = {"MPO": "JPEG", "PPM": "PFM" if image.mode == "F" else "PNM"}
     return names.get(image.format or "", image.format or "")
 
 
-def _is_deep(image: ImageFile.ImageFile) -> bool:
-    """Whether Pillow would cut the samples; looks at the header only."""
-    if image.mode in ("I;16", "I;16B", "F"):
-        return image.has_transparency_data
+def _fault(image: ImageFile.ImageFile, how: Reading) -> str:
+    """Why Pillow must not decode an image: it would cut or change samples; by the header only."""
     if image.format == "TIFF":
-        kinds = image.tag_v2.get(FORMAT, (1,))  # type: ignore[attr-defined]
-        if 2 in kinds:
-            raise ImageError("has signed samples; convert them to 8 or 16 bits without a sign")
-        return max(_bits(image)) > 8 or any(kind != 1 for kind in kinds)
+        return _fault_of_tiff(image, how)
+    transparent = "transparency" in image.info
+    if image.mode in ("I;16", "I;16B", "F"):
+        return "has 16 bits and a transparent value" * (transparent and not how.shallow)
     arguments = str(image.tile[0].args) if image.tile else ""
     if image.format == "PPM":
-        return image.mode != "I" and _maximum(image) > 255
-    return ";16" in arguments
+        deep = image.mode not in ("I", "F") and _maximum(image) > 255
+    else:
+        deep = ";16" in arguments
+    # Pillow compares the cut samples with the whole transparent value.
+    return "has 16 bits a channel" * (deep and (transparent or not how.shallow))
 
 
-def _bits(image: ImageFile.ImageFile) -> tuple[int, ...]:
-    found: tuple[int, ...] = image.tag_v2.get(BITS, (1,))  # type: ignore[attr-defined]
-    return found
+def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    kinds, bits = tags.get(FORMAT, (1,)), max(tags.get(BITS, (1,)))
+    if 2 in kinds:
+        raise ImageError("has signed samples; convert them to 8 or 16 bits without a sign")
+    if bits > 16 and 3 not in kinds:
+        raise ImageError(f"has samples of {bits} bits; convert them to 16")
+    if bits <= 8:
+        return ""
+    # Pillow mixes up planes of 16 bits, and does not turn white at 0 into black.
+    odd = tags.get(PLANES, 1) == 2 or tags.get(PHOTOMETRIC, 1) == 0
+    plain = image.mode in ("I;16", "I;16B", "F")
+    if not odd and (plain or how.shallow):
+        return ""
+    return "has colours of real numbers" if 3 in kinds else f"has {bits} bits a channel"
 
 
 def _maximum(image: ImageFile.ImageFile) -> int:
@@ -205,19 +266,6 @@ def _maximum(image: ImageFile.ImageFile) -> int:
     arguments = image.tile[0].args if image.tile else ()
     found = arguments[1] if isinstance(arguments, tuple) and len(arguments) > 1 else 255
     return found if isinstance(found, int) else 255
-
-
-def _depth(image: ImageFile.ImageFile) -> str:
-    """What is deep about an image, as an error says it."""
-    if image.format == "TIFF":
-        kinds = image.tag_v2.get(FORMAT, (1,))  # type: ignore[attr-defined]
-        bits = max(_bits(image))
-        if 2 in kinds:
-            return f"has signed samples of {bits} bits"
-        return (
-            f"has {'real samples of ' * (3 in kinds)}{bits} bits{' a channel' * (3 not in kinds)}"
-        )
-    return "has 16 bits a channel"
 
 
 def _is_gray(image: ImageFile.ImageFile) -> bool:
@@ -243,16 +291,20 @@ def _plain(image: Image.Image, gray: bool, how: Reading) -> Pixels:
     return ImagePixels(image if target == image.mode else image.convert(target))
 
 
+def cut(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return samples of 8 bits: the upper ones of 16, as Pillow cuts colours; reals from 0 to 1."""
+    if array.dtype.kind == "f":
+        return to_pixels(array * 255.0, "uint8")
+    return (array >> 8).astype("uint8") if array.dtype.itemsize == 2 else array
+
+
 def _cut(image: Image.Image) -> Image.Image:
-    """Samples of 8 bits: the upper ones of 16, as Pillow cuts colours; reals from 0 to 1."""
     import numpy as np
 
     array = np.asarray(image)
-    if image.mode == "F":
-        return Image.fromarray(to_pixels(array * 255.0, "uint8"))
-    cut = Image.fromarray((array >> 8).astype(np.uint8))
+    shallow = Image.fromarray(cut(array))
     value = image.info.get("transparency")
     if value is None:
-        return cut
+        return shallow
     alpha = Image.fromarray(np.where(array == value, 0, 255).astype(np.uint8))
-    return Image.merge("LA", (cut, alpha))
+    return Image.merge("LA", (shallow, alpha))

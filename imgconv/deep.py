@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image, ImageOps
 
 from imgconv import metadata
-from imgconv.decode import Picture, Reading, choose, refuse_too_many
+from imgconv.decode import Picture, Reading, choose, cut, refuse_too_many
 from imgconv.errors import ImageError
 from imgconv.metadata import Metadata
 from imgconv.pixels import Pixels, of_array
@@ -57,7 +57,7 @@ def _library(name: str, fault: str) -> ModuleType:
         ) from None
 
 
-def read_png(data: bytes, how: Reading, fault: str) -> Picture:  # noqa: ARG001
+def read_png(data: bytes, how: Reading, fault: str) -> Picture:
     """Decode a PNG of 16 bits a channel; `fault` is what is said where the library is missing."""
     codecs = _library("imagecodecs", fault)
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
@@ -73,6 +73,7 @@ def read_png(data: bytes, how: Reading, fault: str) -> Picture:  # noqa: ARG001
     if transparent is not None and array.shape[2] in (1, 3):
         array = _with_alpha(array, transparent)
     array = _upright(array, orientation)
+    array = cut(array) if how.shallow else array
     return Picture((of_array(array, CHANNELS[array.shape[2]]),), "PNG", (kept,))
 
 
@@ -100,16 +101,16 @@ def read_tiff(data: bytes, how: Reading, fault: str) -> Picture:
             raise ImageError("broken image: it has no page")
         if how.frame is not None:
             pages = [pages[choose(len(pages), how)]]
-        for page in pages:
-            refuse_too_many(page.imagewidth, page.imagelength, len(pages), how)
-        frames = [_page(page.aspage()) for page in pages]
+        for i in range(len(pages)):
+            refuse_too_many([(p.imagewidth, p.imagelength) for p in pages[: i + 1]], how)
+        frames = [_page(page.aspage(), how) for page in pages]
         kept = [_metadata(data, page) for page in pages]
-        cut = any(page.dtype == "float64" for page in pages)
-    lost = ("64-bit reals (read as 32-bit)",) if cut else ()
+        doubles = any(page.dtype == "float64" for page in pages)
+    lost = ("64-bit reals (read as 32-bit)",) if doubles and not how.shallow else ()
     return Picture(tuple(frames), "TIFF", tuple(kept), lost=lost)
 
 
-def _page(page: Any) -> Pixels:
+def _page(page: Any, how: Reading) -> Pixels:
     """The pixels of a page."""
     import numpy as np
 
@@ -134,6 +135,7 @@ def _page(page: Any) -> Pixels:
     array = array.astype("float32" if kind.kind == "f" else kind.name)
     if int(page.photometric) == 0:  # white is 0
         array = np.array(1 if kind.kind == "f" else np.iinfo(kind).max, array.dtype) - array
+    array = cut(array) if how.shallow else array
     tag = page.tags.get(ORIENTATION)
     return of_array(_upright(array, tag.value if tag else 1), colour + "a" * extra)
 

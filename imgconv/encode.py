@@ -105,6 +105,7 @@ def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, 
     """
     if name in ARRAYS:
         return _array(picture, name), tuple(_named(picture, name))
+    picture, dropped = _shown(picture, name)
     frames = [_kept(named(frame), name) for frame in picture.frames]
     if len(frames) > 1 and name not in SEVERAL:
         able = ", ".join(SEVERAL)
@@ -112,12 +113,16 @@ def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, 
             f"has {len(frames)} frames, of which {name} keeps one; "
             f"choose one with --frame, or {able} with -o"
         )
-    pages = [m.fitted(frames[0].names, *frames[0].size) for m in picture.metadata]
+    if len(frames) > 1:
+        _refuse_frames(frames, name)
+    pages = [
+        m.fitted(f.names, *f.size) for m, f in zip(picture.metadata, frames, strict=False)
+    ]  # an animation has those of its first frame
     if how.strip:
         pages = [Metadata(jpeg=page.jpeg) for page in pages[:1]]
     options, lost = pages[0].options(name)
     lost += () if how.strip else (*pages[0].lost, *picture.lost)
-    lost += ["timing"] * (bool(picture.durations) and name == "TIFF")
+    lost += dropped
     lost += _fewer_colours(frames) if name == "GIF" else []
     try:
         if name == "PNG" and frames[0].kind == "uint16" and frames[0].names != "l":
@@ -131,6 +136,43 @@ def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, 
     except Exception as error:  # a side over a format's limit, no memory, ...
         raise ImageError(f"cannot be written as {name}: {error}") from None
     return data, tuple(lost)
+
+
+def _shown(picture: Picture, name: str) -> tuple[Picture, list[str]]:
+    """The picture with the timing that a format has, and what of it is lost."""
+    if not picture.durations:
+        return picture, []
+    if name == "TIFF":
+        return picture, ["timing"]
+    lost = []
+    if picture.apart and name != "PNG":
+        lost.append("the default image")
+        picture = picture._replace(
+            frames=picture.frames[1:], durations=picture.durations[1:], apart=False
+        )
+    if picture.format == "GIF" and picture.loop is None and name != "GIF":
+        picture = picture._replace(loop=1)  # a GIF that does not say so is shown once
+    whole = tuple(10 * round(d / 10) for d in picture.durations)
+    if name == "GIF" and whole != picture.durations:
+        lost.append("timing finer than 10 ms")
+        picture = picture._replace(durations=whole)
+    return picture, lost
+
+
+def _refuse_frames(frames: list[Pixels], name: str) -> None:
+    """Raise an error for frames that a format would mix up."""
+    if name == "TIFF":
+        return
+    if len({frame.size for frame in frames}) > 1:
+        raise ImageError(
+            f"has {len(frames)} pages of different sizes, which {name} cannot keep; "
+            "choose one with --frame, or TIFF with -o"
+        )
+    if any(frame.kind != "uint8" for frame in frames):
+        raise ImageError(
+            f"has {len(frames)} frames of 16 bits, which {name} cannot keep; --depth 8 cuts them, "
+            "--frame chooses one, TIFF keeps all"
+        )
 
 
 def _array(picture: Picture, name: str) -> bytes:
@@ -244,7 +286,8 @@ def _saved(frames: list[Pixels], name: str, options: dict[str, Any], picture: Pi
     if others:
         options = options | {"save_all": True, "append_images": others}
         if picture.durations:
-            options["duration"] = [round(d) for d in picture.durations]
+            shown = picture.durations[1:] if picture.apart else picture.durations
+            options["duration"] = [round(d) for d in shown]
             if picture.loop is not None:
                 options["loop"] = picture.loop
         if name == "PNG":
@@ -271,7 +314,7 @@ def _tiff(frames: list[Pixels], pages: list[Metadata], how: Writing) -> bytes:
 
 def _fewer_colours(frames: list[Pixels]) -> list[str]:
     many = any(
-        len(f.names) > 2 and isinstance(f, ImagePixels) and _palette(f.image) is None
+        isinstance(f, ImagePixels) and f.names != "l" and _palette(_seen(f.image)) is None
         for f in frames
     )
     return ["colours over 256 a frame"] * many
@@ -283,13 +326,22 @@ def _palette(image: Image.Image) -> list[Any] | None:
     return None if found is None else [colour for _, colour in found]
 
 
+def _seen(image: Image.Image) -> Image.Image:
+    """An image whose hidden pixels are all of one colour, which is the transparent one."""
+    if not image.mode.endswith("A"):
+        return image
+    image = image.convert("RGBA")
+    seen = Image.new("RGBA", image.size)
+    seen.paste(image, mask=image.getchannel("A").point([0] + [255] * 255))
+    return seen
+
+
 def _with_palette(image: Image.Image) -> Image.Image:
     """An image as a GIF stores it: its own colours where there are few, else the nearest."""
     if image.mode == "L":
         return image
-    image = image.convert("RGBA") if image.mode == "LA" else image
-    colours = _palette(image)
-    if colours is None:
+    image = _seen(image)
+    if _palette(image) is None:
         return image
     import numpy as np
 

@@ -65,6 +65,12 @@ def write(data: bytes, path: Path, *, force: bool) -> None:
     """
     if not force:
         refuse_existing(path)
+    try:
+        if path.exists() and not path.is_file():  # a pipe or a device is not to be replaced
+            path.write_bytes(data)
+            return
+    except OSError as error:
+        raise ImageError(f"{path} cannot be written: {error.strerror or error}") from None
     target = Path(os.path.realpath(path))  # a link is written through, not replaced
     temporary = target.with_name(f".imgconv-{os.urandom(6).hex()}.part")
     try:

@@ -22,6 +22,7 @@ SPACES = {"l": b"GRAY", "rgb": b"RGB ", "cmyk": b"CMYK"}
 XMP_KEY = "XML:com.adobe.xmp"
 JPEG_LIMIT = 65_500  # a JPEG keeps EXIF in one segment
 UNKNOWN_SAMPLING = -1
+MAX_DPI = 1e6
 
 Options = dict[str, Any]
 
@@ -65,9 +66,16 @@ class Metadata(NamedTuple):
             for field, word in fields.items()
             if getattr(self, field) and field not in PLACES.get(name, ())
         ]
-        if name == "JPEG" and len(self.exif) > JPEG_LIMIT:
-            return able(self._replace(exif=b"")) if able else {}, [*lost, "EXIF (too long)"]
-        return able(self) if able else {}, lost
+        if name != "PNG" and any(chunk != b"sRGB" for chunk, _ in self.chunks) and not self.icc:
+            lost.append("gamma")
+        kept = self
+        if name == "JPEG":
+            for field in ("exif", "xmp", "comment"):
+                if len(getattr(self, field)) > JPEG_LIMIT:
+                    lost.append(f"{fields[field]} (too long)")
+                    empty: dict[str, Any] = {field: b""}
+                    kept = kept._replace(**empty)
+        return able(kept) if able else {}, lost
 
 
 def read(image: Image.Image) -> Metadata:
@@ -75,7 +83,7 @@ def read(image: Image.Image) -> Metadata:
     info, lost = image.info, []
     text = dict(getattr(image, "text", {}))
     comment = info.get("comment") or text.pop("Comment", "")
-    exif, dpi = b"", info.get("dpi")
+    exif, dpi = b"", None
     try:
         tags = image.getexif()
         dpi = _resolution(image, tags)
@@ -109,17 +117,23 @@ def _described(tags: Image.Exif) -> bytes:
     for tag in STRUCTURE:
         if tag in tags:
             del tags[tag]
+    if tags.bigtiff:  # whose header nothing but a TIFF has
+        whole, tags = tags, Image.Exif()
+        for tag in whole:
+            tags[tag] = _nested(whole, tag) if tag in (EXIF, GPS) else whole[tag]
     return tags.tobytes() if len(tags) else b""
 
 
 def _resolution(image: Image.Image, tags: Image.Exif) -> tuple[float, float] | None:
     """Dots an inch, if the file means any: every BMP and each TIFF of Pillow's has some."""
     x, y, unit = (tags.get(tag) for tag in RESOLUTION)
+    x, y = (v if v and 0 < float(v) < MAX_DPI else None for v in (x, y))
     if image.format == "TIFF" or (x and y and not image.info.get("dpi")):
         inches = {2: 1.0, 3: 2.54}.get(unit or 2)
         return (float(x) * inches, float(y) * inches) if x and y and inches else None
     dpi = image.info.get("dpi") if image.format != "BMP" else None
-    return (float(dpi[0]), float(dpi[1])) if dpi else None
+    meant = dpi and all(0 < float(d) < MAX_DPI for d in dpi)
+    return (float(dpi[0]), float(dpi[1])) if dpi and meant else None
 
 
 def _colour_chunks(image: Image.Image) -> tuple[tuple[bytes, bytes], ...]:
@@ -145,8 +159,8 @@ def _coding(image: Image.Image) -> tuple[tuple[str, Any], ...]:
     tables = getattr(image, "quantization", None)
     sampling = JpegImagePlugin.get_sampling(image)
     found: list[tuple[str, Any]] = [("qtables", tables)] if tables else []
-    if sampling != UNKNOWN_SAMPLING:
-        found.append(("subsampling", sampling))
+    if image.mode != "L":  # 4:4:4 loses nothing where Pillow has no word for what it was
+        found.append(("subsampling", sampling if sampling != UNKNOWN_SAMPLING else 0))
     return tuple(found)
 
 

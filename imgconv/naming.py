@@ -64,7 +64,7 @@ def sources(
         if recursive and path != PIPE and os.path.isdir(path):
             found.extend(_walk(path, output))
         else:
-            found.append(Source(path, os.path.basename(path)))
+            found.append(Source(path, os.path.basename(path.rstrip("/"))))
     return found
 
 
@@ -72,19 +72,26 @@ def _listed(files_from: str, null: bool) -> list[str]:
     """The names in a file or on stdin, of any bytes."""
     try:
         if files_from == PIPE:
-            data = sys.stdin.buffer.read() if sys.stdin else b""
+            if sys.stdin is None:
+                raise OptionError("--files-from -: stdin is closed")
+            data = sys.stdin.buffer.read()
         else:
             data = Path(files_from).read_bytes()
     except OSError as error:
         raise OptionError(f"--files-from {files_from}: {error.strerror or error}") from None
-    names = data.split(b"\0") if null else data.splitlines()
-    return [os.fsdecode(name) for name in names if name]
+    if b"\0" in data and not null:
+        raise OptionError(f"--files-from {files_from} has names that end in NUL; add -0")
+    names = [name for name in data.split(b"\0" if null else b"\n") if name]
+    if not null and all(name.endswith(b"\r") for name in names):  # as Windows ends its lines
+        names = [name[:-1] for name in names]
+    return [os.fsdecode(name) for name in names]
 
 
 def _walk(folder: str, output: str | None) -> Iterator[Source]:
     """The images in a folder and below, by their endings, in the order of their names."""
     avoided = os.path.realpath(output) if output and "{" not in output else None
-    for place, folders, files in os.walk(folder):
+    closed: list[str] = []
+    for place, folders, files in os.walk(folder, onerror=lambda e: closed.append(e.filename)):
         folders[:] = sorted(
             f for f in folders if os.path.realpath(os.path.join(place, f)) != avoided
         )
@@ -93,6 +100,8 @@ def _walk(folder: str, output: str | None) -> Iterator[Source]:
             if ENDINGS.get(ending, "CSV") not in ARRAYS:
                 path = os.path.join(place, name)
                 yield Source(path, os.path.relpath(path, folder))
+    for path in closed:  # they fail when they are read
+        yield Source(path, os.path.relpath(path, folder))
 
 
 def shard(text: str | None, jobs: list[Job]) -> list[Job]:

@@ -124,6 +124,8 @@ class ArrayPixels(NamedTuple):
         """The brightness, by the same rule (for reals .299, .587, .114), and alpha."""
         import numpy as np
 
+        if self.names == "cmyk":
+            return self.colour().gray()
         if not self.names.startswith("rgb"):
             return self
         colours = self.samples[:, :, :3]
@@ -138,6 +140,10 @@ class ArrayPixels(NamedTuple):
         """Red, green and blue, and alpha."""
         import numpy as np
 
+        if self.names == "cmyk":  # as Pillow does with 8 bits: what ink and black leave
+            top = np.array(MAXIMUM[self.kind], self.samples.dtype)
+            ink = np.minimum(self.samples[:, :, :3], top - self.samples[:, :, 3:])
+            return of_array(top - self.samples[:, :, 3:] - ink, "rgb")
         if not self.names.startswith("l"):
             return self
         repeated = [self.samples[:, :, :1]] * 3

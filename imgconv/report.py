@@ -165,8 +165,9 @@ def _json(outcome: Outcome, kernel: str) -> str:
 
 
 def say(text: str) -> None:
-    """Print one line on stderr."""
-    print(f"imgconv: {printable(text)}", file=sys.stderr, flush=True)
+    """Print one line on stderr; one that cannot be printed is no reason to stop."""
+    with contextlib.suppress(OSError):
+        print(f"imgconv: {printable(text)}", file=sys.stderr, flush=True)
 
 
 def discard_stdout() -> None:

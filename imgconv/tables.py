@@ -49,7 +49,7 @@ def read(data: bytes, how: Reading) -> Picture:
         raise ImageError(f"is an array of shape {array.shape}; it must be (H, W) or (H, W, C)")
     if array.dtype.kind not in "uif":
         raise ImageError(f"is an array of {array.dtype}; it must be one of real numbers")
-    refuse_too_many(array.shape[1], array.shape[0], 1, how)
+    refuse_too_many([(array.shape[1], array.shape[0])], how)
     array = array if array.ndim == 3 else array[:, :, None]
     kind = array.dtype.name if array.dtype.name in SAMPLES else "float32"
     array = np.ascontiguousarray(array, dtype=kind)

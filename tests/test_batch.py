@@ -144,6 +144,46 @@ def test_a_named_pipe_is_an_input(run, tmp_path):
     writer.join()
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_dry_run_looks_for_its_inputs(run):
+    """What is not there would not be written."""
+    result = run("apply", "gone.png", "-k", "blur", "-n")
+    assert (result.code, result.out) == (1, b"")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_pipe_as_output_stays_a_pipe(run):
+    """With --force too: what is no file is written to, not replaced."""
+    os.mkfifo("pipe.png")
+    seen = []
+    reader = threading.Thread(target=lambda: seen.append(Path("pipe.png").read_bytes()))
+    reader.start()
+    assert run("apply", "0.png", "-k", "1", "-o", "pipe.png", "--force").code == 0
+    reader.join()
+    assert Path("pipe.png").is_fifo()
+    assert seen[0].startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("closed", ["2>&-", "2>/dev/full"])
+def test_a_closed_stderr_stops_nothing(closed):
+    """All inputs are done, and no message ends up among the results."""
+    command = f"{' '.join(IMGCONV)} apply gone.png 0.png 1.png -k 1 -f -o out/ --json {closed}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, check=False)
+    assert done.returncode == 1
+    assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == [
+        "failed", "ok", "ok",
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_closed_stdout_is_told():
+    """Where results should go there is nobody."""
+    command = f"{' '.join(IMGCONV)} apply 0.png -k 1 -f -o out/ --json >&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, check=False)
+    assert (done.returncode, b"stdout is closed" in done.stderr) == (2, True)
+
+
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"])
 def test_an_end_by_force_leaves_every_file_whole(name, tmp_path):
     """Old or new, never half; after a signal that can be heeded no temporary file either."""

@@ -70,6 +70,21 @@ def test_inputs_come_from_a_list(run, null):
     assert Path("in/deep/c-x.PNG").exists()
 
 
+def test_lists_of_other_systems_and_forgotten_options(run):
+    """CRLF ends a line; NULs without -0 are told; what `ls -l | cut` leaves is one line each."""
+    args = ["-k", "1", "-o", "out/", "--json"]
+    result = run("apply", "--files-from", "-", *args, stdin=b"in/a.png\r\nin/b.png\r\n")
+    assert [o["status"] for o in outcomes(result)] == ["ok", "ok"]
+    result = run("apply", "--files-from", "-", *args, stdin=b"in/a.png\0in/b.png\0")
+    assert (result.code, "-0" in result.err) == (2, True)
+
+
+def test_folders_without_recursive_are_called_folders(run):
+    """Also two of them with a slash at the end."""
+    result = run("apply", "in/deep/", "in/z/", "-k", "1", "-o", "out/")
+    assert (result.code, result.err.count("--recursive walks it")) == (1, 2)
+
+
 def test_an_empty_list_is_no_error(run):
     """`find` that found nothing has nothing to do."""
     assert run("apply", "--files-from", "-", "-k", "1", "-o", "out/", stdin=b"").code == 0

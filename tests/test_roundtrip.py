@@ -5,6 +5,7 @@ Files are made and read back by Pillow, tifffile, imagecodecs and by hand, never
 
 import io
 import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -477,3 +478,190 @@ def test_a_kernel_never_hides_an_opaque_picture(name, alpha, run, tmp_path):
     np.testing.assert_array_equal(
         found[:, :, :3], np.asarray(Image.open(tmp_path / "bare-out.png"))
     )
+
+
+# ---- what a sceptic found ---------------------------------------------------------------------
+
+
+def pages(*arrays: np.ndarray, **options: Any) -> bytes:
+    """Return a TIFF of a page for each array, gray or RGB."""
+    out = io.BytesIO()
+    with tifffile.TiffWriter(out) as file:
+        for array in arrays:
+            file.write(array, photometric="rgb" if array.ndim == 3 else "minisblack", **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        (samples("RGB"), deep(3)),
+        (samples("I;16"), deep(3)),
+        (samples("L"), deep(1)[:, :, 0], samples("RGB")),
+    ],
+    ids=["8 then 16", "gray then colour", "mixed"],
+)
+def test_every_page_decides_how_a_tiff_is_read(arrays, run, tmp_path):
+    """A later page of more bits is not cut because the first has fewer."""
+    (tmp_path / "in.tif").write_bytes(pages(*arrays))
+    assert run("apply", tmp_path / "in.tif", "-k", "1", "-o", tmp_path / "out.tif").code == 0
+    with tifffile.TiffFile(tmp_path / "out.tif") as found:
+        for page, wanted in zip(found.pages, arrays, strict=True):
+            assert page.dtype == wanted.dtype
+            np.testing.assert_array_equal(page.asarray(), wanted)
+
+
+@pytest.mark.parametrize("second", [deep(1)[:, :, 0].astype("i2"), deep(1)[:, :, 0].astype("u4")])
+def test_a_later_page_of_another_kind_is_refused(second, run, tmp_path):
+    """As it would be if it were the first; with --depth 8 too."""
+    (tmp_path / "in.tif").write_bytes(pages(samples("L"), second))
+    for options in ([], ["--depth", "8"]):
+        result = run("apply", tmp_path / "in.tif", "-k", "1", "-o", tmp_path / "o.tif", *options)
+        assert result.code == 1, options
+
+
+def test_the_limit_of_pixels_is_that_of_all_pages(run, tmp_path):
+    """A small first page does not hide a large second one."""
+    (tmp_path / "in.tif").write_bytes(pages(samples("L"), np.zeros((200, 300), np.uint8)))
+    args = ("apply", tmp_path / "in.tif", "-k", "1", "-o", tmp_path / "o.tif")
+    assert "300x200" in run(*args, "--max-pixels", 60_034).err
+    assert run(*args, "--max-pixels", 60_035).code == 0
+
+
+@pytest.mark.parametrize("name", ["PNG", "WEBP", "GIF"])
+def test_pages_that_are_no_animation_are_refused(name, run, tmp_path):
+    """Frames of 16 bits and pages of several sizes would be mixed up; the error says what helps."""
+    for stem, data in (
+        ("deep", pages(deep(1)[:, :, 0], deep(1)[::-1, :, 0])),
+        ("sizes", pages(samples("L"), samples("L")[:3])),
+    ):
+        path, out = tmp_path / f"{stem}.tif", tmp_path / f"o.{name.lower()}"
+        path.write_bytes(data)
+        result = run("apply", path, "-k", "1", "-o", out)
+        assert (result.code, out.exists()) == (1, False)
+        assert "--frame" in result.err or "--depth" in result.err
+
+
+def test_depth_8_of_planes_and_of_white_at_zero_is_right(run, tmp_path):
+    """Two layouts that Pillow mixes up in 16 bits."""
+    planes = np.moveaxis(deep(3), 2, 0)
+    (tmp_path / "p.tif").write_bytes(tiff(planes, photometric="rgb", planarconfig="separate"))
+    args = ("-k", "1", "-f", "-o", tmp_path / "o.png")
+    assert run("apply", tmp_path / "p.tif", *args, "--depth", 8).code == 0
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "o.png")), deep(3) >> 8)
+    (tmp_path / "w.tif").write_bytes(tiff(samples("I;16"), photometric="miniswhite"))
+    assert run("apply", tmp_path / "w.tif", *args).code == 0
+    found = imagecodecs.png_decode((tmp_path / "o.png").read_bytes())
+    np.testing.assert_array_equal(found, 65535 - samples("I;16"))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_the_transparent_value_of_few_bits_becomes_alpha(depth, run, tmp_path):
+    """It is told in units of the file's own bits."""
+    value = (1 << depth) - 2 if depth > 1 else 1
+    rows = np.array([[0, value, (1 << depth) - 1, 0]], np.uint8)
+    packed = np.packbits(np.unpackbits(rows[:, :, None], axis=2)[:, :, 8 - depth :].reshape(1, -1))
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + check
+
+    data = b"\x89PNG\r\n\x1a\n" + b"".join([
+        chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 1, depth, 0, 0, 0, 0)),
+        chunk(b"tRNS", struct.pack(">H", value)),
+        chunk(b"IDAT", zlib.compress(b"\0" + packed.tobytes())), chunk(b"IEND", b""),
+    ])  # fmt: skip
+    (tmp_path / "in.png").write_bytes(data)
+    assert run("apply", tmp_path / "in.png", "-k", "1", "-o", tmp_path / "o.png").code == 0
+    alpha = np.asarray(Image.open(tmp_path / "o.png"))[0, :, 1]
+    assert alpha.tolist() == [0 if v == value else 255 for v in rows[0]]
+
+
+def test_hidden_pixels_of_many_colours_stay_hidden_in_a_gif(run, tmp_path):
+    """One entry of the palette is transparent, so all that is hidden is that one."""
+    array = np.zeros((2, 3, 4), np.uint8)
+    array[0] = [[9, 9, 9, 255], [1, 2, 3, 0], [4, 5, 6, 0]]
+    Image.fromarray(array).save(tmp_path / "in.png")
+    assert run("apply", tmp_path / "in.png", "-k", "1", "-o", tmp_path / "o.gif").code == 0
+    found = np.asarray(Image.open(tmp_path / "o.gif").convert("RGBA"))
+    np.testing.assert_array_equal(found[:, :, 3], array[:, :, 3])
+
+
+@pytest.mark.parametrize("channels", ["gray", "rgb"])
+def test_deep_cmyk_is_converted_as_shallow_is(channels, run, tmp_path):
+    """By the same rule, in 16 bits."""
+    array = np.asarray(noise("CMYK")).astype(np.uint16) * 257
+    (tmp_path / "in.tif").write_bytes(tiff(array, photometric="separated"))
+    noise("CMYK").save(tmp_path / "in8.tif")
+    for stem in ("in", "in8"):
+        args = ("-k", "1", "--channels", channels, "-o", tmp_path / f"{stem}.png")
+        assert run("apply", tmp_path / f"{stem}.tif", *args).code == 0
+    found = imagecodecs.png_decode((tmp_path / "in.png").read_bytes())
+    wanted = imagecodecs.png_decode((tmp_path / "in8.png").read_bytes())
+    assert found.dtype == np.uint16
+    assert abs(found / 257 - wanted).max() <= 1
+
+
+def test_what_of_a_tiff_pillow_leaves_out_is_said(run, tmp_path):
+    """A channel more than colours, and colours multiplied by alpha."""
+    extra = tiff(samples("RGBA"), photometric="rgb", extrasamples=["unspecified"])
+    (tmp_path / "x.tif").write_bytes(extra)
+    result = run("apply", tmp_path / "x.tif", "-k", "1", "-o", tmp_path / "o.tif")
+    assert "an extra channel not kept" in result.err
+    multiplied = tiff(samples("RGBA"), photometric="rgb", extrasamples=["assocalpha"])
+    (tmp_path / "x.tif").write_bytes(multiplied)
+    assert "alpha" in run("apply", tmp_path / "x.tif", "-k", "1", "-o", tmp_path / "p.tif").err
+
+
+def test_timing_that_a_format_has_no_room_for_is_said(run, tmp_path):
+    """A GIF counts in 10 ms; without a word on loops it is shown once."""
+    first, *others = frames()
+    (tmp_path / "in.png").write_bytes(
+        saved(first, "PNG", save_all=True, append_images=others, duration=[25, 33, 100])
+    )
+    result = run("apply", tmp_path / "in.png", "-k", "1", "-o", tmp_path / "o.gif")
+    assert "timing finer than 10 ms not kept" in result.err
+    once = saved(first, "GIF", save_all=True, append_images=others, duration=50)
+    (tmp_path / "once.gif").write_bytes(once)
+    run("apply", tmp_path / "once.gif", "-k", "1", "-o", tmp_path / "once.png")
+    assert Image.open(tmp_path / "once.png").info["loop"] == 1
+
+
+def test_each_page_keeps_its_own_profile(run, tmp_path):
+    """A gray first page does not take the profile of a colour second one."""
+    (tmp_path / "in.tif").write_bytes(
+        saved(of("L"), "TIFF", save_all=True, append_images=[of("RGB")], icc_profile=PROFILE)
+    )
+    assert run("apply", tmp_path / "in.tif", "-k", "1", "-o", tmp_path / "o.tif").code == 0
+    image = Image.open(tmp_path / "o.tif")
+    assert "icc_profile" not in image.info
+    image.seek(1)
+    assert image.info["icc_profile"] == PROFILE
+
+
+def test_a_bigtiff_is_read_with_its_tags(run, tmp_path):
+    """Whose header is none that EXIF may have elsewhere."""
+    data = tiff(samples("RGB"), photometric="rgb", bigtiff=True, description="big", metadata=None)
+    (tmp_path / "in.tif").write_bytes(data)
+    for ending in (".tif", ".jpg", ".png"):
+        out = tmp_path / f"o{ending}"
+        assert run("apply", tmp_path / "in.tif", "-k", "1", "-o", out).code == 0
+        assert Image.open(out).getexif()[270] == "big"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_odd_metadata_fail_no_picture(name, run, tmp_path):
+    """A resolution that is no number, XMP and comments beyond what a JPEG takes, long text."""
+    tags = exif()
+    tags[282] = tags[283] = TiffImagePlugin.IFDRational(1, 0)
+    notes = PngImagePlugin.PngInfo()
+    notes.add_itxt("XML:com.adobe.xmp", "x" * 70_000)
+    notes.add_text("Comment", "c" * 70_000)
+    notes.add_text("Long", "t" * 1_500_000, zip=True)
+    data = saved(noise(), "PNG", exif=tags, pnginfo=notes)
+    (tmp_path / "in.png").write_bytes(data)
+    out = tmp_path / f"o{ENDINGS[name]}"
+    result = run("apply", tmp_path / "in.png", "-k", "1", "-o", out)
+    assert result.code == 0, result.err
+    assert Image.open(out).getexif()[271] == "a camera"
+    assert ("XMP (too long)" in result.err) == (name == "JPEG")
