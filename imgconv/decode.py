@@ -25,7 +25,7 @@ MAX_PIXELS = 500_000_000
 MAX_TEXT = 1 << 26
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 BITS, PHOTOMETRIC, SAMPLES_A_PIXEL, PLANES, EXTRA_SAMPLES, FORMAT = 258, 262, 277, 284, 338, 339
-TABLES = b"\x93 \t\r\n+-.0123456789nN"  # what an array in a file may begin with
+TABLES = b"\x93 \t\r\n+-.0123456789nNiI"  # what an array in a file may begin with
 # What Pillow logs of a broken file is told by our own error.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MAGIC = b"\x93NUMPY"
 # The first line of a table of numbers; no image begins so.
-_LINE = re.compile(rb"[\s\d.,+\-eEnaNfiIF]*[\d nf][\s\d.,+\-eEnaNfiIF]*")
+_LINE = re.compile(rb"[\s\d.,+\-eEaAfFiInNtTyY]+")
 
 
 def is_table(data: bytes) -> bool:

@@ -133,6 +133,14 @@ def test_decimals_are_the_shortest_that_come_back(numbers):
     assert tables.csv(ArrayPixels(np.array([[[19.0], [-0.5]]], np.float32), "x")) == b"19,-0.5\n"
 
 
+@pytest.mark.parametrize("text", ["inf,1", "nan,2", "-inf", " 3", "+4", ".5,6", "Infinity"])
+def test_a_table_may_begin_with_any_number(text):
+    """Infinities and NaN are numbers too."""
+    (frame,) = decode.read(f"{text}\n".encode()).frames
+    wanted = np.array([float(part) for part in text.split(",")], np.float32)
+    np.testing.assert_array_equal(frame.array().ravel(), wanted)
+
+
 @pytest.mark.parametrize(
     ("data", "word"),
     [
