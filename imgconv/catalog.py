@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from imgconv.errors import KernelError, shortened
 from imgconv.kernel import Kernel
+from imgconv.recipes import Recipe, is_recipe, recipe_of
 
 MAX_BYTES = 1_000_000
 NAME = re.compile(r"(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
@@ -31,8 +32,16 @@ class Entry(NamedTuple):
 class Catalog(Mapping[str, Entry]):
     """Kernels by name, in the order of their files; of two with one name the later one."""
 
-    def __init__(self, *layers: Mapping[str, Entry]) -> None:
+    def __init__(
+        self, *layers: Mapping[str, Entry], recipes: Callable[[], dict[str, Recipe]] = dict
+    ) -> None:
         self._layers = layers
+        self._find_recipes = recipes
+
+    @functools.cached_property
+    def recipes(self) -> dict[str, Recipe]:
+        """The recipes by name, which are looked for only when one is asked for."""
+        return self._find_recipes()
 
     def __getitem__(self, name: str) -> Entry:
         for layer in reversed(self._layers):
@@ -58,7 +67,7 @@ class Catalog(Mapping[str, Entry]):
             return self[name]
         import difflib
 
-        close = difflib.get_close_matches(name[:60], self, 1, cutoff=0.5)
+        close = difflib.get_close_matches(name[:60], [*self, *self.recipes], 1, cutoff=0.5)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         remedy = f"; it holds {', '.join(self)}" if where else " (imgconv list)"
         raise KernelError(f"no kernel named {shortened(name)!r}{where}{hint}{remedy}")
@@ -75,8 +84,8 @@ class _Shipped(Mapping[str, Entry]):
             return self._all[name]
         header = f"[{name}]".encode()
         for file in shipped_folder().glob("*.toml"):
-            if header in file.read_bytes():
-                return _read_file(file)[name]._replace(path=None)
+            if header in file.read_bytes() and (entry := _read_file(file).get(name)):
+                return entry._replace(path=None)
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -120,17 +129,24 @@ def open_catalog(
         If an extra catalogue is broken. A broken one in the user's own folder is a warning.
     """
     entries: dict[str, Entry] = {}
+    paths = [shipped_folder()]
     for file in _own_files(warn):
         try:
             entries |= read(file)
+            paths.append(file)
         except KernelError as error:
             warn(f"your own kernels are left out: {error}")
     for path in extra:
         found = read(path)
-        if not found:
+        if not found and not read_recipes(path):
             raise KernelError(f"{path}: holds no kernel; name a .toml file or a folder of them")
         entries |= found
-    return Catalog(_Shipped(), entries)
+        paths.append(path)
+
+    def recipes() -> dict[str, Recipe]:
+        return {name: recipe for path in paths for name, recipe in read_recipes(path).items()}
+
+    return Catalog(_Shipped(), entries, recipes=recipes)
 
 
 def _own_files(warn: Callable[[str], None]) -> list[Path]:
@@ -160,10 +176,31 @@ def read(path: Path) -> dict[str, Entry]:
     return entries
 
 
+def read_recipes(path: Path) -> dict[str, Recipe]:
+    """Return the recipes of a TOML file, or of all TOML files of a folder.
+
+    Raises
+    ------
+    KernelError
+        If a file cannot be read or a recipe is wrong.
+    """
+    found = {}
+    for file in sorted(path.glob("*.toml")) if path.is_dir() else [path]:
+        for name, fields in _tables(file).items():
+            if is_recipe(fields):
+                try:
+                    found[name] = recipe_of(name, fields, file.stem)
+                except KernelError as error:
+                    raise KernelError(f"{file}: recipe {name!r}: {error}") from None
+    return found
+
+
 def _read_file(path: Path) -> dict[str, Entry]:
     tables = _tables(path)
     entries = {}
     for name, fields in tables.items():
+        if is_recipe(fields):
+            continue
         if not NAME.fullmatch(name):
             raise KernelError(
                 f"{path}: kernel {name[:40]!r}: a name has small letters, digits and single hyphens"

@@ -15,6 +15,7 @@ import typer
 from imgconv import __version__
 from imgconv.errors import ImgconvError, OptionError, shortened
 from imgconv.kernel import Kernel
+from imgconv.recipes import COMBINE, Combined
 from imgconv.report import Report, discard_stdout, say
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def _complete_kernel(incomplete: str) -> list[str]:
     """The names of the catalogues that begin so."""
     from imgconv.catalog import open_catalog
 
-    return [name for name in sorted(open_catalog()) if name.startswith(incomplete)]
+    known = open_catalog()
+    return [name for name in sorted([*known, *known.recipes]) if name.startswith(incomplete)]
 
 
 def _complete_border(incomplete: str) -> list[str]:
@@ -168,6 +170,13 @@ def apply(
     bias: Annotated[
         str | None, typer.Option(metavar="X", help="Replaces the bias of a single kernel.")
     ] = None,
+    combine: Annotated[
+        str,
+        typer.Option(
+            metavar="chain|magnitude|max|min|mean|sum",
+            help="Several kernels one after the other, or each on the input, then put together.",
+        ),
+    ] = "chain",
     flip: Annotated[
         bool, typer.Option("--flip", help="True convolution: turn the weights by 180 degrees.")
     ] = False,
@@ -222,13 +231,14 @@ def apply(
     rows, columns.
     """
     from imgconv.geometry import layout
-    from imgconv.spec import find
+    from imgconv.spec import find_step
 
     known = _catalog(catalog, Report(quiet=quiet))
-    entries = [find(spec, known) for spec in kernel]
-    kernels = [_adjusted(entry.kernel, scale, bias, len(entries)) for entry in entries]
+    entries = [find_step(spec, known) for spec in kernel]
+    kernels = [_adjusted(entry.work, scale, bias, len(entries)) for entry in entries]
     if flip:
         kernels = [k.flipped() for k in kernels]
+    kernels = _combined(kernels, combine)
     shape = layout(padding, border, fill, stride, dilation)
     label = "+".join(entry.label for entry in entries)
     if force and skip_existing:
@@ -282,17 +292,19 @@ def list_(
     """List the kernels of the catalogues."""
     from imgconv import show
 
-    entries = show.matching(_catalog(catalog, Report(quiet=False)).values(), pattern)
+    known = _catalog(catalog, Report(quiet=False))
+    entries = show.matching(known.values(), pattern)
+    recipes = show.matching_recipes(known.recipes.values(), pattern)
     families = show.matching_families(pattern)
-    if not entries and not families:
+    if not entries and not recipes and not families:
         say(f"no kernel has {pattern!r} in its name or family; imgconv list shows all")
         raise typer.Exit(1)
     if as_json:
-        print(show.json_list(entries, families))
+        print(show.json_list(entries, recipes, families))
     elif names:
         print("\n".join(entry.kernel.name for entry in entries))
     else:
-        print(show.table(entries, families))
+        print(show.table(entries, recipes, families))
 
 
 @app.command("show")
@@ -502,11 +514,25 @@ def _colour(text: str | None) -> tuple[int, int, int] | None:
     return found[0], found[1], found[2]
 
 
-def _adjusted(kernel: Kernel, scale: str | None, bias: str | None, count: int) -> Kernel:
+def _combined(kernels: "list[Kernel | Combined]", combine: str) -> "list[Kernel | Combined]":
+    """The steps of a chain: all kernels one after the other, or put together as one."""
+    if combine == "chain":
+        return kernels
+    if combine not in COMBINE:
+        raise OptionError(f"no combine {combine!r}; choose from chain, {', '.join(COMBINE)}")
+    single = [k for k in kernels if isinstance(k, Kernel)]
+    if len(single) < len(kernels):
+        raise OptionError("a recipe combines by itself; --combine is for single kernels")
+    return [Combined(combine, tuple(single))]
+
+
+def _adjusted(
+    kernel: Kernel | Combined, scale: str | None, bias: str | None, count: int
+) -> Kernel | Combined:
     """The kernel with --scale for its 1/divisor and --bias for its bias, both exact."""
     if scale is None and bias is None:
         return kernel
-    if count > 1:
+    if count > 1 or isinstance(kernel, Combined):
         raise OptionError("--scale and --bias are for one kernel; give each kernel its own")
     if scale is not None:
         kernel = _scaled(kernel, _fraction("--scale", scale))

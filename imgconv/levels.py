@@ -78,3 +78,13 @@ def to_pixels(response: npt.NDArray[Any], sample: str, levels: str = "clip") -> 
     rounded = np.nan_to_num(np.clip(np.rint(pixels), 0, MAXIMUM[sample]), nan=0)
     found: npt.NDArray[Any] = rounded.astype(sample)
     return found
+
+
+def clipped(response: npt.NDArray[Any], sample: str, levels: str) -> tuple[int, int]:
+    """Return how many responses are below and above the range of a kind, once rounded."""
+    import numpy as np
+
+    if MAXIMUM[sample] == 1:
+        return 0, 0
+    wide = np.rint(to_levels(response, sample, levels))
+    return int((wide < 0).sum()), int((wide > MAXIMUM[sample]).sum())

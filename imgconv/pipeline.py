@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imgconv import bands, pixels, samples, steps
 from imgconv.errors import ImageError, OptionError
 from imgconv.geometry import Layout
 from imgconv.kernel import Kernel
-from imgconv.levels import LEVELS, MAXIMUM, NONE
-from imgconv.pixels import NAMELESS, Pixels
+from imgconv.levels import LEVELS, MAXIMUM, NONE, clipped, to_pixels
+from imgconv.pixels import NAMELESS, Pixels, of_array
+from imgconv.recipes import Combined
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 CHANNELS = ("auto", "gray", "rgb", "luma")
 LETTERS = "lrgbacmyk"
@@ -24,7 +28,7 @@ Colour = tuple[int, int, int]
 class Work:
     """What is done to every picture."""
 
-    kernels: tuple[Kernel, ...]
+    kernels: tuple[Kernel | Combined, ...]
     layout: Layout
     levels: str = "clip"  # or none: the responses
     channels: str = "auto"
@@ -45,8 +49,22 @@ class Work:
             )
         if self.alpha not in ALPHAS:
             raise OptionError(f"no alpha {self.alpha!r}; choose from {', '.join(ALPHAS)}")
+        for step in self.kernels:
+            if isinstance(step, Combined):
+                self._check(step)
         if self.alpha == "weighted" and self.channels == "luma":
             raise OptionError("--alpha weighted is for the colours themselves; leave out luma")
+
+    def _check(self, step: Combined) -> None:
+        if self.alpha == "weighted":
+            raise OptionError("--alpha weighted is for single kernels, not for combined ones")
+        sizes = {kernel.size for kernel in step.kernels}
+        if len(sizes) > 1 and self.layout.padding is not None:
+            shown = ", ".join("{}x{}".format(*size) for size in sorted(sizes))
+            raise OptionError(
+                f"kernels of {shown} give outputs of different shapes to combine; "
+                "use --padding same, or kernels of one size"
+            )
 
 
 class Clipped(NamedTuple):
@@ -132,6 +150,15 @@ def _chain(picture: Pixels, work: Work, chosen: list[bool]) -> tuple[Pixels, tup
     low, high = 0.0, float(MAXIMUM[source.kind])
     magnitude, fill = high, work.layout.fill
     for i, kernel in enumerate(first, 1):
+        if isinstance(kernel, Combined):
+            from imgconv import combine
+
+            low, high = combine.response_range(kernel, min(low, fill), max(high, fill))
+            array = combine.respond(
+                source, kernel, work.layout, magnitude=magnitude, threads=work.threads
+            )
+            source, magnitude = samples.of_array(array), max(abs(low), abs(high))
+            continue
         low, high = kernel.response_range(min(low, fill), max(high, fill))
         reach = max(abs(low), abs(high))
         geometry = steps.geometry_of(source, kernel, work.layout)
@@ -141,6 +168,13 @@ def _chain(picture: Pixels, work: Work, chosen: list[bool]) -> tuple[Pixels, tup
             source, responses, kernel, geometry, magnitude=magnitude, threads=work.threads
         )
         source, magnitude = responses, reach
+    if isinstance(last, Combined):
+        from imgconv import combine
+
+        array = combine.respond(
+            source, last, work.layout, magnitude=magnitude, threads=work.threads
+        )
+        return _levelled(array, picture, work, chosen)
     geometry = steps.geometry_of(source, last, work.layout)
     if work.levels == NONE:
         target, finished = picture.room(*geometry.shape, "float32")
@@ -154,10 +188,32 @@ def _chain(picture: Pixels, work: Work, chosen: list[bool]) -> tuple[Pixels, tup
     return finished(), clipped
 
 
-def _between(reach: float, following: tuple[Kernel, ...], taps: int) -> str:
+def _levelled(
+    array: npt.NDArray[Any], picture: Pixels, work: Work, chosen: list[bool]
+) -> tuple[Pixels, tuple[int, int]]:
+    """Responses of the channels in memory as pixels, or as they are under `none`."""
+    import numpy as np
+
+    places = [i for i, yes in enumerate(chosen) if yes]
+    if picture.names.endswith("a"):  # Pillow has gray three times, before alpha
+        places = [array.shape[2] - 1 if i == len(chosen) - 1 else i for i in places]
+    kind = "float32" if work.levels == NONE else work.result or picture.kind
+    out = np.zeros((*array.shape[:2], len(chosen)), kind)
+    responses, counts = array[:, :, places], (0, 0)
+    if work.levels == NONE:
+        out[:, :, chosen] = responses
+    else:
+        out[:, :, chosen] = to_pixels(responses, kind, work.levels)
+        counts = clipped(responses, kind, work.levels)
+    return of_array(out, picture.names), counts
+
+
+def _between(reach: float, following: tuple[Kernel | Combined, ...], taps: int) -> str:
     """float32 for the responses in between, unless later kernels would blow up its rounding."""
+    steps_after = [k.kernels if isinstance(k, Combined) else (k,) for k in following]
     gain = math.prod(
-        math.fsum(abs(w) for row in k.weights for w in row) / abs(k.divisor) for k in following
+        math.fsum(abs(w) / abs(k.divisor) for k in kernels for row in k.weights for w in row)
+        for kernels in steps_after
     )
     return "float32" if reach * gain * (taps / 9 + 13) * 2**-24 < 0.1 else "float64"
 
@@ -171,7 +227,8 @@ def _mask(chosen: list[bool], channels: int) -> bytes:
 
 def _sampled(channel: Pixels, work: Work) -> Pixels:
     """Take an unfiltered channel through the geometry of every kernel."""
-    for kernel in work.kernels:
+    for step in work.kernels:
+        kernel = step.kernels[0] if isinstance(step, Combined) else step
         source = channel.view()
         geometry = steps.geometry_of(source, kernel, work.layout)
         target, finished = channel.room(*geometry.shape)

@@ -12,14 +12,20 @@ from typing import Any
 from imgconv.catalog import NAME, Entry
 from imgconv.families import FAMILIES, usage
 from imgconv.kernel import Kernel, Number
+from imgconv.recipes import Recipe
 from imgconv.report import printable
 
-FORMULAS = "families"
+RECIPES, FORMULAS = "recipes", "families"
 
 
 def matching(entries: Iterable[Entry], pattern: str) -> list[Entry]:
     """Return the entries whose name or family has the pattern in it, or matches its wildcards."""
     return [e for e in entries if _matches(e.kernel.name, e.family, pattern)]
+
+
+def matching_recipes(recipes: Iterable[Recipe], pattern: str) -> list[Recipe]:
+    """Return the recipes that match likewise."""
+    return [r for r in recipes if _matches(r.name, r.family, pattern)]
 
 
 def matching_families(pattern: str) -> list[str]:
@@ -32,7 +38,7 @@ def _matches(name: str, family: str, pattern: str) -> bool:
     return fnmatch.fnmatchcase(name, glob) or fnmatch.fnmatchcase(family, glob)
 
 
-def table(entries: list[Entry], families: list[str]) -> str:
+def table(entries: list[Entry], recipes: list[Recipe], families: list[str]) -> str:
     """Return aligned columns of name, size and summary under headings, then the formulas."""
     wide = max((len(e.kernel.name) for e in entries), default=0)
     headings: dict[tuple[str, Path | None], list[Entry]] = {}
@@ -46,13 +52,17 @@ def table(entries: list[Entry], families: list[str]) -> str:
             lines.append(
                 f"  {entry.kernel.name:{wide}}  {size:>5}  {entry.kernel.summary}".rstrip()
             )
+    lines += [f"{RECIPES}  (several kernels, combined)"] * bool(recipes)
+    for recipe in recipes:
+        lines.append(f"  {recipe.name}: {recipe.combine} of {len(recipe.kernels)}")
+        lines += wrap(recipe.summary, 74, initial_indent=" " * 6, subsequent_indent=" " * 6)
     lines += [f"{FORMULAS}  (by formula, in quotes)"] * bool(families)
     for name in families:
         lines += [f"  {usage(name)}", f"      {FAMILIES[name].summary}"]
     return "\n".join(lines)
 
 
-def json_list(entries: list[Entry], families: list[str]) -> str:
+def json_list(entries: list[Entry], recipes: list[Recipe], families: list[str]) -> str:
     """Return a JSON array of name, family, summary, size and source."""
     rows: list[dict[str, Any]] = [
         {
@@ -63,6 +73,16 @@ def json_list(entries: list[Entry], families: list[str]) -> str:
             "source": e.kernel.source,
         }
         for e in entries
+    ]
+    rows += [
+        {
+            "name": r.name,
+            "family": RECIPES,
+            "summary": r.summary,
+            "size": None,
+            "source": r.source,
+        }
+        for r in recipes
     ]
     rows += [
         {

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imgconv.catalog import NAME, Catalog, Entry, open_catalog, read
 from imgconv.errors import KernelError, shortened
 from imgconv.families import FAMILIES, of_family, usage
 from imgconv.kernel import Kernel
+from imgconv.recipes import Combined
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -75,10 +76,43 @@ def find(spec: str, catalog: Catalog | None = None) -> Entry:
         return _from_file(Path(file["path"]), file["name"])
     if NAME.fullmatch(text):
         known = catalog if catalog is not None else open_catalog()
+        if text not in known and text in known.recipes:
+            raise KernelError(f"{text} is a recipe of several kernels; it works with apply alone")
         if text in FAMILIES and text not in known:
             raise KernelError(f"{text} is a family of kernels; write it as '{usage(text)}', quoted")
         return known.entry(text)
     raise KernelError(_what_is_wrong(text, packed))
+
+
+class Step(NamedTuple):
+    """What a specification means on the command line: a kernel or several, and its word."""
+
+    work: Kernel | Combined
+    label: str
+
+
+def find_step(spec: str, catalog: Catalog) -> Step:
+    """Return the kernel or the recipe for a text.
+
+    Raises
+    ------
+    KernelError
+        If the text is malformed or names neither.
+    """
+    name = spec.strip()
+    if NAME.fullmatch(name) and name not in catalog and name in catalog.recipes:
+        recipe = catalog.recipes[name]
+        kernels = []
+        for each in recipe.kernels:
+            if each in catalog.recipes and each not in catalog:
+                raise KernelError(f"recipe {name}: {each} is a recipe itself; name kernels")
+            try:
+                kernels.append(find(each, catalog).kernel)
+            except KernelError as error:
+                raise KernelError(f"recipe {name}: {error}") from None
+        return Step(Combined(recipe.combine, tuple(kernels)), name)
+    entry = find(spec, catalog)
+    return Step(entry.kernel, entry.label)
 
 
 def _made_up(kernel: Kernel) -> Entry:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgconv import samples, steps
-from imgconv.levels import MAXIMUM, to_levels, to_pixels
+from imgconv.kernel import Kernel
+from imgconv.levels import clipped, to_pixels
 from imgconv.pixels import Pixels, of_array
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from imgconv.kernel import Kernel
     from imgconv.pipeline import Work
 
 
@@ -30,6 +30,7 @@ def filter_weighted(
     # In units of samples, not from 0 to 1, the sums of whole numbers stay whole.
     colours, alpha, fill = array[:, :, :-1], array[:, :, -1:], work.layout.fill
     for kernel in work.kernels:
+        assert isinstance(kernel, Kernel)
         cover = _response(alpha, _magnitudes(kernel), work, fill)
         total = _response(colours * alpha, replace(kernel, bias=0), work, fill * fill)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -39,7 +40,7 @@ def filter_weighted(
     pixels = np.zeros(colours.shape, picture.kind)
     pixels[:, :, chosen[:-1]] = to_pixels(filtered, picture.kind, work.levels)
     out = np.dstack([pixels, to_pixels(alpha, picture.kind)])
-    return of_array(out, picture.names), _clipped(filtered, picture.kind, work.levels)
+    return of_array(out, picture.names), clipped(filtered, picture.kind, work.levels)
 
 
 def _magnitudes(kernel: Kernel) -> Kernel:
@@ -59,11 +60,3 @@ def _response(image: npt.NDArray[Any], kernel: Kernel, work: Work, fill: float) 
         magnitude=float(np.abs(image).max(initial=0)), threads=work.threads,
     )  # fmt: skip
     return out
-
-
-def _clipped(response: npt.NDArray[Any], kind: str, levels: str) -> tuple[int, int]:
-    """How many samples are below and above the range, once rounded."""
-    if kind == "float32":
-        return 0, 0
-    wide = np.rint(to_levels(response, kind, levels))
-    return int((wide < 0).sum()), int((wide > MAXIMUM[kind]).sum())

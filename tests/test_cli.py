@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_catalog import DIVISORS, SHIPPED, WEIGHTS
+from test_catalog import DIVISORS, KERNELS, WEIGHTS
 
 import imgconv
 from imgconv.kernel import Kernel
@@ -683,10 +683,10 @@ def test_list_shows_every_kernel_with_its_summary(run):
     """Each shipped kernel has one line with its name, size and summary, below its family."""
     result = run("list")
     assert (result.code, result.err) == (0, "")
-    listed, _, _ = result.text.partition("\nfamilies ")
+    listed, _, _ = result.text.partition("\nrecipes ")
     lines = [line.split(None, 2) for line in listed.splitlines() if line.startswith(" ")]
     wanted = []
-    for file in sorted(SHIPPED.glob("*.toml")):
+    for file in KERNELS:
         assert f"\n{file.stem}\n" in "\n" + result.text
         for name, fields in tomllib.loads(file.read_text(encoding="utf-8")).items():
             weights = fields["weights"]
@@ -720,10 +720,10 @@ def test_names_are_one_a_line(run):
 def test_the_json_list_has_the_keys_of_the_contract(run):
     """--json is an array of name, family, summary, size as rows and columns, and source."""
     rows = json.loads(run("list", "--json").out)
-    formulas = [row for row in rows if row["family"] == "families"]
-    assert all(row["size"] is None and "(" in row["name"] for row in formulas)
-    assert len(formulas) == 11
-    rows = [row for row in rows if row not in formulas]
+    others = [row for row in rows if row["family"] in ("families", "recipes")]
+    assert all(row["size"] is None and row["summary"] and row["source"] for row in others)
+    assert len(others) == 11 + 6
+    rows = [row for row in rows if row not in others]
     assert sorted(row["name"] for row in rows) == list_kernels()
     for row in rows:
         kernel = load_kernel(row["name"])
@@ -734,7 +734,7 @@ def test_the_json_list_has_the_keys_of_the_contract(run):
             "size": [len(kernel.weights), len(kernel.weights[0])],
             "source": kernel.source,
         }
-    assert {row["family"] for row in rows} == {file.stem for file in SHIPPED.glob("*.toml")}
+    assert {row["family"] for row in rows} == {file.stem for file in KERNELS}
 
 
 @pytest.mark.parametrize(
@@ -752,7 +752,8 @@ def test_a_pattern_picks_by_name_or_family(run, pattern, wanted):
     """PATTERN is a part of a name or family, or has wildcards for all of it."""
     assert sorted(run("list", pattern, "--names").text.split()) == wanted
     rows = json.loads(run("list", pattern, "--json").out)
-    assert sorted(row["name"] for row in rows if row["family"] != "families") == wanted
+    others = ("families", "recipes")
+    assert sorted(row["name"] for row in rows if row["family"] not in others) == wanted
 
 
 def test_a_pattern_that_nothing_matches_says_so(run):
