@@ -316,7 +316,12 @@ def show_(
         ),
     ],
     form: Annotated[
-        str | None, typer.Option("--as", metavar="toml|json|numpy", help="In a form to use.")
+        str | None,
+        typer.Option(
+            "--as",
+            metavar="toml|json|numpy|torch|opencv|imagemagick|vips|ffmpeg|gmic|csv",
+            help="As a file, as code or as another tool takes it.",
+        ),
     ] = None,
     catalog: Catalogs = None,
 ) -> None:

@@ -10,6 +10,7 @@ from textwrap import wrap
 from typing import Any
 
 from imgconv.catalog import NAME, Entry
+from imgconv.dialects import WRITERS
 from imgconv.families import FAMILIES, usage
 from imgconv.kernel import Kernel, Number
 from imgconv.recipes import Recipe
@@ -162,7 +163,16 @@ def as_numpy(entry: Entry) -> str:
     return "\n".join([heading, "import numpy as np", "", array, *bias])
 
 
-FORMS: dict[str, Callable[[Entry], str]] = {"toml": as_toml, "json": as_json, "numpy": as_numpy}
+def _as(write: Callable[[Kernel], str]) -> Callable[[Entry], str]:
+    return lambda entry: write(entry.kernel)
+
+
+FORMS: dict[str, Callable[[Entry], str]] = {
+    "toml": as_toml,
+    "json": as_json,
+    "numpy": as_numpy,
+    **{name: _as(write) for name, write in WRITERS.items()},
+}
 
 
 def _name(entry: Entry) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from imgconv import dialects
 from imgconv.catalog import NAME, Catalog, Entry, open_catalog, read
 from imgconv.errors import KernelError, shortened
 from imgconv.families import FAMILIES, of_family, usage
@@ -65,7 +66,7 @@ def find(spec: str, catalog: Catalog | None = None) -> Entry:
     """
     text = spec.strip()
     if text[:1] in ("[", "{"):
-        return _made_up(_from_json(text))
+        return _made_up(from_json(text))
     packed = re.sub(r"\s+", "", text)
     if _IN_PLACE.fullmatch(packed):
         return _made_up(_in_place(packed))
@@ -74,6 +75,9 @@ def find(spec: str, catalog: Catalog | None = None) -> Entry:
         return Entry(kernel, CUSTOM, label)
     if file := _FILE.fullmatch(text):
         return _from_file(Path(file["path"]), file["name"])
+    if text.lower().endswith(dialects.ENDINGS):
+        path = Path(text)
+        return Entry(dialects.read(path), CUSTOM, path.stem)
     if NAME.fullmatch(text):
         known = catalog if catalog is not None else open_catalog()
         if text not in known and text in known.recipes:
@@ -138,7 +142,14 @@ def _number(text: str) -> int | float:
         return float(text)
 
 
-def _from_json(text: str) -> Kernel:
+def from_json(text: str) -> Kernel:
+    """Return the kernel of JSON: nested lists, or an object with a kernel's fields.
+
+    Raises
+    ------
+    KernelError
+        If it is none.
+    """
     import json
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

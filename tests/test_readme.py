@@ -55,7 +55,7 @@ def test_every_command_of_the_readme_runs(command: str, desk: Path) -> None:
     if command.startswith("imgconv learn photo"):
         assert "emboss" in done.stderr
     if output := re.search(r"(?:-o|>) (\w+\.\w+)", command):
-        least = 20 if output[1].endswith((".csv", ".toml")) else 1000
+        least = 20 if output[1].endswith((".csv", ".toml", ".mat")) else 1000
         assert (desk / output[1]).stat().st_size > least
     if command.startswith("imgconv list"):
         assert "sobel-left" in done.stdout
