@@ -323,18 +323,37 @@ def show_(
             help="As a file, as code or as another tool takes it.",
         ),
     ] = None,
+    on: Annotated[
+        str | None, typer.Option(metavar="WxH", help="What becomes of a picture, and its cost.")
+    ] = None,
+    padding: Annotated[
+        str, typer.Option(metavar="same|valid|N|Y,X|T,R,B,L", help="As for apply, under --on.")
+    ] = "same",
+    stride: Annotated[str, typer.Option(metavar="N|Y,X", help="As for apply.")] = "1",
+    dilation: Annotated[str, typer.Option(metavar="N|Y,X", help="As for apply.")] = "1",
     catalog: Catalogs = None,
 ) -> None:
-    """Show kernels: weights, sum, gain, response range, source."""
+    """Show kernels: weights, sum, gain, structure, response range, source; several as a chain."""
     from imgconv import show
+    from imgconv.geometry import layout
     from imgconv.spec import find
 
     if form is not None and form not in show.FORMS:
         raise OptionError(f"no form {form!r} for --as; choose from {', '.join(show.FORMS)}")
     known = _catalog(catalog, Report(quiet=False))
     render = show.FORMS[form] if form else show.card
-    texts = [render(find(spec, known)) for spec in specs]
-    print(("\n" if form == "json" else "\n\n").join(texts))
+    entries = [find(spec, known) for spec in specs]
+    if on is not None:
+        match = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", on)
+        if not match:
+            raise OptionError(f"--on {shortened(on)!r} is not WIDTHxHEIGHT, as 640x480")
+        shape = int(match[2]), int(match[1])
+        print(show.on(entries, shape, layout(padding, stride=stride, dilation=dilation)))
+    else:
+        print(("\n" if form == "json" else "\n\n").join(map(render, entries)))
+    if len(entries) > 1 and not form:
+        between = "\n" * (on is None)
+        print(between + show.chain(entries, layout(stride=stride, dilation=dilation)))
 
 
 @app.command("learn")

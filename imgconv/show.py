@@ -11,7 +11,9 @@ from typing import Any
 
 from imgconv.catalog import NAME, Entry
 from imgconv.dialects import WRITERS
+from imgconv.factors import outer_products
 from imgconv.families import FAMILIES, usage
+from imgconv.geometry import Layout
 from imgconv.kernel import Kernel, Number
 from imgconv.recipes import Recipe
 from imgconv.report import printable
@@ -108,6 +110,7 @@ def card(entry: Entry) -> str:
         "bias": number(kernel.bias),
         "sum": number(kernel.sum),
         "gain": f"{number(kernel.gain)}  (what a flat image is multiplied by)",
+        "structure": _structure(kernel),
         "range": f"{number(low)} to {number(high)}  (responses to samples of 0 to 255)",
         "source": kernel.source or "not given",
     }
@@ -117,8 +120,65 @@ def card(entry: Entry) -> str:
     lines += grid(kernel)
     lines.append("")
     for name, value in facts.items():
-        lines += wrap(f"{name:10}{value}", 80, subsequent_indent=" " * 10)
+        lines += wrap(f"{name:10} {value}", 80, subsequent_indent=" " * 11)
     return "\n".join(lines)
+
+
+def chain(entries: list[Entry], layout: Layout) -> str:
+    """Return how many samples an output of a chain sees on each axis, its receptive field."""
+    field, step = [1, 1], [1, 1]
+    for entry in entries:
+        for axis in (0, 1):
+            reach = (entry.kernel.size[axis] - 1) * layout.dilation[axis]
+            field[axis] += reach * step[axis]
+            step[axis] *= layout.stride[axis]
+    return f"{len(entries)} in a chain: each output sees {field[0]}x{field[1]} samples"
+
+
+def on(entries: list[Entry], shape: tuple[int, int], layout: Layout) -> str:
+    """Return the shapes that a picture of (rows, columns) takes through kernels, and their cost.
+
+    Raises
+    ------
+    GeometryError
+        If no output pixel remains.
+    """
+    lines, first = [], shape
+    products = numbers = 0
+    for entry in entries:
+        before, shape = shape, layout.on(shape, entry.kernel.size).shape
+        taps = sum(1 for row in entry.kernel.weights for w in row if w)
+        products += taps * shape[0] * shape[1]
+        numbers += entry.kernel.size[0] * entry.kernel.size[1]
+        lines.append(
+            f"{_name(entry)}: {before[1]}x{before[0]} -> {shape[1]}x{shape[0]}, "
+            f"{taps} products a sample"
+        )
+    full = first[0] * first[1] * shape[0] * shape[1]
+    lines.append(
+        f"{products:,} products in all, {numbers} weights; a fully connected layer between the two "
+        f"has {full:,}"
+    )
+    return "\n".join(line for text in lines for line in wrap(text, 80))
+
+
+def _structure(kernel: Kernel) -> str:
+    """Whether a kernel is symmetric, and the column and row that it is the product of."""
+    rows = kernel.weights
+    words = []
+    if all(row == row[::-1] for row in rows):
+        words.append("symmetric left to right")
+    if rows == rows[::-1]:
+        words.append("symmetric top to bottom")
+    found = outer_products(rows) if any(w for row in rows for w in row) else None
+    if found and len(found[1]) == 1:
+        times, ((column, row),) = found
+        below = f" / {number(times)}" if times != 1 else ""
+        shown = (" ".join(map(number, side)) for side in (column, row))
+        words.append("separable, column ({}) times row ({})".format(*shown) + below)
+    elif found:
+        words.append("rank 2")
+    return ", ".join(words) or "neither symmetric nor separable"
 
 
 def grid(kernel: Kernel) -> list[str]:
