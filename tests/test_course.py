@@ -1,0 +1,52 @@
+"""Examples of the course that need a picture of their own: edges, and figures seen as gray."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+EDGES = np.ones((6, 8))
+EDGES[:, 2:6] = 0
+HALVES = np.zeros((6, 7))
+HALVES[:, :4] = 255
+QUADRANTS = np.kron([[0, 255], [255, 0]], np.ones((4, 4)))
+DIAGONALS = np.ones((9, 9))
+for i in range(1, 8):
+    DIAGONALS[i, i] = DIAGONALS[i, 8 - i] = 255
+KERNELS = {"1,-1": [[1, -1]], "1;-1": [[1], [-1]], "1,-1;-1,1": [[1, -1], [-1, 1]]}
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def corr2d(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Return the course's own function, with loops."""
+    rows, columns = kernel.shape
+    out = np.zeros((image.shape[0] - rows + 1, image.shape[1] - columns + 1))
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            out[y, x] = (image[y : y + rows, x : x + columns] * kernel).sum()
+    return out
+
+
+def test_the_edge_detector_finds_vertical_edges_alone(run):
+    """Example 2: 0 1 0 0 0 -1 0 in each row, and nothing on the transpose."""
+    np.savetxt("x.csv", EDGES, delimiter=",", fmt="%g")
+    np.savetxt("t.csv", EDGES.T, delimiter=",", fmt="%g")
+    args = ("-k", "1,-1", "--padding", "valid", "-o", "-")
+    assert run("apply", "x.csv", *args).text == "0,1,0,0,0,-1,0\n" * 6
+    assert run("apply", "t.csv", *args).text == "0,0,0,0,0\n" * 8
+
+
+@pytest.mark.parametrize("spec", KERNELS)
+@pytest.mark.parametrize("figure", [HALVES, QUADRANTS, DIAGONALS], ids=["halves", "quadrants", "x"])
+def test_figures_are_stretched_from_their_least_to_their_greatest(run, figure, spec):
+    """Example 9: responses as gray, 0 for the least and 255 for the greatest."""
+    Image.fromarray(figure.astype(np.uint8)).save("x.png")
+    args = ("-k", spec, "--padding", "valid", "--levels", "stretch", "-o", "y.png")
+    assert run("apply", "x.png", *args).code == 0
+    response = corr2d(figure, np.array(KERNELS[spec]))
+    span = response.max() - response.min()
+    wanted = np.rint((response - response.min()) * 255 / span) if span else np.zeros_like(response)
+    np.testing.assert_array_equal(np.asarray(Image.open("y.png")), wanted)
