@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 READ = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 MAX_PIXELS = 500_000_000
 MAX_TEXT = 1 << 26
+UNKNOWN_LAYOUT = "has a layout that Pillow does not read"
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 BITS, PHOTOMETRIC, SAMPLES_A_PIXEL, PLANES, EXTRA_SAMPLES, FORMAT = 258, 262, 277, 284, 338, 339
 TABLES = b"\x93 \t\r\n+-.0123456789nNiI"  # what an array in a file may begin with
@@ -96,7 +97,7 @@ def _decoded(data: bytes, how: Reading) -> Picture:
         if data[:4] in TIFF_MAGIC:
             from imgconv import deep
 
-            return deep.read_tiff(data, how, "has a layout that Pillow does not read")
+            return deep.read_tiff(data, how, UNKNOWN_LAYOUT)
         kinds = ", ".join(READ)
         raise ImageError(f"not an image of a kind that is read ({kinds})") from None
     with image:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image, ImageOps
 
 from imgconv import metadata
-from imgconv.decode import Picture, Reading, choose, cut, refuse_too_many
+from imgconv.decode import UNKNOWN_LAYOUT, Picture, Reading, choose, cut, refuse_too_many
 from imgconv.errors import ImageError
 from imgconv.metadata import Metadata
 from imgconv.pixels import Pixels, of_array
@@ -46,20 +46,19 @@ class _Faults(logging.Handler):
 _FAULTS = _Faults(logging.ERROR)
 
 
-def _library(name: str, fault: str) -> ModuleType:
+def _library(name: str, fault: str, *, cuttable: bool = True) -> ModuleType:
     try:
         found = importlib.import_module(name)
         logging.getLogger(name).addHandler(_FAULTS)  # once, however often it is said
         return found
     except ImportError:
-        raise ImageError(
-            f"{fault}; pip install 'imgconv[deep]' keeps them, --depth 8 cuts them to 8 bits"
-        ) from None
+        remedy = " keeps them, --depth 8 cuts them to 8 bits" if cuttable else " reads it"
+        raise ImageError(f"{fault}; pip install 'imgconv[deep]'{remedy}") from None
 
 
 def read_png(data: bytes, how: Reading, fault: str) -> Picture:
     """Decode a PNG of 16 bits a channel; `fault` is what is said where the library is missing."""
-    codecs = _library("imagecodecs", fault)
+    codecs = _library("imagecodecs", fault, cuttable=not how.shallow)
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
         if getattr(image, "n_frames", 1) > 1:
             raise ImageError("has frames of 16 bits, which are not read; --depth 8 cuts them")
@@ -94,7 +93,8 @@ def _upright(array: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
 
 def read_tiff(data: bytes, how: Reading, fault: str) -> Picture:
     """Decode the pages of a TIFF of any depth."""
-    tifffile = _library("tifffile", fault)
+    cuttable = not how.shallow and fault != UNKNOWN_LAYOUT
+    tifffile = _library("tifffile", fault, cuttable=cuttable)
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         pages = list(file.pages)
         if not pages:

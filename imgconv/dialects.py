@@ -10,7 +10,6 @@ from imgconv.errors import KernelError
 from imgconv.kernel import Kernel, Number
 
 MAX_BYTES = 10_000_000
-ENDINGS = (".mat", ".csv", ".npy", ".json")
 FFMPEG_SIDES = (3, 5, 7)
 _SPACES = re.compile(r"[\s,;]+")
 

@@ -7,10 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from imgconv import dialects
 from imgconv.catalog import NAME, Catalog, Entry, open_catalog, read
 from imgconv.errors import KernelError, shortened
-from imgconv.families import FAMILIES, of_family, usage
 from imgconv.kernel import Kernel
 from imgconv.recipes import Combined
 
@@ -23,6 +21,7 @@ _IN_PLACE = re.compile(
 )
 _FILE = re.compile(r"(?P<path>.+\.toml)(?::(?P<name>[^:/\\]*))?", re.DOTALL)
 CUSTOM = "custom"
+NUMBERS = (".mat", ".csv", ".npy", ".json")  # the endings of other files that hold a kernel
 
 
 def load_kernel(
@@ -70,20 +69,29 @@ def find(spec: str, catalog: Catalog | None = None) -> Entry:
     packed = re.sub(r"\s+", "", text)
     if _IN_PLACE.fullmatch(packed):
         return _made_up(_in_place(packed))
-    if made := of_family(text):
-        kernel, label = made
-        return Entry(kernel, CUSTOM, label)
+    if "(" in text:
+        from imgconv.families import of_family
+
+        if made := of_family(text):
+            kernel, label = made
+            return Entry(kernel, CUSTOM, label)
     if file := _FILE.fullmatch(text):
         return _from_file(Path(file["path"]), file["name"])
-    if text.lower().endswith(dialects.ENDINGS):
+    if text.lower().endswith(NUMBERS):
+        from imgconv import dialects
+
         path = Path(text)
         return Entry(dialects.read(path), CUSTOM, path.stem)
     if NAME.fullmatch(text):
         known = catalog if catalog is not None else open_catalog()
         if text not in known and text in known.recipes:
             raise KernelError(f"{text} is a recipe of several kernels; it works with apply alone")
-        if text in FAMILIES and text not in known:
-            raise KernelError(f"{text} is a family of kernels; write it as '{usage(text)}', quoted")
+        if text not in known:
+            from imgconv.families import FAMILIES, usage
+
+            if text in FAMILIES:
+                how = f"write it as '{usage(text)}', quoted"
+                raise KernelError(f"{text} is a family of kernels; {how}")
         return known.entry(text)
     raise KernelError(_what_is_wrong(text, packed))
 
@@ -185,6 +193,8 @@ def _from_file(path: Path, name: str | None) -> Entry:
 def _what_is_wrong(text: str, packed: str) -> str:
     shown = f"kernel {shortened(text)!r}"
     if "(" in text or ")" in text:
+        from imgconv.families import FAMILIES
+
         return (
             f"{shown} is no family as 'gaussian(sigma=2)', in quotes for the shell; "
             f"the families are {', '.join(FAMILIES)}"
