@@ -1,0 +1,114 @@
+"""`imgconv learn`."""
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imgconv.cli.common import app
+from imgconv.errors import ImgconvError, OptionError
+from imgconv.report import say
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+@app.command("learn")
+def learn_(
+    before: Annotated[str, typer.Argument(metavar="BEFORE", help="A picture or an array.")],
+    after: Annotated[
+        str, typer.Argument(metavar="AFTER", help="The same, filtered; as large, or as valid.")
+    ],
+    size: Annotated[
+        str, typer.Option(metavar="N|ROWSxCOLUMNS", help="Of the kernel that is looked for.")
+    ] = "3",
+    bias: Annotated[bool, typer.Option("--bias", help="Look for a bias too.")] = False,
+    method: Annotated[
+        str, typer.Option(metavar="lstsq|sgd", help="Least squares, or steps down the gradient.")
+    ] = "lstsq",
+    lr: Annotated[
+        float | None, typer.Option(metavar="X", help="The step of sgd; by default a safe one.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(metavar="N", min=1, help="How many steps.")] = 10,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the first weights.")] = 0,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE.toml", help="Keep the kernel.")
+    ] = None,
+    force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite FILE.toml.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
+) -> None:
+    """Find the kernel that makes one picture of another.
+
+    One kernel for all channels, from the pixels whose neighbours are all inside; samples that may
+    have been clipped are left out.
+    """
+    import json
+
+    from imgconv import files, learn, show
+    from imgconv.catalog import Entry, open_catalog
+
+    if method not in ("lstsq", "sgd"):
+        raise OptionError(f"no method {method!r}; choose from lstsq, sgd")
+    sides = learn.size_of(size)
+    known = {n: e.kernel.array / e.kernel.divisor for n, e in open_catalog().items()}
+
+    def between(first: "npt.NDArray[Any]", second: "npt.NDArray[Any]") -> learn.Learned:
+        equations = learn.sums(first, second, sides, bias=bias)
+        if method == "sgd":
+            found = learn.descend(
+                equations, lr=lr, epochs=epochs, seed=seed,
+                tell=lambda epoch, loss: say(f"epoch {epoch}, loss {loss:.4g}"),
+            )  # fmt: skip
+        else:
+            found = learn.solve(equations)
+        judge = functools.partial(
+            learn.judge, equations, size=sides, bias=bias, whole=second.dtype.kind == "u",
+            known=known,
+        )  # fmt: skip
+        learned = judge(found)
+        if method == "sgd" and not learned.explains and judge(learn.solve(equations)).explains:
+            return learn.unfinished(learned, epochs)
+        return learned
+
+    try:
+        first, second = _samples(before), _samples(after)
+        found = [between(first, second)]
+        if not found[0].explains and method == "lstsq" and first.shape[2] > 1:
+            each = [between(first[:, :, [i]], second[:, :, [i]]) for i in range(first.shape[2])]
+            found = each if all(one.explains for one in each) else found
+        if output and not force:
+            files.refuse_existing(output)
+    except ImgconvError as error:
+        say(str(error))
+        raise typer.Exit(1) from None
+    names = ["learned"] if len(found) == 1 else [f"channel-{i}" for i in range(len(found))]
+    toml = "\n\n".join(
+        show.as_toml(Entry(one.kernel(), "", one.name or name))
+        for one, name in zip(found, names, strict=True)
+    )
+    if output:
+        files.write(f"{toml}\n".encode(), output, force=force)
+    if as_json:
+        told = [learn.as_json(one) for one in found]
+        print(json.dumps(told[0] if len(told) == 1 else told))
+        return
+    for one, name in zip(found, names, strict=True):
+        prefix = f"{name}: " * (len(found) > 1)
+        say(f"{prefix}{one.verdict} (residual {one.residual:.3g})")
+    if not output:
+        print(toml)
+
+
+def _samples(source: str) -> "npt.NDArray[Any]":
+    """The colours of a picture's only frame, or of an array."""
+    from imgconv import decode, files
+
+    try:
+        picture = decode.read(files.read(source))
+    except ImgconvError as error:
+        raise ImgconvError(f"{source}: {error}") from None
+    if len(picture.frames) > 1:
+        raise ImgconvError(f"{source}: has {len(picture.frames)} frames; name a picture of one")
+    (frame,) = picture.frames
+    return frame.array()[:, :, : len(frame.names.removesuffix("a"))]
