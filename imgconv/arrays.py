@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from imgconv import samples, steps
 from imgconv.errors import ImageError
-from imgconv.geometry import Geometry, Layout, Padding, Pair, layout
-from imgconv.kernel import Kernel
+from imgconv.geometry import Padding, Pair, layout
 from imgconv.levels import SAMPLES
 from imgconv.spec import load_kernel
+from imgconv.steps import Step
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,9 +31,10 @@ def correlate(
     Parameters
     ----------
     image : ndarray of shape (H, W) or (H, W, C); uint8, uint16 or float32
-        Samples in their own units (0-255 for uint8). Each channel is filtered by itself.
+        Samples in their own units (0-255 for uint8).
     kernel : Kernel, str, nested list, array or mapping
-        Anything that `load_kernel` takes; KH rows of KW weights.
+        Anything that `load_kernel` takes. Weights (KH, KW) filter each channel by itself,
+        (C, KH, KW) add up all channels to one output, (OUT, C/groups, KH, KW) those of a group.
     padding : "same", "valid", int, (rows, columns) or (top, right, bottom, left)
         How much is added around the image. "same" adds d(k - 1), half of it (rounded down) before.
     border : str
@@ -47,11 +48,12 @@ def correlate(
     -------
     ndarray of shape (OH, OW) or (OH, OW, C), float32
         The response, unrounded and unclipped. OH = (H + top + bottom - d(KH - 1) - 1)//s + 1.
+        A sum over channels has OUT of them, or no axis for them where there is one output.
 
     Raises
     ------
     KernelError
-        If the kernel is malformed, or its name unknown.
+        If the kernel is malformed, its name unknown, or its shape not for C channels.
     OptionError
         If an option is malformed.
     GeometryError
@@ -62,10 +64,11 @@ def correlate(
     Notes
     -----
     out[y, x] = sum_ab weights[a, b] * image[y*s + a*d - top, x*s + b*d - left] / divisor + bias
-    Source: Zhang et al., Dive into Deep Learning, section 7.2.
+    Source: Zhang et al., Dive into Deep Learning, sections 7.2 and 7.4; groups as in
+    torch.nn.Conv2d, PyTorch documentation.
     """
     shape = layout(padding, border, fill, stride, dilation)
-    return _respond(_checked(image), load_kernel(kernel), shape)
+    return _respond(_checked(image), Step(load_kernel(kernel), shape))
 
 
 def apply(
@@ -93,6 +96,7 @@ def apply(
     Returns
     -------
     ndarray of shape (OH, OW) or (OH, OW, C), of the image's type (float32 for "none")
+        Of the shape that `correlate` returns.
 
     Raises
     ------
@@ -100,29 +104,29 @@ def apply(
         As `correlate` does.
     """
     shape = layout(padding, border, fill, stride, dilation)
-    pixels, weights = _checked(image), load_kernel(kernel)
+    pixels, step = _checked(image), Step(load_kernel(kernel), shape)
     if levels == "none":
-        return _respond(pixels, weights, shape)
+        return _respond(pixels, step)
     source = samples.of_array(pixels)
-    geometry = steps.geometry_of(source, weights, shape)
-    out = _room(pixels, geometry, pixels.dtype.name)
-    every = bytes([1]) * source.channels
-    steps.to_pixels(source, samples.of_array(out), weights, geometry, levels, every)
+    out = _room(pixels, step, pixels.dtype.name)
+    steps.to_pixels(source, samples.of_array(out), step, levels, bytes([1]) * source.channels)
     return out
 
 
-def _respond(image: npt.NDArray[Any], kernel: Kernel, shape: Layout) -> npt.NDArray[np.float32]:
-    source = samples.of_array(image)
-    geometry = steps.geometry_of(source, kernel, shape)
-    out: npt.NDArray[np.float32] = _room(image, geometry, "float32")
-    steps.respond(source, samples.of_array(out), kernel, geometry)
+def _respond(image: npt.NDArray[Any], step: Step) -> npt.NDArray[np.float32]:
+    out: npt.NDArray[np.float32] = _room(image, step, "float32")
+    steps.respond(samples.of_array(image), samples.of_array(out), step)
     return out
 
 
-def _room(image: npt.NDArray[Any], geometry: Geometry, kind: str) -> npt.NDArray[Any]:
+def _room(image: npt.NDArray[Any], step: Step, kind: str) -> npt.NDArray[Any]:
+    """Room for what comes out; a single output has no axis of channels."""
     import numpy as np
 
-    return np.empty((*geometry.shape, *image.shape[2:]), kind)
+    source = samples.of_array(image)
+    rows, columns, channels = step.shape(source)
+    single = image.ndim == 2 if not step.outputs(source.channels) else channels == 1
+    return np.empty((rows, columns) if single else (rows, columns, channels), kind)
 
 
 def _checked(image: Any) -> npt.NDArray[Any]:

@@ -1,18 +1,20 @@
-"""Run a plan over bands of rows on threads: samples in, samples out, no copy of the image."""
+"""Run a layer over bands of rows on threads: samples in, samples out, no copy of the image."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import threading
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple, TypeVar
 
 from imgconv import fourier, native, samples
 from imgconv.errors import OptionError
 from imgconv.geometry import Geometry
+from imgconv.layers import Layer
 from imgconv.passes import BLOCK, Pass, Plan
 from imgconv.samples import Samples, pointer
 
@@ -25,6 +27,8 @@ PIECE = 1024 * 1024
 PANEL = 2048
 # Below this many taps times samples a thread costs more than it saves.
 WORK = 4_000_000
+# Rows that a piece has at least where several outputs share its buffers, so that calls are few.
+ROWS = 16
 # A picture of no more samples is copied with its border: quicker than four pieces for the frame.
 SMALL = 1 << 21
 # Bands a thread: two even out a little; each costs its windows and calls.
@@ -44,7 +48,8 @@ class _Piece(NamedTuple):
 class _Strip(NamedTuple):
     """Rows of outputs from y0 on, and where in memory their taps read.
 
-    Row r and column c of the kernel are `down[r]` and `across[c]` samples from the address.
+    Row r and column c of the kernel are `down[r]` and `across[c]` samples from the address; the
+    rows of several channels are numbered one below the other.
     """
 
     y0: int
@@ -55,31 +60,103 @@ class _Strip(NamedTuple):
     across: dict[int, int]
 
 
-class _Sweep:
-    """A pass, made ready to be called many times from many threads."""
+class _Rows(NamedTuple):
+    """Rows of `size` samples in memory, `step` samples apart; of several planes, `apart`."""
 
-    def __init__(self, what: Pass, filtered: bytes) -> None:
-        masked = 0 in filtered or what.rounding not in ("plain", "response")
+    address: int
+    step: int
+    rows: int
+    size: int
+    apart: int = 0
+
+
+class _Sweep:
+    """A pass for one or more outputs, made ready to be called many times from many threads."""
+
+    def __init__(self, passes: Sequence[Pass], filtered: bytes) -> None:
+        what = passes[0]
+        masked = 0 in filtered or what.rounding not in ("plain", "response", "whole")
         form = (what.rounding, what.fused, int(masked), what.fixed)
         self._call = native.function(
             "sweep", *form, S=what.source, A=what.accumulator, U=what.result
         )
-        self._channels = len(filtered)
-        self._what = what
+        self._outputs, self._channels, self._what = len(passes), len(filtered), what
         self._mask = samples.values("uint8", _mask(filtered))
-        self._weights = samples.values(what.accumulator, what.weights)
-        self._scalars = samples.values(what.accumulator, what.scalars)
+        self._weights = samples.values(what.accumulator, [w for p in passes for w in p.weights])
+        self._scalars = samples.values(what.accumulator, [s for p in passes for s in p.scalars])
 
     def __call__(
-        self, strip: _Strip, address: int, step: int, size: int, counts: array[int]
+        self, strip: _Strip, address: int, step: int, size: int, counts: array[int], apart: int = 0
     ) -> None:
-        """Write rows of `size` samples, `step` apart, to an address."""
-        offsets = _offsets(self._what.places, strip)
-        scratch = samples.room(self._what.accumulator, BLOCK)
+        """Write rows of `size` samples, `step` apart, to an address, the outputs `apart`."""
+        what = self._what
+        offsets, scratch = (
+            _offsets(what.places, strip),
+            _rooms.take("sums", what.accumulator, BLOCK),
+        )
         self._call(
             strip.address, strip.step, address, step, strip.rows, size, self._channels,
-            pointer(offsets), pointer(self._weights), len(self._weights), pointer(self._scalars),
-            pointer(scratch), BLOCK, pointer(self._mask), pointer(counts),
+            pointer(offsets), pointer(self._weights), len(what.weights), pointer(self._scalars),
+            scratch, BLOCK, pointer(self._mask), pointer(counts), self._outputs, apart,
+        )  # fmt: skip
+
+
+class _Extent:
+    """What finds the ends of a pass's responses, made ready likewise."""
+
+    def __init__(self, what: Pass, filtered: bytes) -> None:
+        self._call = native.function("extent", S=what.source, A=what.accumulator)
+        self._what = what
+        self._channels = len(filtered)
+        self._mask = samples.values("uint8", _mask(filtered))
+        self._weights = samples.values(what.accumulator, what.weights)
+        self._bias = samples.values(what.accumulator, what.scalars[:1])
+
+    def begin(self) -> array[Any]:
+        """Return room for the ends, as if nothing had been seen."""
+        reals = self._what.accumulator.startswith("float")
+        limit = math.inf if reals else 2 ** (8 * self._bias.itemsize - 1) - 1
+        return samples.values(self._what.accumulator, (limit, -limit))
+
+    def __call__(self, strip: _Strip, size: int, found: array[Any]) -> None:
+        """Look at rows of `size` samples."""
+        offsets = _offsets(self._what.places, strip)
+        scratch = _rooms.take("sums", self._what.accumulator, BLOCK)
+        self._call(
+            strip.address, strip.step, strip.rows, size, self._channels, pointer(offsets),
+            pointer(self._weights), len(self._weights), pointer(self._bias), scratch, BLOCK,
+            pointer(self._mask), pointer(found),
+        )  # fmt: skip
+
+    def told(self, found: array[Any]) -> list[tuple[Fraction, Fraction]]:
+        """Return the ends as responses; nothing where there was none that is finite."""
+        low, high = found
+        divisor = Fraction(self._what.scalars[6])
+        return [(Fraction(low) / divisor, Fraction(high) / divisor)] if low <= high else []
+
+
+class _Joined:
+    """A join, made ready likewise."""
+
+    def __init__(self, layer: Layer, result: str, filtered: bytes) -> None:
+        assert layer.join
+        how, self.source, self.kind, factors, scalars, rounding = layer.join
+        masked = int(0 in filtered or rounding == "real")
+        self._call = native.function(
+            "join", how, rounding, masked, S=self.source, A=self.kind, U=result
+        )
+        self._count, self._channels = len(layer.outputs[0]), len(filtered)
+        self._factors = samples.values(self.kind, factors)
+        self._scalars = samples.values(self.kind, scalars)
+        self._mask = samples.values("uint8", _mask(filtered))
+
+    def __call__(self, joined: _Rows, address: int, step: int, counts: array[int]) -> None:
+        """Put responses together to rows, `step` samples apart, at an address."""
+        scratch = _rooms.take("sums", self.kind, BLOCK)
+        self._call(
+            joined.address, joined.apart, joined.step, self._count, address, step, joined.rows,
+            joined.size, self._channels, pointer(self._factors), pointer(self._scalars),
+            scratch, BLOCK, pointer(self._mask), pointer(counts),
         )  # fmt: skip
 
 
@@ -121,59 +198,52 @@ def thread_count() -> int:
 def run(
     source: Samples,
     target: Samples,
-    plan: Plan,
-    geometry: Geometry,
+    layer: Layer,
+    geometries: Sequence[Geometry],
     filtered: bytes,
     threads: int | None,
 ) -> tuple[int, int]:
-    """Compute a plan from source to target; return how many samples were clipped below and above.
+    """Compute a layer from source to target; return how many samples were clipped below and above.
 
-    `filtered` holds for each channel a 1 if its clipping counts, else a 0.
+    `geometries` are those of the kernels that are joined, or of the only one. `filtered` holds for
+    each channel in memory a 1 if its clipping counts, else a 0.
     """
-    sweep = _Sweep(plan.last, filtered)
-    strips = _Strips(source, plan, geometry)
+    read = _Reader(source, layer, geometries)
+    writer = _Writer(source, target, layer, read, _mask_of(layer, filtered))
 
     def correlate_piece(piece: _Piece) -> array[int]:
-        counts, size = samples.room("int64", 2), (piece.x1 - piece.x0) * source.channels
-        for strip in strips.of(piece):
-            sweep(strip, target.at(strip.y0, piece.x0), target.step, size, counts)
+        counts = samples.room("int64", 2)
+        for strips in read.of(piece):
+            writer.write(strips, piece, counts)
         return counts
 
-    counts = _in_bands(correlate_piece, source, plan, geometry, threads)
+    counts = _in_bands(correlate_piece, source, layer, geometries, threads)
     return sum(low for low, _ in counts), sum(high for _, high in counts)
 
 
 def extent(
-    source: Samples, plan: Plan, geometry: Geometry, filtered: bytes, threads: int | None
+    source: Samples, layer: Layer, geometry: Geometry, filtered: bytes, threads: int | None
 ) -> tuple[Fraction, Fraction]:
-    """Return the least and the greatest finite response of the filtered channels; 0 for none."""
-    last, channels = plan.last, source.channels
-    find = native.function("extent", S=last.source, A=last.accumulator)
-    mask = samples.values("uint8", _mask(filtered))
-    weights = samples.values(last.accumulator, last.weights)
-    bias = samples.values(last.accumulator, last.scalars[:1])
-    reals = last.accumulator.startswith("float")
-    limit = math.inf if reals else 2 ** (8 * bias.itemsize - 1) - 1
-    strips = _Strips(source, plan, geometry)
+    """Return the least and the greatest finite response of the filtered channels; 0 for none.
 
-    def extent_of_piece(piece: _Piece) -> array[Any]:
-        found = samples.values(last.accumulator, (limit, -limit))
-        scratch = samples.room(last.accumulator, BLOCK)
-        for strip in strips.of(piece):
-            offsets = _offsets(last.places, strip)
-            find(
-                strip.address, strip.step, strip.rows, (piece.x1 - piece.x0) * channels, channels,
-                pointer(offsets), pointer(weights), len(weights), pointer(bias), pointer(scratch),
-                BLOCK, pointer(mask), pointer(found),
-            )  # fmt: skip
-        return found
+    The layer is of one kernel.
+    """
+    read, depth = _Reader(source, layer, [geometry]), 1 if layer.reads else source.channels
+    mask = _mask_of(layer, filtered)
+    finds = [_Extent(plan.last, mask) for plan in layer.plans]
 
-    found = _in_bands(extent_of_piece, source, plan, geometry, threads)
-    low, high = min(low for low, _ in found), max(high for _, high in found)
-    if low > high:
+    def extents_of_piece(piece: _Piece) -> list[tuple[Fraction, Fraction]]:
+        found, size = [find.begin() for find in finds], (piece.x1 - piece.x0) * depth
+        for strips in read.of(piece):
+            for output, (find, ends) in enumerate(zip(finds, found, strict=True)):
+                find(read.strip(strips, piece, output, 0), size, ends)
+        return [e for find, ends in zip(finds, found, strict=True) for e in find.told(ends)]
+
+    each = _in_bands(extents_of_piece, source, layer, [geometry], threads)
+    ends = [pair for pairs in each for pair in pairs]
+    if not ends:
         return Fraction(0), Fraction(0)
-    divisor = Fraction(last.scalars[6])
-    return Fraction(low) / divisor, Fraction(high) / divisor
+    return min(low for low, _ in ends), max(high for _, high in ends)
 
 
 def sample(source: Samples, target: Samples, geometry: Geometry) -> None:
@@ -187,14 +257,20 @@ def sample(source: Samples, target: Samples, geometry: Geometry) -> None:
     )  # fmt: skip
 
 
-def warm(plan: Plan, filtered: bytes) -> None:
-    """Have compiled what a plan needs, and kept for later processes."""
-    for what in plan.down:
-        _Columns(what)
-    _Sweep(plan.last, filtered)
-    native.function("gather", int(plan.scale > 1), S=plan.sample, U=plan.buffer)
-    if plan.last.rounding == "response":
-        native.function("extent", S=plan.last.source, A=plan.last.accumulator)
+def warm(layer: Layer, filtered: bytes) -> None:
+    """Have compiled what a layer needs, and kept for later processes."""
+    for plan in layer.plans:
+        for what in plan.down:
+            _Columns(what)
+        _Sweep([plan.last], _mask_of(layer, filtered))
+        native.function("gather", int(plan.scale > 1), S=plan.sample, U=plan.buffer)
+        if plan.last.rounding in ("response", "whole"):
+            native.function("extent", S=plan.last.source, A=plan.last.accumulator)
+
+
+def _mask_of(layer: Layer, filtered: bytes) -> bytes:
+    """Which samples count: of sums over channels all do."""
+    return b"\1" if layer.reads else filtered
 
 
 def _mask(filtered: bytes) -> bytes:
@@ -204,20 +280,21 @@ def _mask(filtered: bytes) -> bytes:
 def _in_bands(
     work: Callable[[_Piece], T],
     source: Samples,
-    plan: Plan,
-    geometry: Geometry,
+    layer: Layer,
+    geometries: Sequence[Geometry],
     threads: int | None,
 ) -> list[T]:
     """Do the work on pieces of the output that together cover it once, on threads if worth it."""
-    height, width = geometry.shape
+    height, width = geometries[0].shape
     threads = threads or thread_count()
     # In the first thread malloc gives back what a transform takes, and each takes it anew, at twice
     # the time; so that thread leaves transforms to the others.
-    helped = threads if plan.transform else threads - 1
-    if not helped or height * width * source.channels * plan.taps < WORK:
-        return list(map(work, _pieces(source, plan, geometry, 1)))
+    helped = threads if layer.transformed else threads - 1
+    depth = 1 if layer.reads else source.channels
+    if not helped or height * width * depth * layer.taps < WORK:
+        return list(map(work, _pieces(source, layer, geometries, 1)))
     # A pool would take 0.4 ms to start and stop, a tenth of a 3x3 kernel's time over 12 Mpx.
-    pieces = iter(list(_pieces(source, plan, geometry, BANDS * threads)))
+    pieces = iter(list(_pieces(source, layer, geometries, BANDS * threads)))
     done: list[T] = []
     failed: list[BaseException] = []
 
@@ -239,24 +316,29 @@ def _in_bands(
     return done
 
 
-def _pieces(source: Samples, plan: Plan, geometry: Geometry, bands: int) -> Iterator[_Piece]:
+def _pieces(
+    source: Samples, layer: Layer, geometries: Sequence[Geometry], bands: int
+) -> Iterator[_Piece]:
     """Cut the output into bands of rows, apart from a frame whose taps leave the image.
 
     Only inside the frame are the samples read where they are.
     """
-    height, width = geometry.shape
-    if plan.transform:
-        tall, wide = fourier.outputs(plan.size)
-        for y in range(0, height, tall):
-            for x in range(0, width, wide):
-                yield _Piece(y, min(y + tall, height), x, min(x + wide, width))
+    height, width = geometries[0].shape
+    if layer.transformed:
+        yield from _tiles(height, width, *fourier.outputs(layer.plans[0].size))
         return
-    (top, bottom), (left, right) = geometry.rows.inside(), geometry.columns.inside()
+    if layer.reads:
+        wide = max(PIECE // (ROWS * _bytes(layer, source)), 64)
+        yield from _tiles(height, width, -(-height // bands), wide)
+        return
+    insides = [(g.rows.inside(), g.columns.inside()) for g in geometries]
+    top, left = (max(inside[axis][0] for inside in insides) for axis in (0, 1))
+    bottom, right = (min(inside[axis][1] for inside in insides) for axis in (0, 1))
     small = height * width * source.channels <= SMALL
     if (
         small
-        or plan.buffer != source.kind
-        or geometry.columns.stride > 1
+        or any(plan.buffer != source.kind for plan in layer.plans)
+        or geometries[0].columns.stride > 1
         or not top < bottom
         or not left < right
     ):
@@ -272,6 +354,22 @@ def _pieces(source: Samples, plan: Plan, geometry: Geometry, bands: int) -> Iter
     for y0, y1 in ((0, top), (bottom, height)):
         if y0 < y1:
             yield _Piece(y0, y1, 0, width)
+
+
+def _tiles(height: int, width: int, tall: int, wide: int) -> Iterator[_Piece]:
+    for y in range(0, height, tall):
+        for x in range(0, width, wide):
+            yield _Piece(y, min(y + tall, height), x, min(x + wide, width))
+
+
+def _bytes(layer: Layer, source: Samples) -> int:
+    """How many bytes a column takes in the buffers of a layer."""
+    depth = 1 if layer.reads else source.channels
+    read = max((len(read) for read in layer.reads), default=1)
+    gathered = depth * read * samples.size(layer.plans[0].buffer)
+    planes = len(layer.outputs) * samples.size(layer.plans[0].last.result) if layer.reads else 0
+    joined = len(layer.outputs[0]) * depth * samples.size(layer.join.source) if layer.join else 0
+    return gathered + planes + joined
 
 
 class _Rooms(threading.local):
@@ -300,90 +398,220 @@ class _Rooms(threading.local):
 _rooms = _Rooms()
 
 
-class _Strips:
-    """Gives the rows of a piece to the core, some at a time where they take a buffer."""
+class _Source:
+    """The samples that plans of a kind read: in the image itself, or gathered with a border."""
 
-    def __init__(self, source: Samples, plan: Plan, geometry: Geometry) -> None:
-        self._source, self._plan, self._geometry = source, plan, geometry
-        self._down = [_Columns(what) for what in plan.down]
-        first = plan.down or (plan.last,)
-        self._rows = [row for what in first for row, _ in what.places]
-        self._columns = [column for _, column in plan.last.places]
-        if plan.transform:
-            self._rows, self._columns = list(range(plan.size[0])), list(range(plan.size[1]))
+    def __init__(
+        self,
+        source: Samples,
+        geometry: Geometry,
+        plans: list[Plan],
+        read: tuple[int, ...],
+        name: str,
+    ) -> None:
+        self._source, self._geometry, self._read, self._name = source, geometry, read, name
+        self._kind, self._scale = plans[0].buffer, plans[0].scale
+        self._kernel = geometry.rows.taps  # rows of a kernel in one channel
+        first = [what for plan in plans for what in plan.down or (plan.last,)]
+        self._rows = sorted({row for what in first for row, _ in what.places})
+        self._columns = sorted({column for plan in plans for _, column in plan.last.places})
+        if plans[0].transform:
+            self._rows, self._columns = (list(range(n)) for n in plans[0].size)
 
-    def of(self, piece: _Piece) -> Iterator[_Strip]:
-        """Yield what the last pass reads; the passes before it are done here."""
-        strips = self._in_place(piece) if piece.inside else self._gathered(piece)
-        if not self._down and not self._plan.transform:
-            yield from strips
-            return
-        first = self._transformed if self._plan.transform else self._passed_down
-        for strip in strips:
-            yield first(strip, piece)
+    def on(self, piece: _Piece) -> Callable[[int, int], _Strip]:
+        """Return what gives the strip for rows of a piece."""
+        return self._in_place(piece) if piece.inside else self._gathered(piece)
 
-    def _tall(self, width: int) -> int:
-        """How many rows of so many samples a buffer takes that stays in the cache."""
-        return max(PIECE // (samples.size(self._plan.buffer) * width), 16)
-
-    def _in_place(self, piece: _Piece) -> Iterator[_Strip]:
+    def _in_place(self, piece: _Piece) -> Callable[[int, int], _Strip]:
         """Rows whose taps all read the image itself."""
         source, (rows, columns) = self._source, (self._geometry.rows, self._geometry.columns)
         down = {a: a * rows.dilation * source.step for a in self._rows}
         across = {b: b * columns.dilation * source.channels for b in self._columns}
-        tall = piece.y1 - piece.y0
-        if self._down:
-            tall = self._tall((piece.x1 - piece.x0) * source.channels)
-        for y in range(piece.y0, piece.y1, tall):
-            place = source.at(y * rows.stride - rows.before, piece.x0 - columns.before)
-            step, count = rows.stride * source.step, min(tall, piece.y1 - y)
-            yield _Strip(y, count, place, step, down, across)
 
-    def _gathered(self, piece: _Piece) -> Iterator[_Strip]:
-        """Rows whose taps read a buffer that has been given its border."""
-        source, kind, scale = self._source, self._plan.buffer, self._plan.scale
-        channels = source.channels
+        def strip(y0: int, y1: int) -> _Strip:
+            place = source.at(y0 * rows.stride - rows.before, piece.x0 - columns.before)
+            return _Strip(y0, y1 - y0, place, rows.stride * source.step, down, across)
+
+        return strip
+
+    def _gathered(self, piece: _Piece) -> Callable[[int, int], _Strip]:
+        """Rows whose taps read a buffer that has been given its border, channel by channel."""
+        source, kind, scale = self._source, self._kind, self._scale
+        depth = 1 if self._read else source.channels
         gather = native.function("gather", int(scale > 1), S=source.kind, U=kind)
         columns = self._geometry.columns.window(piece.x0, piece.x1, self._columns)
-        runs, width = columns.runs(), columns.length * channels
-        across = {b: start * channels for b, start in columns.starts.items()}
+        # One channel of several is like pixels of one, so many times as far apart.
+        runs = columns.runs(source.channels if self._read else 1)
+        across = {b: start * depth for b, start in columns.starts.items()}
         fill = self._geometry.fill * scale
         values = samples.values(kind, [fill if kind[0] == "f" else int(fill), scale])
-        tall, step = max(self._tall(width), self._plan.size[0]), _rooms.step(width)
-        if self._plan.transform:
-            tall = piece.y1 - piece.y0
+        step = _rooms.step(columns.length * depth)
+        wanted = sorted({row % self._kernel for row in self._rows})
+
+        def strip(y0: int, y1: int) -> _Strip:
+            window = self._geometry.rows.window(y0, y1, wanted)
+            rows = window.sources()
+            size = len(rows) * step
+            buffer = _rooms.take(self._name, kind, size * max(1, len(self._read)))
+            for i, channel in enumerate(self._read or (0,)):
+                gather(
+                    source.address + channel * samples.size(source.kind), source.step, len(rows),
+                    pointer(rows), buffer + i * size * samples.size(kind), step, depth,
+                    pointer(runs), len(runs) // 4, pointer(values),
+                )  # fmt: skip
+            down = {
+                row: row // self._kernel * size + window.starts[row % self._kernel] * step
+                for row in self._rows
+            }
+            return _Strip(y0, y1 - y0, buffer, step, down, across)
+
+        return strip
+
+
+class _Alike(NamedTuple):
+    """What plans have in common that read the same strips."""
+
+    kernel: int  # where geometries differ
+    buffer: str
+    scale: int
+    read: tuple[int, ...]
+
+
+class _Reader:
+    """Gives what the last pass of each plan of a layer reads, some rows of a piece at a time."""
+
+    def __init__(self, source: Samples, layer: Layer, geometries: Sequence[Geometry]) -> None:
+        self._depth = 1 if layer.reads else source.channels
+        self._layer, self._source, self._size = layer, source, geometries[0].rows.taps
+        several = len(set(geometries)) > 1
+        alike: dict[_Alike, list[Plan]] = {}
+        self._source_of: list[list[int]] = []
+        for o, plans in enumerate(layer.outputs):
+            read = layer.reads[o] if layer.reads else ()
+            self._source_of.append([])
+            for k, plan in enumerate(plans):
+                key = _Alike(k if several else 0, plan.buffer, plan.scale, read)
+                alike.setdefault(key, []).append(plan)
+                self._source_of[-1].append(list(alike).index(key))
+        self._sources = [
+            _Source(source, geometries[key.kernel], plans, key.read, f"gathered{i}")
+            for i, (key, plans) in enumerate(alike.items())
+        ]
+        self._down = [[[_Columns(w) for w in p.down] for p in plans] for plans in layer.outputs]
+
+    def form(self, output: int) -> Hashable:
+        """Return what outputs have in common whose last passes differ in their numbers only."""
+        plan = self._layer.outputs[output][0]
+        if plan.down or plan.transform:
+            return output
+        return self._source_of[output][0], plan.last._replace(weights=(), scalars=())
+
+    def of(self, piece: _Piece) -> Iterator[list[_Strip]]:
+        """Yield the strips of all sources for some rows of a piece, from the first on."""
+        views = [source.on(piece) for source in self._sources]
+        tall = self._tall(piece)
         for y in range(piece.y0, piece.y1, tall):
             end = min(y + tall, piece.y1)
-            window = self._geometry.rows.window(y, end, self._rows)
-            rows = window.sources()
-            buffer = _rooms.take("gathered", kind, len(rows) * step)
-            gather(
-                source.address, source.step, len(rows), pointer(rows),
-                buffer, step, channels, pointer(runs), len(runs) // 4, pointer(values),
-            )  # fmt: skip
-            down = {a: start * step for a, start in window.starts.items()}
-            yield _Strip(y, end - y, buffer, step, down, across)
+            yield [view(y, end) for view in views]
 
-    def _passed_down(self, strip: _Strip, piece: _Piece) -> _Strip:
+    def _tall(self, piece: _Piece) -> int:
+        """How many rows make buffers that stay in the cache."""
+        layer, width = self._layer, piece.x1 - piece.x0
+        if len(layer.plans) > 1:
+            return max(PIECE // (_bytes(layer, self._source) * width), self._size, 4)
+        (plan,) = layer.plans
+        if plan.transform or (piece.inside and not plan.down):
+            return piece.y1 - piece.y0
+        return max(PIECE // (_bytes(layer, self._source) * width), self._size, ROWS)
+
+    def strip(self, read: list[_Strip], piece: _Piece, output: int, kernel: int) -> _Strip:
+        """Return what the last pass of a plan reads; the passes before it are done here."""
+        strip = read[self._source_of[output][kernel]]
+        plan, down = self._layer.outputs[output][kernel], self._down[output][kernel]
+        if plan.transform:
+            return self._transformed(strip, piece, plan.transform)
+        return self._passed_down(strip, piece, plan, down) if down else strip
+
+    def _passed_down(
+        self, strip: _Strip, piece: _Piece, plan: Plan, down: list[_Columns]
+    ) -> _Strip:
         """What the passes down make of a strip, one below the other in a buffer of their own."""
-        width = (piece.x1 - piece.x0) * self._source.channels + max(strip.across.values())
-        kind, step = self._plan.last.source, _rooms.step(width)
+        reach = max(strip.across[column] for _, column in plan.last.places)
+        width = (piece.x1 - piece.x0) * self._depth + reach
+        kind, step = plan.last.source, _rooms.step(width)
         size = strip.rows * step
-        middle = _rooms.take("middle", kind, size * len(self._down))
+        middle = _rooms.take("middle", kind, size * len(down))
         columns = strip._replace(across={0: 0})
-        for i, add_up in enumerate(self._down):
+        for i, add_up in enumerate(down):
             add_up(columns, middle + i * size * samples.size(kind), step, width)
-        down = {i: i * size for i in range(len(self._down))}
-        return _Strip(strip.y0, strip.rows, middle, step, down, strip.across)
+        starts = {i: i * size for i in range(len(down))}
+        return _Strip(strip.y0, strip.rows, middle, step, starts, strip.across)
 
-    def _transformed(self, strip: _Strip, piece: _Piece) -> _Strip:
+    def _transformed(
+        self, strip: _Strip, piece: _Piece, weights: tuple[tuple[float, ...], ...]
+    ) -> _Strip:
         """What the Fourier transform of a strip, as large as two tiles, makes of it."""
-        assert self._plan.transform
-        shape = strip.rows, piece.x1 - piece.x0, self._source.channels
+        shape = strip.rows, piece.x1 - piece.x0, self._depth
         step = _rooms.step(shape[1] * shape[2])
         middle = _rooms.take("middle", "float32", strip.rows * step)
-        fourier.correlate(strip.address, middle, shape, (strip.step, step), self._plan.transform)
+        fourier.correlate(strip.address, middle, shape, (strip.step, step), weights)
         return _Strip(strip.y0, strip.rows, middle, step, {0: 0}, {0: 0})
+
+
+class _Writer:
+    """Writes the outputs of a layer from the strips that its plans read."""
+
+    def __init__(
+        self, source: Samples, target: Samples, layer: Layer, read: _Reader, filtered: bytes
+    ) -> None:
+        self._target, self._layer, self._read = target, layer, read
+        self._depth = 1 if layer.reads else source.channels
+        # Outputs whose plans differ in their numbers only are done by one call.
+        alike = [list(each) for _, each in itertools.groupby(range(len(layer.outputs)), read.form)]
+        if layer.join:
+            alike = [[output] for output in range(len(layer.outputs))]
+        self._groups = [
+            (group[0], [_Sweep([layer.outputs[o][k].last for o in group], filtered)
+                        for k in range(len(layer.outputs[0]))])
+            for group in alike
+        ]  # fmt: skip
+        self._join = _Joined(layer, target.kind, filtered) if layer.join else None
+        # Sums over channels are computed plane by plane, unless the only plane is the target.
+        self._planar = bool(layer.reads) and target.channels > 1
+        if self._planar:
+            self._interleave = native.function("interleave", S="", U=target.kind)
+
+    def write(self, read: list[_Strip], piece: _Piece, counts: array[int]) -> None:
+        """Write the rows of a piece that the strips are for."""
+        target, (y0, rows) = self._target, (read[0].y0, read[0].rows)
+        width, address = piece.x1 - piece.x0, target.at(y0, piece.x0)
+        if not self._planar:
+            self._write(read, piece, _Rows(address, target.step, rows, width * self._depth), counts)
+            return
+        outputs, step = len(self._layer.outputs), _rooms.step(width)
+        apart = rows * step
+        planes = _rooms.take("planes", target.kind, outputs * apart)
+        self._write(read, piece, _Rows(planes, step, rows, width, apart), counts)
+        self._interleave(
+            planes, apart, step, outputs, address, target.step, target.channels, rows, width
+        )
+
+    def _write(self, read: list[_Strip], piece: _Piece, out: _Rows, counts: array[int]) -> None:
+        """Write the rows of all outputs."""
+        for output, sweeps in self._groups:
+            address = out.address + output * out.apart * samples.size(self._target.kind)
+            if not self._join:
+                strip = self._read.strip(read, piece, output, 0)
+                sweeps[0](strip, address, out.step, out.size, counts, out.apart)
+                continue
+            kind, step = self._join.source, _rooms.step(out.size)
+            apart = out.rows * step
+            responses = _rooms.take("responses", kind, len(sweeps) * apart)
+            for k, sweep in enumerate(sweeps):
+                strip = self._read.strip(read, piece, output, k)
+                sweep(strip, responses + k * apart * samples.size(kind), step, out.size, counts)
+            joined = _Rows(responses, step, out.rows, out.size, apart)
+            self._join(joined, address, out.step, counts)
 
 
 def _offsets(places: tuple[tuple[int, int], ...], strip: _Strip) -> array[int]:

@@ -15,7 +15,7 @@ from imgconv import metadata
 from imgconv.decode import UNKNOWN_LAYOUT, Picture, Reading, choose, cut, refuse_too_many
 from imgconv.errors import ImageError
 from imgconv.metadata import Metadata
-from imgconv.pixels import Pixels, of_array
+from imgconv.pixels import NAMELESS, Pixels, of_array
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -121,6 +121,8 @@ def _page(page: Any, how: Reading) -> Pixels:
         kind.kind == "u" and page.bitspersample != 8 * kind.itemsize
     ):
         raise ImageError(f"has samples of {page.bitspersample} bits, {kind.name}; make them uint16")
+    if colour == "l" and _is_nameless(page, extra, kind.kind):
+        colour, extra = NAMELESS * count, 0
     if colour is None or extra not in (0, 1) or (colour == "cmyk" and extra):
         raise ImageError(f"has {count} channels of a layout that is not read; make it gray or RGB")
     if extra and int(page.extrasamples[0]) == 1:
@@ -138,6 +140,14 @@ def _page(page: Any, how: Reading) -> Pixels:
     array = cut(array) if how.shallow else array
     tag = page.tags.get(ORIENTATION)
     return of_array(_upright(array, tag.value if tag else 1), colour + "a" * extra)
+
+
+def _is_nameless(page: Any, extra: int, kind: str) -> bool:
+    """Whether the channels beside the first are neither colours nor alpha but said to be others.
+
+    A single one of whole numbers is alpha in practice, whatever it is said to be.
+    """
+    return all(int(e) == 0 for e in page.extrasamples) and extra > (0 if kind == "f" else 1)
 
 
 def _metadata(data: bytes, page: Any) -> Metadata:
@@ -181,12 +191,14 @@ def write_tiff(frames: tuple[Pixels, ...], compress: str) -> bytes:
     out = io.BytesIO()
     with tifffile.TiffWriter(out) as file:
         for frame in frames:
-            array, alpha = frame.array(), frame.names.endswith("a")
+            array, bare = frame.array(), frame.names.removesuffix("a")
+            others = ["unspecified"] * (len(bare) - 1) if bare.startswith(NAMELESS) else []
+            others += ["unassalpha"] * frame.names.endswith("a")
             file.write(
                 array if len(frame.names) > 1 else array[:, :, 0],
-                photometric=PHOTOMETRIC[frame.names.removesuffix("a")],
+                photometric=PHOTOMETRIC.get(bare, "minisblack"),
                 planarconfig="contig" if len(frame.names) > 1 else None,
-                extrasamples=["unassalpha"] if alpha else None,
+                extrasamples=others or None,
                 compression=COMPRESS_TIFF[compress],
                 predictor=COMPRESS_TIFF[compress] is not None,
                 metadata=None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from imgconv.errors import KernelError
 from imgconv.kernel import Kernel, Number
@@ -154,17 +155,34 @@ def gmic(kernel: Kernel) -> str:
 
 
 def torch(kernel: Kernel) -> str:
-    """Return Python code that applies the weights to a tensor (N, C, H, W), channel by channel."""
+    """Return Python code that applies the weights to a tensor (N, C, H, W).
+
+    Weights of two dimensions are for each channel by itself.
+    """
     rows, columns = kernel.size
+    bias = kernel.bias
+    if len(kernel.shape) == 2:
+        expanded, groups = f".expand(x.shape[1], 1, {rows}, {columns})", "x.shape[1]"
+    else:
+        expanded = ".unsqueeze(0)" * (len(kernel.shape) == 3)
+        groups = f"x.shape[1] // {kernel.shape[-3]}"
+    if isinstance(bias, tuple):
+        added = f"torch.tensor({list(bias)!r}).reshape(-1, 1, 1)"
+    else:
+        added = repr(bias)
     return (
         "import torch\n"
         "from torch.nn import functional as F\n\n"
-        f"weights = torch.tensor({list(map(list, kernel.weights))!r}, dtype=torch.float32)\n"
-        f"weights = weights.expand(x.shape[1], 1, {rows}, {columns}) / {kernel.divisor!r}\n"
+        f"weights = torch.tensor({_lists(kernel.weights)!r}, dtype=torch.float32)\n"
+        f"weights = weights{expanded} / {kernel.divisor!r}\n"
         f"x = F.pad(x, ({(columns - 1) // 2}, {columns // 2}, {(rows - 1) // 2}, {rows // 2}), "
         '"replicate")\n'
-        f"y = F.conv2d(x, weights, groups=x.shape[1]) + {kernel.bias!r}"
+        f"y = F.conv2d(x, weights, groups={groups}) + {added}"
     )
+
+
+def _lists(weights: Any) -> Any:
+    return [_lists(part) for part in weights] if isinstance(weights, tuple) else weights
 
 
 def opencv(kernel: Kernel) -> str:
@@ -184,7 +202,26 @@ def _refuse_bias(kernel: Kernel, name: str) -> None:
         raise KernelError(f"{name} has no place for a bias of {kernel.bias}; leave it out, or toml")
 
 
+def _of_one_channel(name: str, write: Callable[[Kernel], str]) -> Callable[[Kernel], str]:
+    """What writes kernels for each channel by itself, and refuses others."""
+
+    def checked(kernel: Kernel) -> str:
+        if len(kernel.shape) > 2:
+            raise KernelError(
+                f"{name} has no kernels over channels; choose torch, numpy, json or toml"
+            )
+        return write(kernel)
+
+    return checked
+
+
 WRITERS: dict[str, Callable[[Kernel], str]] = {
-    "torch": torch, "opencv": opencv, "imagemagick": imagemagick, "vips": vips, "ffmpeg": ffmpeg,
-    "gmic": gmic, "csv": csv,
+    "torch": torch,
+    **{
+        name: _of_one_channel(name, write)
+        for name, write in (
+            ("opencv", opencv), ("imagemagick", imagemagick), ("vips", vips), ("ffmpeg", ffmpeg),
+            ("gmic", gmic), ("csv", csv),
+        )
+    },
 }  # fmt: skip

@@ -106,7 +106,7 @@ def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, 
     if name in ARRAYS:
         return _array(picture, name), tuple(_named(picture, name))
     picture, dropped = _shown(picture, name)
-    frames = [_kept(named(frame), name) for frame in picture.frames]
+    frames = [_kept(named(frame, name), name) for frame in picture.frames]
     if len(frames) > 1 and name not in SEVERAL:
         able = ", ".join(SEVERAL)
         raise ImageError(
@@ -189,24 +189,32 @@ def _named(picture: Picture, name: str) -> list[str]:
     return lost
 
 
-def named(frame: Pixels) -> Pixels:
-    """The frame with names for the channels of an array, as an image needs them."""
+def named(frame: Pixels, name: str) -> Pixels:
+    """The frame with names for the channels of an array, as an image needs them.
+
+    A TIFF keeps any number of real channels, which have no names there either.
+    """
     if not frame.names.startswith(NAMELESS):
         return frame
-    names = {1: "l", 3: "rgb"}.get(len(frame.names))
-    if not names:
-        raise ImageError(
-            f"has {len(frame.names)} channels; an image has 1 or 3; choose NPY with -o"
-        )
-    from imgconv.pixels import of_array
+    bare = frame.names.removesuffix("a")
+    if names := {1: "l", 3: "rgb"}.get(len(bare)):
+        from imgconv.pixels import of_array
 
-    return of_array(frame.array(), names)
+        return of_array(frame.array(), frame.names.replace(bare, names))
+    if name == "TIFF" and frame.kind == "float32":
+        return frame
+    raise ImageError(
+        f"has {len(bare)} channels, and {name} keeps 1 or 3; choose .npy with -o, "
+        "or .tif with --levels none"
+    )
 
 
 def _kept(frame: Pixels, name: str) -> Pixels:
     """The frame as a format can keep it whole, or an error that names what it would lose."""
     kept = KEEPS[name]
     channels = kept.get(frame.kind, ())
+    if frame.names.startswith(NAMELESS):
+        return frame
     if frame.names in channels and (name != "GIF" or _is_binary(frame)):
         return frame.colour() if name == "PPM" else frame
     bare = frame.names.removesuffix("a")

@@ -131,16 +131,20 @@ class Window(NamedTuple):
             found.extend(map(self.axis.source, after))
         return found
 
-    def runs(self) -> array[int]:
-        """Return the same as runs of (first position, first source, step, length)."""
+    def runs(self, apart: int = 1) -> array[int]:
+        """Return the same as runs of (first position, first source, step, length).
+
+        The sources are `apart` from each other.
+        """
         found, at = array("q"), 0
         for span in self.positions:
             before, inside, after = self.axis.split(span)
             for part in (before, after):
                 for p in part:
-                    found.extend((at + span.index(p), self.axis.source(p), 1, 1))
+                    found.extend((at + span.index(p), self.axis.source(p) * apart, 1, 1))
             if inside:
-                found.extend((at + len(before), inside[0], inside.step, len(inside)))
+                first, step = inside[0] * apart, inside.step * apart
+                found.extend((at + len(before), first, step, len(inside)))
             at += len(span)
         return found
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 Number = int | float
 
 MAX_SIDE = 255
+MAX_CHANNELS = 4096
+DIMENSIONS = ("output", "input", "row", "column")
 # Control characters, line ends and half characters, which a terminal or a file might not survive.
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Above this neither a float nor the 64-bit accumulators hold every whole number.
@@ -58,8 +61,7 @@ def _short(value: object) -> str:
 
 def _rows(weights: Any) -> tuple[tuple[Number, ...], ...]:
     """Check nested rows of numbers and return them as tuples of plain numbers."""
-    if hasattr(weights, "tolist"):
-        weights = weights.tolist()
+    weights = _listed(weights)
     if not isinstance(weights, (list, tuple)):
         raise KernelError(
             f"weights are {_short(weights)}, not rows of numbers such as [[1, 0, -1]]"
@@ -70,7 +72,7 @@ def _rows(weights: Any) -> tuple[tuple[Number, ...], ...]:
         raise KernelError(f"weights have {len(weights)} rows; a side has at most {MAX_SIDE}")
     rows = []
     for y, row in enumerate(weights, 1):
-        row = row.tolist() if hasattr(row, "tolist") else row
+        row = _listed(row)
         if not isinstance(row, (list, tuple)):
             raise KernelError(
                 f"row {y} of the weights is {_short(row)}, not a list of numbers; "
@@ -93,20 +95,78 @@ def _rows(weights: Any) -> tuple[tuple[Number, ...], ...]:
     return tuple(rows)
 
 
+def _nested(weights: Any) -> tuple[Any, ...]:
+    """Check weights of two to four dimensions and return them as tuples of plain numbers."""
+    depth = _depth(weights)
+    if depth > len(DIMENSIONS):
+        raise KernelError(
+            f"weights are nested {depth} deep; (rows, columns), (in, rows, columns) or "
+            "(out, in, rows, columns) are the shapes of a kernel"
+        )
+    return _planes(weights, DIMENSIONS[-max(depth, 2) : -2], "")
+
+
+def _planes(weights: Any, dimensions: tuple[str, ...], where: str) -> tuple[Any, ...]:
+    """Check the matrices within the outer dimensions, which must be alike."""
+    if not dimensions:
+        try:
+            return _rows(weights)
+        except KernelError as error:
+            raise KernelError(f"{where}: {error}") if where else error from None
+    what, *inner = dimensions
+    weights = _listed(weights)
+    if not isinstance(weights, (list, tuple)) or not weights:
+        raise KernelError(f"{where or 'the kernel'} has no {what}s but {_short(weights)}")
+    if len(weights) > MAX_CHANNELS:
+        raise KernelError(f"weights have {len(weights)} {what}s; the most is {MAX_CHANNELS}")
+    found = []
+    for i, part in enumerate(weights, 1):
+        name = f"{where}, {what} {i}" if where else f"{what} {i}"
+        found.append(_planes(part, tuple(inner), name))
+        first, this = _shape(found[0]), _shape(found[-1])
+        if this != first:
+            raise KernelError(
+                f"{name} has weights of {_by(this)} where {what} 1 has {_by(first)}; "
+                "all must be alike"
+            )
+    return tuple(found)
+
+
+def _listed(weights: Any) -> Any:
+    return weights.tolist() if hasattr(weights, "tolist") else weights
+
+
+def _depth(weights: Any) -> int:
+    """How deep lists are nested, by their first elements, counted to one more than may be."""
+    depth, weights = 0, _listed(weights)
+    while isinstance(weights, (list, tuple)) and weights and depth <= len(DIMENSIONS):
+        depth, weights = depth + 1, _listed(weights[0])
+    return depth
+
+
+def _shape(weights: Any) -> tuple[int, ...]:
+    return (len(weights), *_shape(weights[0])) if isinstance(weights, tuple) else ()
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
 @dataclass(frozen=True)
 class Kernel:
     """A correlation kernel: response = sum(weights * samples) / divisor + bias.
 
     Parameters
     ----------
-    weights : nested sequence or array of shape (KH, KW)
+    weights : nested sequence or array of shape (KH, KW), (IN, KH, KW) or (OUT, IN/GROUPS, KH, KW)
         Real numbers, at most 255 a side. Kept as tuples of exact int or float; whole floats
-        become int.
+        become int. Two dimensions are for each channel by itself; three add up the channels to one
+        output; four are torch's, and the channels of the image decide how many groups there are.
     name : str, optional
         What the catalogue calls it.
     divisor : int or float, default 1
         Not 0.
-    bias : int or float, default 0
+    bias : int, float or a sequence of OUT of them, default 0
         In units of the samples.
     summary, source : str, optional
         One line on what it does, and where its numbers come from.
@@ -114,13 +174,18 @@ class Kernel:
     Raises
     ------
     KernelError
-        If the weights are empty, ragged, too many, or not finite real numbers; if the divisor is 0.
+        If the weights are empty, ragged, too many, or not finite real numbers; if the divisor is 0;
+        if there is not one bias for each output.
+
+    Notes
+    -----
+    The shape (OUT, IN/GROUPS, KH, KW) is that of torch.nn.Conv2d, PyTorch documentation.
     """
 
-    weights: tuple[tuple[Number, ...], ...]
+    weights: tuple[Any, ...]
     name: str = field(default="", kw_only=True)
     divisor: Number = field(default=1, kw_only=True)
-    bias: Number = field(default=0, kw_only=True)
+    bias: Number | tuple[Number, ...] = field(default=0, kw_only=True)
     summary: str = field(default="", kw_only=True)
     source: str = field(default="", kw_only=True)
 
@@ -142,9 +207,9 @@ class Kernel:
             text = getattr(self, field_name)
             if not isinstance(text, str) or CONTROLS.search(text):
                 raise KernelError(f"{field_name} is {_short(text)}, not one line of plain text")
-        object.__setattr__(self, "weights", _rows(self.weights))
+        object.__setattr__(self, "weights", _nested(self.weights))
         object.__setattr__(self, "divisor", exact_number(self.divisor, "the divisor"))
-        object.__setattr__(self, "bias", exact_number(self.bias, "the bias"))
+        object.__setattr__(self, "bias", self._checked_bias())
         if self.divisor == 0:
             raise KernelError("the divisor is 0; give 1 where nothing is to be divided")
         if abs(self.divisor) < 1 / MAX_REAL:
@@ -167,37 +232,120 @@ class Kernel:
             raise KernelError("no weights; write them as rows, weights = [[1, 0, -1]]")
         return cls(**{"name": name, **fields})
 
+    def _checked_bias(self) -> Number | tuple[Number, ...]:
+        bias = _listed(self.bias)
+        if not isinstance(bias, (list, tuple)):
+            return exact_number(bias, "the bias")
+        outputs = self.shape[0] if len(self.shape) == 4 else 1
+        if len(bias) != outputs:
+            raise KernelError(
+                f"bias has {len(bias)} numbers, and weights of {_by(self.shape)} have {outputs} "
+                "outputs; give one number for all, or one for each output"
+            )
+        found = tuple(exact_number(b, f"the bias of output {i}") for i, b in enumerate(bias, 1))
+        return found if len(found) > 1 else found[0]
+
+    @functools.cached_property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the weights: (KH, KW), (IN, KH, KW) or (OUT, IN/GROUPS, KH, KW)."""
+        return _shape(self.weights)
+
     @property
     def size(self) -> tuple[int, int]:
         """Rows and columns of the weights."""
-        return len(self.weights), len(self.weights[0])
+        return self.shape[-2], self.shape[-1]
+
+    @functools.cached_property
+    def outputs(self) -> tuple[Kernel, ...]:
+        """A kernel of two dimensions for each output, its inputs' rows one below the other.
+
+        A kernel for each channel by itself is its only one.
+        """
+        if len(self.shape) == 2:
+            return (self,)
+        stacked = self.weights if len(self.shape) == 4 else (self.weights,)
+        biases = self.bias if isinstance(self.bias, tuple) else (self.bias,) * len(stacked)
+        return tuple(
+            replace(self, weights=tuple(row for plane in planes for row in plane), bias=bias)
+            for planes, bias in zip(stacked, biases, strict=True)
+        )
+
+    def reads(self, channels: int) -> tuple[range, ...]:
+        """Return which of an image's channels each output adds up; nothing: each by itself.
+
+        Raises
+        ------
+        KernelError
+            If the weights are not for so many channels.
+        """
+        if len(self.shape) == 2:
+            return ()
+        outputs, inputs = len(self.outputs), self.shape[-3]
+        groups, rest = divmod(channels, inputs)
+        if rest or not groups or (groups > 1 and len(self.shape) == 3):
+            raise KernelError(
+                f"has {channels} channel{'s' * (channels > 1)}, and kernel {self._called()} takes "
+                f"{inputs}; choose channels (--channels gray, rgb, ...) or another kernel"
+            )
+        if outputs % groups:
+            raise KernelError(
+                f"has {channels} channels, {groups} groups of the {inputs} that kernel "
+                f"{self._called()} takes, and its {outputs} outputs cannot be shared among them; "
+                f"give it {channels} inputs, or a multiple of {groups} outputs"
+            )
+        each = outputs // groups
+        return tuple(range(o // each * inputs, (o // each + 1) * inputs) for o in range(outputs))
+
+    def _called(self) -> str:
+        return f"{self.name or 'custom'} of {_by(self.shape)}"
 
     @property
     def sum(self) -> Number:
-        """The sum of the weights, before the divisor."""
-        return _total(w for row in self.weights for w in row)
+        """The sum of all weights, before the divisor."""
+        return _total(w for k in self.outputs for row in k.weights for w in row)
 
     @property
     def gain(self) -> float:
-        """What a flat image is multiplied by: sum / divisor."""
-        return self.sum / self.divisor
+        """What a flat image is multiplied by: sum / divisor; of several outputs their mean."""
+        return self.sum / self.divisor / len(self.outputs)
 
     def response_range(self, low: float = 0, high: float = 255) -> tuple[float, float]:
         """Return the least and greatest response to samples between low and high."""
+        if len(self.shape) > 2:
+            lows, highs = zip(*(k.response_range(low, high) for k in self.outputs), strict=True)
+            return min(lows), max(highs)
+        assert not isinstance(self.bias, tuple)
         flat = [w / self.divisor for row in self.weights for w in row]
         least = math.fsum(min(w * low, w * high) for w in flat)
         return least + self.bias, math.fsum(max(w * low, w * high) for w in flat) + self.bias
 
+    def with_weights(self, change: Callable[[Number], Number]) -> Kernel:
+        """Return the kernel with each weight changed."""
+        return replace(self, weights=_each(self.weights, change))
+
     def flipped(self) -> Kernel:
         """Return the kernel turned by 180 degrees, which makes a correlation a true convolution."""
-        return replace(self, weights=tuple(row[::-1] for row in self.weights[::-1]))
+        return replace(self, weights=_turned(self.weights, len(self.shape)))
 
     @property
     def array(self) -> npt.NDArray[np.float64]:
-        """The weights as a float64 array of shape (KH, KW), before the divisor."""
+        """The weights as a float64 array of their shape, before the divisor."""
         import numpy
 
         return numpy.array(self.weights, dtype=numpy.float64)
+
+
+def _each(weights: Any, change: Callable[[Number], Number]) -> Any:
+    if isinstance(weights, tuple):
+        return tuple(_each(part, change) for part in weights)
+    return change(weights)
+
+
+def _turned(weights: Any, depth: int) -> Any:
+    """Weights with the rows and columns reversed, the outer dimensions as they are."""
+    if depth == 2:
+        return tuple(row[::-1] for row in weights[::-1])
+    return tuple(_turned(part, depth - 1) for part in weights)
 
 
 def _total(numbers: Any) -> Number:

@@ -30,13 +30,16 @@ from imgconv import linker
 # The C signatures of `core`, kept here so that a compiled function can be called without it.
 # S: samples read, A: accumulators, U: samples written; a star is a pointer.
 SIGNATURES = {
-    "sweep": "S* int64 U* int64 int64 int64 int64 int64* A* int64 A* A* int64 uint8* int64*",
+    "sweep": "S* int64 U* int64 int64 int64 int64 int64* A* int64 A* A* int64 uint8* int64* "
+    "int64 int64",
     "columns": "S* int64 A* int64 int64 int64 int64* A* int64 A* int64",
     "extent": "S* int64 int64 int64 int64 int64* A* int64 A* A* int64 uint8* A*",
+    "join": "S* int64 int64 int64 U* int64 int64 int64 int64 A* A* A* int64 uint8* int64*",
+    "interleave": "U* int64 int64 int64 U* int64 int64 int64 int64",
     "gather": "S* int64 int64 int64* U* int64 int64 int64* int64 U*",
 }
 # What compiled loops may really call.
-LIBRARY = ("memcpy", "memmove", "memset", "rint", "rintf")
+LIBRARY = ("sqrt", "sqrtf", "memcpy", "memmove", "memset", "rint", "rintf")
 SUFFIX = ".code"
 IMAGE = b"image\n"  # what an entry begins with that is mapped as it is
 

@@ -15,6 +15,7 @@ HALF_GROUP = 6
 # What a pass more costs, in taps: it writes and reads back what the taps of one pass share.
 PASS = 8
 UNCHANGED = (0, 1, 0, 0, 0, 0, 1, 0)
+DIVISOR = 6  # its place among the scalars
 
 Place = tuple[int, int]
 
@@ -92,7 +93,7 @@ def _fused(kind: str, rounding: str, taps: int) -> int:
     """
     if kind not in ("int16", "float32") or rounding in ("response", "raw") or taps > GROUP:
         return 0
-    return HALF_GROUP if rounding == "plain" and taps <= HALF_GROUP else GROUP
+    return HALF_GROUP if rounding in ("plain", "whole") and taps <= HALF_GROUP else GROUP
 
 
 def products_of(weights: Matrix, taps: int) -> tuple[int, Products] | None:

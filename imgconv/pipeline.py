@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 from imgconv import bands, pixels, samples, steps
 from imgconv.errors import ImageError, OptionError
 from imgconv.geometry import Layout
 from imgconv.kernel import Kernel
-from imgconv.levels import LEVELS, MAXIMUM, NONE, clipped, to_pixels
-from imgconv.pixels import NAMELESS, Pixels, of_array
+from imgconv.levels import LEVELS, MAXIMUM, NONE
+from imgconv.pixels import NAMELESS, Pixels
 from imgconv.recipes import Combined
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
+from imgconv.steps import Step
 
 CHANNELS = ("auto", "gray", "rgb", "luma")
 LETTERS = "lrgbacmyk"
@@ -55,6 +53,12 @@ class Work:
         if self.alpha == "weighted" and self.channels == "luma":
             raise OptionError("--alpha weighted is for the colours themselves; leave out luma")
 
+    @property
+    def sums(self) -> bool:
+        """Whether kernels add up channels, so that others come out."""
+        steps = (k.kernels[0] if isinstance(k, Combined) else k for k in self.kernels)
+        return any(len(kernel.shape) > 2 for kernel in steps)
+
     def _check(self, step: Combined) -> None:
         if self.alpha == "weighted":
             raise OptionError("--alpha weighted is for single kernels, not for combined ones")
@@ -91,23 +95,41 @@ def filter_pixels(picture: Pixels, work: Work) -> tuple[Pixels, Clipped]:
         return _filter_luma(picture, work)
     picture = _converted(picture, work.channels)
     chosen = _chosen(picture.names, work.channels)
-    counted = sum(chosen)
     if work.alpha == "weighted" and picture.names.endswith("a"):
         from imgconv.weighted import filter_weighted
 
         chosen[-1] = True
         out, clipped = filter_weighted(picture, work, chosen)
+        counted = (len(out.names) if work.sums else sum(chosen)) - 1
     else:
         out, clipped = _chain(picture, work, chosen)
-    if not all(chosen):
-        out = out.merged(
-            [
-                out.channel(i) if yes else _sampled(picture.channel(i), work).of_kind(out.kind)
-                for i, yes in enumerate(chosen)
-            ]
-        )
+        counted = len(out.names) if work.sums else sum(chosen)
+    out = _with_unfiltered(out, picture, work, chosen)
     width, height = out.size
     return out, Clipped(*clipped, width * height * counted)
+
+
+def _with_unfiltered(out: Pixels, picture: Pixels, work: Work, chosen: list[bool]) -> Pixels:
+    """Put the channels that are not filtered beside those that are."""
+    if all(chosen):
+        return out
+    sampled = {
+        i: _sampled(picture.channel(i), work).of_kind(out.kind)
+        for i, yes in enumerate(chosen)
+        if not yes
+    }
+    if not work.sums:
+        channels = [sampled.get(i) or out.channel(i) for i in range(len(chosen))]
+        return out.merged(channels)
+    if picture.names.endswith("a") and list(sampled) == [len(chosen) - 1]:
+        return pixels.with_alpha(out, sampled[len(chosen) - 1])
+    if len(out.names) != sum(chosen):
+        raise ImageError(
+            f"has channels beside the {sum(chosen)} named, and the kernel makes {len(out.names)} "
+            "of them; name all channels, or take a kernel with as many outputs"
+        )
+    made = iter(range(len(out.names)))
+    return picture.merged([sampled.get(i) or out.channel(next(made)) for i in range(len(chosen))])
 
 
 def _converted(picture: Pixels, channels: str) -> Pixels:
@@ -136,6 +158,8 @@ def _filter_luma(picture: Pixels, work: Work) -> tuple[Pixels, Clipped]:
     """Filter the brightness and move each colour by as much as it moved."""
     before = picture.gray().channel(0)
     after, clipped = _chain(before, work, [True])
+    if after.names != before.names:
+        raise ImageError("has one brightness, and the kernel makes more of it; leave out luma")
     before = _sampled(before, work)
     channels = [_sampled(picture.channel(i), work) for i in range(len(picture.names))]
     moved = [pixels.moved(colour, before, after) for colour in channels[:3]]
@@ -145,92 +169,78 @@ def _filter_luma(picture: Pixels, work: Work) -> tuple[Pixels, Clipped]:
 
 def _chain(picture: Pixels, work: Work, chosen: list[bool]) -> tuple[Pixels, tuple[int, int]]:
     """Apply the kernels one after the other, unrounded in between."""
-    *first, last = work.kernels
-    source = picture.view()
+    source, fill = picture.view(), work.layout.fill
+    places, mask = _places(chosen, source.channels), _mask(chosen, source.channels)
+    names = "".join(name for name, yes in zip(picture.names, chosen, strict=True) if yes)
     low, high = 0.0, float(MAXIMUM[source.kind])
-    magnitude, fill = high, work.layout.fill
-    for i, kernel in enumerate(first, 1):
-        if isinstance(kernel, Combined):
-            from imgconv import combine
-
-            low, high = combine.response_range(kernel, min(low, fill), max(high, fill))
-            array = combine.respond(
-                source, kernel, work.layout, magnitude=magnitude, threads=work.threads
-            )
-            source, magnitude = samples.of_array(array), max(abs(low), abs(high))
-            continue
+    magnitude = high
+    for i, kernel in enumerate(work.kernels, 1):
+        step = Step(kernel, work.layout, places, magnitude, work.threads)
+        height, width, channels = step.shape(source)
+        if outputs := step.outputs(len(places)):
+            places, mask = tuple(range(outputs)), bytes([1]) * outputs
+            names = pixels.of_outputs(names, outputs)
+        if i == len(work.kernels):
+            break
         low, high = kernel.response_range(min(low, fill), max(high, fill))
-        reach = max(abs(low), abs(high))
-        geometry = steps.geometry_of(source, kernel, work.layout)
-        kind = _between(reach, work.kernels[i:], len(kernel.weights) * len(kernel.weights[0]))
-        responses = samples.of_floats(kind, *geometry.shape, source.channels)
-        steps.respond(
-            source, responses, kernel, geometry, magnitude=magnitude, threads=work.threads
-        )
-        source, magnitude = responses, reach
-    if isinstance(last, Combined):
-        from imgconv import combine
-
-        array = combine.respond(
-            source, last, work.layout, magnitude=magnitude, threads=work.threads
-        )
-        return _levelled(array, picture, work, chosen)
-    geometry = steps.geometry_of(source, last, work.layout)
-    if work.levels == NONE:
-        target, finished = picture.room(*geometry.shape, "float32")
-        steps.respond(source, target, last, geometry, magnitude=magnitude, threads=work.threads)
-        return finished(), (0, 0)
-    target, finished = picture.room(*geometry.shape, work.result)
-    clipped = steps.to_pixels(
-        source, target, last, geometry, work.levels, _mask(chosen, source.channels),
-        magnitude=magnitude, threads=work.threads,
-    )  # fmt: skip
-    return finished(), clipped
-
-
-def _levelled(
-    array: npt.NDArray[Any], picture: Pixels, work: Work, chosen: list[bool]
-) -> tuple[Pixels, tuple[int, int]]:
-    """Responses of the channels in memory as pixels, or as they are under `none`."""
-    import numpy as np
-
-    places = [i for i, yes in enumerate(chosen) if yes]
-    if picture.names.endswith("a"):  # Pillow has gray three times, before alpha
-        places = [array.shape[2] - 1 if i == len(chosen) - 1 else i for i in places]
+        magnitude = max(abs(low), abs(high))
+        kind = _between(magnitude, work.kernels[i:], max(map(_taps, step.kernels)))
+        responses = samples.of_floats(kind, height, width, channels)
+        steps.respond(source, responses, step)
+        source = responses
     kind = "float32" if work.levels == NONE else work.result or picture.kind
-    out = np.zeros((*array.shape[:2], len(chosen)), kind)
-    responses, counts = array[:, :, places], (0, 0)
-    if work.levels == NONE:
-        out[:, :, chosen] = responses
+    if work.sums:
+        depth = 0 if outputs else channels
+        target, finished = pixels.room(names, kind, height, width, depth)
     else:
-        out[:, :, chosen] = to_pixels(responses, kind, work.levels)
-        counts = clipped(responses, kind, work.levels)
-    return of_array(out, picture.names), counts
+        target, finished = picture.room(height, width, kind)
+    if work.levels == NONE:
+        steps.respond(source, target, step)
+        return finished(), (0, 0)
+    clipped = steps.to_pixels(source, target, step, work.levels, mask)
+    return finished(), clipped
 
 
 def _between(reach: float, following: tuple[Kernel | Combined, ...], taps: int) -> str:
     """float32 for the responses in between, unless later kernels would blow up its rounding."""
-    steps_after = [k.kernels if isinstance(k, Combined) else (k,) for k in following]
     gain = math.prod(
-        math.fsum(abs(w) / abs(k.divisor) for k in kernels for row in k.weights for w in row)
-        for kernels in steps_after
+        math.fsum(_magnification(k) for k in (s.kernels if isinstance(s, Combined) else (s,)))
+        for s in following
     )
     return "float32" if reach * gain * (taps / 9 + 13) * 2**-24 < 0.1 else "float64"
 
 
+def _taps(kernel: Kernel) -> int:
+    return len(kernel.outputs[0].weights) * kernel.size[1]
+
+
+def _magnification(kernel: Kernel) -> float:
+    """How many times as large as samples a response may be."""
+    return max(
+        math.fsum(abs(w / kernel.divisor) for row in output.weights for w in row)
+        for output in kernel.outputs
+    )
+
+
+def _places(chosen: list[bool], channels: int) -> tuple[int, ...]:
+    """Where in a pixel in memory the filtered channels are."""
+    places = [i for i, yes in enumerate(chosen) if yes]
+    if len(chosen) == 2 and channels == 4:  # gray stands three times, before alpha
+        places = [3 * i for i in places]
+    return tuple(places)
+
+
 def _mask(chosen: list[bool], channels: int) -> bytes:
     """Which samples of a pixel in memory are filtered channels; a fourth of RGB is nobody's."""
-    if len(chosen) == 2 and channels == 4:  # gray stands three times, before alpha
-        return bytes([chosen[0], 0, 0, chosen[1]])
-    return bytes(chosen + [False] * (channels - len(chosen)))
+    places = _places(chosen, channels)
+    return bytes([int(i in places) for i in range(channels)])
 
 
 def _sampled(channel: Pixels, work: Work) -> Pixels:
     """Take an unfiltered channel through the geometry of every kernel."""
-    for step in work.kernels:
-        kernel = step.kernels[0] if isinstance(step, Combined) else step
+    for kernel in work.kernels:
         source = channel.view()
-        geometry = steps.geometry_of(source, kernel, work.layout)
+        geometry = Step(kernel, work.layout).on(source)[0]
         target, finished = channel.room(*geometry.shape)
         bands.sample(source, target, geometry)
         channel = finished()

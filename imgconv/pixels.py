@@ -48,10 +48,7 @@ class ImagePixels(NamedTuple):
 
     def room(self, height: int, width: int, kind: str = "") -> tuple[Samples, Callable[[], Pixels]]:
         """Room for as many samples, of this kind or another, and what returns their pixels."""
-        if kind and kind != self.kind:
-            return _room(height, width, self.view().channels, kind, self.names)
-        target, finished = samples.blank(self.image.mode, height, width)
-        return target, lambda: ImagePixels(finished())
+        return room(self.names, kind or self.kind, height, width, self.view().channels)
 
     def array(self) -> npt.NDArray[Any]:
         """A copy of shape (H, W, C)."""
@@ -114,7 +111,7 @@ class ArrayPixels(NamedTuple):
 
     def room(self, height: int, width: int, kind: str = "") -> tuple[Samples, Callable[[], Pixels]]:
         """Room for as many samples, of this kind or another, and what returns their pixels."""
-        return _room(height, width, len(self.names), kind or self.kind, self.names)
+        return room(self.names, kind or self.kind, height, width, len(self.names))
 
     def array(self) -> npt.NDArray[Any]:
         """A copy of shape (H, W, C)."""
@@ -169,17 +166,44 @@ class ArrayPixels(NamedTuple):
 Pixels: TypeAlias = ImagePixels | ArrayPixels
 
 
-def _room(
-    height: int, width: int, depth: int, kind: str, names: str
+def room(
+    names: str, kind: str, height: int, width: int, depth: int = 0
 ) -> tuple[Samples, Callable[[], Pixels]]:
-    """Room in a new array; Pillow has four samples where there are fewer channels, alpha last."""
+    """Return room for pixels, and what returns them: Pillow's own memory where it has a mode.
+
+    `depth` samples of each pixel will be written, alpha as the last, if not 0.
+    """
+    mode = next((mode for mode, held in MODES.items() if held == (names, kind)), None)
+    if mode:
+        target, finished = samples.blank(mode, height, width)
+        if depth in (0, target.channels):
+            return target, lambda: ImagePixels(finished())
     import numpy as np
 
-    new = np.empty((height, width, depth), kind)
+    new = np.empty((height, width, depth or len(names)), kind)
     places = list(range(len(names)))
-    if names.endswith("a"):
-        places[-1] = depth - 1
+    if names.endswith("a"):  # Pillow has gray three times, before alpha
+        places[-1] = new.shape[2] - 1
     return samples.of_array(new), lambda: of_array(new[:, :, places], names)
+
+
+def of_outputs(names: str, outputs: int) -> str:
+    """Return the names of so many sums over channels of these names, without alpha."""
+    if outputs == len(names) or names.startswith(NAMELESS):
+        return names[:1] * outputs if names.startswith(NAMELESS) else names
+    return {1: "l", 3: "rgb"}.get(outputs, NAMELESS * outputs)
+
+
+def with_alpha(pixels: Pixels, alpha: Pixels) -> Pixels:
+    """Return pixels with a further channel."""
+    if isinstance(pixels, ImagePixels) and isinstance(alpha, ImagePixels):
+        mode = f"{pixels.image.mode}A"
+        if mode in MODES:
+            return ImagePixels(Image.merge(mode, [*pixels.image.split(), alpha.image]))
+    import numpy as np
+
+    array = np.concatenate([pixels.array(), alpha.array()], axis=2)
+    return of_array(array, f"{pixels.names}a")
 
 
 def of_array(array: npt.NDArray[Any], names: str) -> Pixels:

@@ -23,6 +23,7 @@ from imgconv.passes import (
 )
 
 IDENTITY = Rule(Fraction(1), Fraction(0), False)
+TOTALS = "totals"  # for a result: the accumulators as they are, not yet divided
 # Fourier transforms take as long as so many taps, and NumPy 85 ms to be imported: as long as so
 # many taps times samples.
 TRANSFORM = 250
@@ -43,8 +44,9 @@ def make_plan(
     Parameters
     ----------
     kernel : Kernel
+        Of two dimensions: one output's, see `Kernel.outputs`.
     sample, result : "uint8", "uint16", "float32" or "float64"
-        The kinds read and written; a float result is the unrounded response.
+        The kinds read and written; a float result is the unrounded response, TOTALS are for later.
     rule : Rule
         From response to pixel.
     magnitude : float, optional
@@ -57,6 +59,8 @@ def make_plan(
     KernelError
         If an integer kernel is too large for exact 64-bit arithmetic.
     """
+    assert len(kernel.shape) == 2, kernel.shape
+    assert not isinstance(kernel.bias, tuple)
     scale = rule.scale / Fraction(kernel.divisor)
     bias = Fraction(kernel.bias) * rule.scale + rule.shift
     if not sample.startswith("float"):
@@ -70,6 +74,7 @@ def make_plan(
                 f"the whole weights of kernel {kernel.name or 'custom'!r} are too large for exact "
                 "64-bit arithmetic; divide weights and divisor by a common number"
             )
+    result = "float64" if result == TOTALS else result
     factor = float(scale)
     weights = [[w * factor for w in row] for row in kernel.weights]
     if sample == result == "uint8":
@@ -104,18 +109,21 @@ def _whole_plan(
     divisor = math.lcm(bias.denominator, *(f.denominator for row in factors for f in row))
     weights = [[int(f * divisor) for f in row] for row in factors]
     start, sign = int(bias * divisor), -1 if absolute else 1
+    top = MAXIMUM.get(result, 0)
 
     def last(source: str, taps: dict[Place, Number], kind: str, times: int) -> Pass:
         total = divisor * times
         shift = total.bit_length() - 1
         half = ((1 << shift) >> 1) - (shift > 0)
-        scalars = (start * times, sign, MAXIMUM[result], shift, half, int(shift > 0), total, 0)
+        scalars = (start * times, sign, top, shift, half, int(shift > 0), total, 0)
         if kind == "int16" and total != 1 << shift:
             multiplier, shift = reciprocal(total)
             even = 1 - total % 2
             scalars = (*scalars[:3], shift, total // 2, even, total, multiplier)
+        if result == TOTALS:
+            return make_pass(source, kind, kind, taps, scalars, "whole", filled=True)
         if result.startswith("float"):
-            rounding = "response"
+            rounding = "whole" if total == 1 and not absolute else "response"
         elif total == 1 and not absolute and kind == "int16":
             rounding = "plain"
         else:
@@ -123,7 +131,7 @@ def _whole_plan(
         return make_pass(source, kind, result, taps, scalars, rounding, filled=True)
 
     reach = _reach(weights, start, MAXIMUM[sample]) + divisor
-    kind = _accumulator(max(reach, MAXIMUM[result]))
+    kind = _accumulator(max(reach, top))
     if kind is None:
         return None
     taps = taps_of(weights)
@@ -131,7 +139,7 @@ def _whole_plan(
         times, products = found
         columns = [[[w] for w in column] for column, _ in products]
         middle = _accumulator(max(_reach(c, 0, MAXIMUM[sample]) for c in columns))
-        wider = _accumulator(max(reach * times, MAXIMUM[result]))
+        wider = _accumulator(max(reach * times, top))
         if middle and wider:
             wider = max(wider, middle)  # by their names, which sort by their width
             down = tuple(
@@ -160,7 +168,9 @@ def _real_plan(
     within = _float_error(weights, bias, magnitude) < 0.25 and _largest(weights) < 1e30
     kind = "float32" if within and not double else "float64"
     scalars = (bias, -1 if absolute else 1, MAXIMUM[result], 0, 0, 0, 1, 0)
-    rounding = "response" if result.startswith("float") else "real"
+    rounding = "real"
+    if result.startswith("float"):
+        rounding = "response" if absolute else "whole"
     # Among float samples an infinity times a weight of 0 that only fills up would be NaN.
     filled = not sample.startswith("float")
     taps = taps_of(weights)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from textwrap import wrap
@@ -11,7 +12,7 @@ from typing import Any
 
 from imgconv.catalog import NAME, Entry
 from imgconv.dialects import WRITERS
-from imgconv.factors import outer_products
+from imgconv.factors import Matrix, outer_products
 from imgconv.families import FAMILIES, usage
 from imgconv.geometry import Layout
 from imgconv.kernel import Kernel, Number
@@ -43,7 +44,9 @@ def _matches(name: str, family: str, pattern: str) -> bool:
 
 def table(entries: list[Entry], recipes: list[Recipe], families: list[str]) -> str:
     """Return aligned columns of name, size and summary under headings, then the formulas."""
-    wide = max((len(e.kernel.name) for e in entries), default=0)
+    sizes = {e.kernel.name: "x".join(map(str, e.kernel.shape)) for e in entries}
+    wide = max(map(len, sizes), default=0)
+    deep = max(map(len, sizes.values()), default=0)
     headings: dict[tuple[str, Path | None], list[Entry]] = {}
     for entry in entries:
         headings.setdefault((entry.family, entry.path), []).append(entry)
@@ -51,10 +54,9 @@ def table(entries: list[Entry], recipes: list[Recipe], families: list[str]) -> s
     for (family, path), members in headings.items():
         lines.append(printable(f"{family}  ({path})" if path else family))
         for entry in members:
-            size = "{}x{}".format(*entry.kernel.size)
-            lines.append(
-                f"  {entry.kernel.name:{wide}}  {size:>5}  {entry.kernel.summary}".rstrip()
-            )
+            name = entry.kernel.name
+            line = f"  {name:{wide}}  {sizes[name]:>{deep}}  {entry.kernel.summary}"
+            lines.append(line.rstrip())
     lines += [f"{RECIPES}  (several kernels, combined)"] * bool(recipes)
     for recipe in recipes:
         lines.append(f"  {recipe.name}: {recipe.combine} of {len(recipe.kernels)}")
@@ -72,7 +74,7 @@ def json_list(entries: list[Entry], recipes: list[Recipe], families: list[str]) 
             "name": e.kernel.name,
             "family": e.family,
             "summary": e.kernel.summary,
-            "size": e.kernel.size,
+            "size": e.kernel.shape,
             "source": e.kernel.source,
         }
         for e in entries
@@ -104,24 +106,31 @@ def card(entry: Entry) -> str:
     """Return what there is to know of a kernel, for people."""
     kernel = entry.kernel
     low, high = kernel.response_range()
-    rows, columns = kernel.size
     facts = {
         "divisor": number(kernel.divisor),
-        "bias": number(kernel.bias),
-        "sum": number(kernel.sum),
-        "gain": f"{number(kernel.gain)}  (what a flat image is multiplied by)",
+        "bias": _of_outputs([k.bias for k in kernel.outputs if not isinstance(k.bias, tuple)]),
+        "sum": _of_outputs([k.sum for k in kernel.outputs]),
+        "gain": _of_outputs([k.gain for k in kernel.outputs])
+        + "  (what a flat image is multiplied by)",
         "structure": _structure(kernel),
         "range": f"{number(low)} to {number(high)}  (responses to samples of 0 to 255)",
         "source": kernel.source or "not given",
     }
     if entry.path:
         facts["catalogue"] = printable(str(entry.path))
-    lines = [*wrap(f"{_name(entry)}  {rows}x{columns}  {kernel.summary}", 80), ""]
-    lines += grid(kernel)
+    shape = "x".join(map(str, kernel.shape))
+    lines = [*wrap(f"{_name(entry)}  {shape}  {kernel.summary}", 80), ""]
+    lines += grids(kernel)
     lines.append("")
     for name, value in facts.items():
         lines += wrap(f"{name:10} {value}", 80, subsequent_indent=" " * 11)
     return "\n".join(lines)
+
+
+def _of_outputs(numbers: Iterable[Number]) -> str:
+    """A number for each output; once where they are the same."""
+    found = list(map(number, numbers))
+    return found[0] if len(set(found)) == 1 else ", ".join(found)
 
 
 def chain(entries: list[Entry], layout: Layout) -> str:
@@ -143,18 +152,22 @@ def on(entries: list[Entry], shape: tuple[int, int], layout: Layout) -> str:
     GeometryError
         If no output pixel remains.
     """
-    lines, first = [], shape
+    lines, first, channels = [], shape, 1
     products = numbers = 0
+    inputs = entries[0].kernel.shape[-3] if len(entries[0].kernel.shape) > 2 else 1
     for entry in entries:
-        before, shape = shape, layout.on(shape, entry.kernel.size).shape
-        taps = sum(1 for row in entry.kernel.weights for w in row if w)
+        kernel, before = entry.kernel, shape
+        shape, outputs = layout.on(shape, kernel.size).shape, len(kernel.outputs)
+        taps = sum(1 for k in kernel.outputs for row in k.weights for w in row if w)
         products += taps * shape[0] * shape[1]
-        numbers += entry.kernel.size[0] * entry.kernel.size[1]
+        numbers += math.prod(kernel.shape) + (outputs if isinstance(kernel.bias, tuple) else 0)
+        channels = outputs if len(kernel.shape) > 2 else channels
+        deep = f"x{outputs}" * (len(kernel.shape) > 2)
         lines.append(
-            f"{_name(entry)}: {before[1]}x{before[0]} -> {shape[1]}x{shape[0]}, "
-            f"{taps} products a sample"
+            f"{_name(entry)}: {before[1]}x{before[0]} -> {shape[1]}x{shape[0]}{deep}, "
+            f"{taps} products a {'pixel' if deep else 'sample'}"
         )
-    full = first[0] * first[1] * shape[0] * shape[1]
+    full = first[0] * first[1] * inputs * shape[0] * shape[1] * channels
     lines.append(
         f"{products:,} products in all, {numbers} weights; a fully connected layer between the two "
         f"has {full:,}"
@@ -164,6 +177,11 @@ def on(entries: list[Entry], shape: tuple[int, int], layout: Layout) -> str:
 
 def _structure(kernel: Kernel) -> str:
     """Whether a kernel is symmetric, and the column and row that it is the product of."""
+    if len(kernel.shape) > 2:
+        inputs = kernel.shape[-3]
+        several = len(kernel.outputs) > 1
+        made = f"{len(kernel.outputs)} outputs, each" if several else "one output,"
+        return f"{made} the sum over {inputs} channel{'s' * (inputs > 1)}"
     rows = kernel.weights
     words = []
     if all(row == row[::-1] for row in rows):
@@ -181,9 +199,21 @@ def _structure(kernel: Kernel) -> str:
     return ", ".join(words) or "neither symmetric nor separable"
 
 
-def grid(kernel: Kernel) -> list[str]:
-    """Return the weights as lines of right-aligned columns."""
-    cells = [[number(w) for w in row] for row in kernel.weights]
+def grids(kernel: Kernel) -> list[str]:
+    """Return the weights as lines of right-aligned columns, one grid for each pair of channels."""
+    if len(kernel.shape) == 2:
+        return grid(kernel.weights)
+    lines, rows = [], kernel.size[0]
+    for o, output in enumerate(kernel.outputs, 1):
+        for i in range(kernel.shape[-3]):
+            lines.append(f"output {o}, input {i + 1}")
+            lines += grid(output.weights[i * rows : (i + 1) * rows])
+    return lines
+
+
+def grid(weights: Matrix) -> list[str]:
+    """Return a matrix as lines of right-aligned columns."""
+    cells = [[number(w) for w in row] for row in weights]
     wide = max(len(cell) for row in cells for cell in row)
     return ["  " + "  ".join(cell.rjust(wide) for cell in row) for row in cells]
 
@@ -198,10 +228,17 @@ def as_toml(entry: Entry) -> str:
     kernel = entry.kernel
     lines = [f"[{_name(entry)}]"]
     lines += [f"{key} = {_quoted(text)}" for key, text in _texts(kernel).items()]
-    rows = [f"  [{', '.join(map(repr, row))}]," for row in kernel.weights]
-    lines += ["weights = [", *rows, "]"]
-    lines += [f"{key} = {value!r}" for key, value in _changes(kernel).items()]
+    lines += [f"weights = {_nested(kernel.weights)}"]
+    lines += [f"{key} = {value}" for key, value in _changes(kernel).items()]
     return "\n".join(lines)
+
+
+def _nested(weights: Any, indent: str = "") -> str:
+    """Nested lists, a row of numbers a line."""
+    if not isinstance(weights[0], tuple):
+        return f"[{', '.join(map(repr, weights))}]"
+    parts = (f"{indent}  {_nested(part, indent + '  ')},\n" for part in weights)
+    return f"[\n{''.join(parts)}{indent}]"
 
 
 def as_json(entry: Entry) -> str:
@@ -215,11 +252,10 @@ def as_json(entry: Entry) -> str:
 def as_numpy(entry: Entry) -> str:
     """Return Python code that makes the weights an array."""
     kernel = entry.kernel
-    rows = ",\n    ".join(str(list(row)) for row in kernel.weights)
     divisor = f" / {kernel.divisor!r}" if kernel.divisor != 1 else ""
-    bias = [f"bias = {kernel.bias!r}  # added to each response"] if kernel.bias else []
+    bias = [f"bias = {_bias(kernel)}  # added to each response"] if kernel.bias else []
     heading = f"# {_name(entry)}: {kernel.summary}" if kernel.summary else f"# {_name(entry)}"
-    array = f"weights = np.array([\n    {rows},\n]){divisor}"
+    array = f"weights = np.array({_nested(kernel.weights)}){divisor}"
     return "\n".join([heading, "import numpy as np", "", array, *bias])
 
 
@@ -245,13 +281,17 @@ def _texts(kernel: Kernel) -> dict[str, str]:
     return {key: text for key, text in both.items() if text}
 
 
-def _changes(kernel: Kernel) -> dict[str, Number]:
-    found: dict[str, Number] = {}
+def _changes(kernel: Kernel) -> dict[str, str]:
+    found = {}
     if kernel.divisor != 1:
-        found["divisor"] = kernel.divisor
+        found["divisor"] = repr(kernel.divisor)
     if kernel.bias:
-        found["bias"] = kernel.bias
+        found["bias"] = _bias(kernel)
     return found
+
+
+def _bias(kernel: Kernel) -> str:
+    return repr(list(kernel.bias) if isinstance(kernel.bias, tuple) else kernel.bias)
 
 
 def _quoted(text: str) -> str:

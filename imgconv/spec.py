@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from imgconv.catalog import NAME, Catalog, Entry, open_catalog, read
 from imgconv.errors import KernelError, shortened
 from imgconv.kernel import Kernel
-from imgconv.recipes import Combined
+from imgconv.recipes import Combined, combined
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -122,7 +122,7 @@ def find_step(spec: str, catalog: Catalog) -> Step:
                 kernels.append(find(each, catalog).kernel)
             except KernelError as error:
                 raise KernelError(f"recipe {name}: {error}") from None
-        return Step(Combined(recipe.combine, tuple(kernels)), name)
+        return Step(combined(recipe.combine, tuple(kernels)), name)
     entry = find(spec, catalog)
     return Step(entry.kernel, entry.label)
 

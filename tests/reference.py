@@ -149,3 +149,26 @@ def centre(index, kernel, size, before, stride, dilation):
     """Return which sample of an axis an unfiltered channel has at an output: edge outside."""
     position = index * stride + dilation * ((kernel - 1) // 2) - before
     return min(max(position, 0), size - 1)
+
+
+def respond_over_channels(planes, weights, *, divisor=1, bias=0, **geometry):
+    """Return the exact responses of weights (out, in/groups, rows, columns), output by output.
+
+    planes are the channels of a picture. Output o adds up the channels of its group:
+    out[o] = sum_c respond(plane c of the group, weights[o][c]) / divisor + bias[o]
+    """
+    groups = len(planes) // len(weights[0])
+    each = len(weights) // groups
+    biases = bias if isinstance(bias, (list, tuple)) else [bias] * len(weights)
+    out = []
+    for o, kernel in enumerate(weights):
+        first = o // each * len(kernel)
+        parts = [
+            respond(planes[first + c], kernel[c], divisor=divisor, **geometry)
+            for c in range(len(kernel))
+        ]
+        out.append(
+            [[sum(rs) + Fraction(biases[o]) for rs in zip(*rows, strict=True)]
+             for rows in zip(*parts, strict=True)]
+        )  # fmt: skip
+    return out

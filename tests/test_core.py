@@ -27,7 +27,7 @@ from imgconv import (
 from imgconv.errors import GeometryError, ImageError, KernelError, OptionError
 from imgconv.geometry import layout
 from imgconv.levels import to_pixels
-from imgconv.steps import geometry_of
+from imgconv.steps import Step
 from imgconv.steps import to_pixels as store_pixels
 
 BORDERS = ["edge", "constant", "reflect", "symmetric", "wrap"]
@@ -818,11 +818,8 @@ def test_store_of_float_responses_follows_the_rule(responses, kind, levels):
     image = np.array([responses], np.float32)
     finite = np.abs(image[np.isfinite(image)]).max()
     found, kernel, source = np.empty(image.shape, kind), Kernel([[1]]), samples.of_array(image)
-    geometry = geometry_of(source, kernel, layout())
-    low, high = store_pixels(
-        source, samples.of_array(found), kernel, geometry, levels, b"\1",
-        magnitude=float(finite), threads=1,
-    )  # fmt: skip
+    step = Step(kernel, layout(), magnitude=float(finite), threads=1)
+    low, high = store_pixels(source, samples.of_array(found), step, levels, b"\1")
     expected = to_pixels(image, kind, levels)
     if levels in ("clip", "abs"):
         np.testing.assert_array_equal(found, expected)

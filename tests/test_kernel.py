@@ -46,7 +46,7 @@ def one_line(caught):
         ([[1j]], "number"),
         ([[Fraction(1, 2)]], "number"),
         ([[Decimal(1)]], "number"),
-        ([[[1]]], "number"),
+        ([[[[[1]]]]], "5 deep"),
         ([[10**400]], "large"),
         ([[-(10**400)]], "large"),
         ([[2**53 + 1]], "large"),
@@ -64,7 +64,7 @@ def one_line(caught):
         ([[np.True_]], "True"),
         ([[np.inf, np.float32(1)]], "inf"),
         ([np.array([1, 2]), np.array([3])], "row 2"),
-        ([[np.ones(2), 1]], "row 1, column 1"),
+        ([[np.ones(2), 1]], "row 2"),
     ],
     ids=lambda value: repr(value)[:30],
 )

@@ -14,15 +14,24 @@ from imgconv.cli import app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-COMMANDS = [
-    line.partition("  #")[0].strip()
+OURS = (".venv/bin/imgconv", "imgconv", "cat", "find", "printf")
+
+
+def _ours(lines: list[str]) -> list[str]:
+    """The commands among lines that a test can run."""
+    commands = (line.partition("  #")[0].strip() for line in lines)
+    return [command for command in commands if command.startswith(OURS)]
+
+
+# What stands in one block is run in its order, in a folder of its own.
+BLOCKS = [
+    found
     for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-    for line in block.splitlines()
-    if line.startswith((".venv/bin/imgconv", "imgconv", "cat", "find", "printf"))
+    if (found := _ours(block.splitlines()))
 ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a picture, the samples and an `imgconv` command."""
     folder = tmp_path_factory.mktemp("desk")
@@ -38,26 +47,32 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_of_the_readme_runs(command: str, desk: Path) -> None:
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block[0][:50])
+def test_every_command_of_the_readme_runs(block: list[str], desk: Path) -> None:
     """Each command ends with exit code 0 and, where it names an output, with that output."""
     environment = {**os.environ, "PATH": f"{desk}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     environment["HOME"] = str(desk)
-    if command.startswith("imgconv cache"):  # other tests use theirs at the same time
+    if block[0].startswith("imgconv cache"):  # other tests use theirs at the same time
         environment["IMGCONV_CACHE_DIR"] = str(desk / "cache")
-    done = subprocess.run(  # as in a shell that stays, whose completion can be installed
-        ["bash", "-c", f"{command}\nexit $?"], cwd=desk, env=environment, capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
-    expected = ("clipped", "written", "epoch", "residual")  # what is told of good work
-    told = [line for line in done.stderr.splitlines() if not any(w in line for w in expected)]
-    assert (done.returncode, told) == (0, [])
+    for command in block:
+        done = subprocess.run(  # as in a shell that stays, whose completion can be installed
+            ["bash", "-c", f"{command}\nexit $?"], cwd=desk, env=environment, capture_output=True,
+            text=True, check=False,
+        )  # fmt: skip
+        expected = ("clipped", "written", "epoch", "residual")  # what is told of good work
+        told = [line for line in done.stderr.splitlines() if not any(w in line for w in expected)]
+        assert (command, done.returncode, told) == (command, 0, [])
+        _check(command, done, desk)
+
+
+def _check(command: str, done: subprocess.CompletedProcess[str], desk: Path) -> None:
+    """What a command leaves behind is what the README says."""
     if command.startswith("imgconv learn photo"):
         assert "emboss" in done.stderr
     if output := re.search(r"(?:-o|>) (\w+\.\w+)", command):
         least = 20 if output[1].endswith((".csv", ".toml", ".mat")) else 1000
         assert (desk / output[1]).stat().st_size > least
-    if command.startswith("imgconv list"):
+    if command in ("imgconv list", "imgconv list sobel"):
         assert "sobel-left" in done.stdout
     if command.startswith("printf") and "imgconv" in command:
         assert done.stdout == "19,25\n37,43\n"

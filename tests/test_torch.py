@@ -77,3 +77,90 @@ def test_configurations_are_varied():
     assert sum(weights.shape[0] != weights.shape[1] for _, weights, *_ in drawn) > 25
     for option, plain in (("padding", (0, 0)), ("stride", (1, 1)), ("dilation", (1, 1))):
         assert sum(geometry[option] != plain for *_, geometry in drawn) > 25
+
+
+# ---- over channels ----------------------------------------------------------------------------
+
+
+def layer(number):
+    """Draw a layer of Conv2d that fits: channels 1 to 6, groups, sides 1 to 7, biases."""
+    random = np.random.default_rng(1000 + number)
+    while True:
+        groups, inputs, each = random.integers(1, (7, 7, 4)).tolist()
+        height, width, *kernel = random.integers(1, (24, 24, 8, 8)).tolist()
+        options = {
+            "stride": tuple(random.integers(1, 4, 2).tolist()),
+            "dilation": tuple(random.integers(1, 4, 2).tolist()),
+            "padding": tuple(random.integers(0, 5, 2).tolist()),
+        }
+        spans = [d * (k - 1) + 1 for d, k in zip(options["dilation"], kernel, strict=True)]
+        room = [n + 2 * p for n, p in zip((height, width), options["padding"], strict=True)]
+        if groups * inputs <= 6 and all(r >= s for r, s in zip(room, spans, strict=True)):
+            break
+    image = random.normal(size=(height, width, groups * inputs)).astype(np.float32)
+    weights = random.normal(size=(groups * each, inputs, *kernel)).astype(np.float32)
+    return image, weights, random.normal(size=groups * each).astype(np.float32), options, groups
+
+
+def channels_first(image):
+    """Return an image as torch has it, in doubles."""
+    return torch.from_numpy(np.moveaxis(image, 2, 0).astype(np.float64))
+
+
+@pytest.mark.parametrize("start", range(0, 300, 30))
+def test_layers_agree_with_conv2d(start):
+    """Example 8: shape and values of kernels over channels are those of conv2d with groups."""
+    for number in range(start, start + 30):
+        image, weights, bias, options, groups = layer(number)
+        expected = torch.nn.functional.conv2d(
+            channels_first(image), torch.from_numpy(weights).double(),
+            torch.from_numpy(bias).double(), groups=groups, **options,
+        ).numpy()  # fmt: skip
+        found = correlate(image, Kernel(weights, bias=bias), border="torch:zeros", **options)
+        found = found[None] if found.ndim == 2 else np.moveaxis(found, 2, 0)
+        assert found.shape == expected.shape
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * scale)
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+def test_borders_of_layers_are_those_of_torch(mode):
+    """A module Conv2d with each padding mode gives what the same weights and border give here."""
+    random = np.random.default_rng(7)
+    image = random.normal(size=(11, 13, 4)).astype(np.float32)
+    module = torch.nn.Conv2d(
+        4, 6, (3, 5), stride=(2, 1), padding=(2, 3), dilation=(2, 1), groups=2, padding_mode=mode
+    ).double()
+    weights, bias = module.weight.detach().numpy(), module.bias.detach().numpy()
+    expected = module(channels_first(image)[None])[0].detach().numpy()
+    found = correlate(
+        image, Kernel(weights, bias=bias), border=f"torch:{mode}", padding=(2, 3),
+        stride=(2, 1), dilation=(2, 1),
+    )  # fmt: skip
+    np.testing.assert_allclose(np.moveaxis(found, 2, 0), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_layers_are_varied():
+    """The three hundred meet one channel and six, several groups, even and odd sides."""
+    drawn = [layer(number) for number in range(300)]
+    assert {image.shape[2] for image, *_ in drawn} == set(range(1, 7))
+    assert sum(groups > 1 for *_, groups in drawn) > 100
+    assert {side for _, weights, *_ in drawn for side in weights.shape[2:]} == set(range(1, 8))
+
+
+def test_written_code_gives_the_same():
+    """What `show --as torch` writes is executed and gives the responses of the kernel."""
+    from imgconv.dialects import WRITERS
+
+    random = np.random.default_rng(9)
+    image = random.normal(size=(9, 10, 4)).astype(np.float32)
+    for shape in ((3, 4), (4, 3, 3), (6, 2, 2, 3)):
+        kernel = Kernel(random.normal(size=shape), divisor=3, bias=random.normal(
+            size=shape[0] if len(shape) == 4 else ()))  # fmt: skip
+        names = {"x": channels_first(image)[None].float()}
+        exec(WRITERS["torch"](kernel), names)
+        found = correlate(image, kernel)
+        found = found[:, :, None] if found.ndim == 2 else found
+        np.testing.assert_allclose(
+            np.moveaxis(names["y"][0].numpy(), 0, 2), found, rtol=1e-4, atol=1e-4
+        )

@@ -18,7 +18,7 @@ from imgconv.cli.common import (
 )
 from imgconv.errors import OptionError, shortened
 from imgconv.kernel import Kernel
-from imgconv.recipes import COMBINE, Combined
+from imgconv.recipes import COMBINE, Combined, combined
 from imgconv.report import Report
 
 if TYPE_CHECKING:
@@ -281,7 +281,7 @@ def _combined(kernels: "list[Kernel | Combined]", combine: str) -> "list[Kernel 
     single = [k for k in kernels if isinstance(k, Kernel)]
     if len(single) < len(kernels):
         raise OptionError("a recipe combines by itself; --combine is for single kernels")
-    return [Combined(combine, tuple(single))]
+    return [combined(combine, tuple(single))]
 
 
 def _adjusted(
@@ -304,10 +304,8 @@ def _scaled(kernel: Kernel, factor: Fraction) -> Kernel:
     """The kernel with a factor for its 1/divisor, exact unless it is no short decimal."""
     if max(abs(factor.numerator), factor.denominator) <= 10**9:
         times, divisor = factor.numerator, factor.denominator
-        weights = tuple(tuple(w * times for w in row) for row in kernel.weights)
-        return replace(kernel, weights=weights, divisor=divisor)
-    weights = tuple(tuple(float(w * factor) for w in row) for row in kernel.weights)
-    return replace(kernel, weights=weights, divisor=1)
+        return replace(kernel.with_weights(lambda w: w * times), divisor=divisor)
+    return replace(kernel.with_weights(lambda w: float(w * factor)), divisor=1)
 
 
 def _fraction(option: str, text: str) -> Fraction:

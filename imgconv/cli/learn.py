@@ -51,7 +51,8 @@ def learn_(
     if method not in ("lstsq", "sgd"):
         raise OptionError(f"no method {method!r}; choose from lstsq, sgd")
     sides = learn.size_of(size)
-    known = {n: e.kernel.array / e.kernel.divisor for n, e in open_catalog().items()}
+    kernels = (entry.kernel for entry in open_catalog().values())
+    known = {k.name: k.array / k.divisor for k in kernels if len(k.shape) == 2}
 
     def between(first: "npt.NDArray[Any]", second: "npt.NDArray[Any]") -> learn.Learned:
         equations = learn.sums(first, second, sides, bias=bias)
