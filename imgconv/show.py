@@ -55,7 +55,7 @@ def table(entries: list[Entry], recipes: list[Recipe], families: list[str]) -> s
         lines.append(printable(f"{family}  ({path})" if path else family))
         for entry in members:
             name = entry.kernel.name
-            line = f"  {name:{wide}}  {sizes[name]:>{deep}}  {entry.kernel.summary}"
+            line = f"  {name:{wide}} {sizes[name]:>{deep}}  {entry.kernel.summary}"
             lines.append(line.rstrip())
     lines += [f"{RECIPES}  (several kernels, combined)"] * bool(recipes)
     for recipe in recipes:

@@ -232,7 +232,7 @@ def test_what_libraries_print_does_not_spill(tmp_path):
     [
         ("imgconv apply a.png --kernel sobel-l", {"sobel-left"}),
         ("imgconv apply a.png -k kirsch-n", {"kirsch-n", "kirsch-ne", "kirsch-nw"}),
-        ("imgconv show outl", {"outline"}),
+        ("imgconv show outl", {"outline", "outline-rgb"}),
         ("imgconv apply a.png --border sym", {"symmetric", "symm"}),
         ("imgconv apply a.png --skip", {"--skip-existing"}),
         ("imgconv li", {"list"}),

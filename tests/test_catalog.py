@@ -6,6 +6,7 @@ import tomllib
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from imgconv import catalog
@@ -57,6 +58,13 @@ def box(size):
 
 
 EMBOSS = [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]]
+
+
+def matrix(rows):
+    """Return a matrix over channels as a kernel of 1x1."""
+    return [[[[w]] for w in row] for row in rows]
+
+
 # The weights of the course, typed out, and of the rest as they are defined.
 WEIGHTS = {
     "identity": [[0, 0, 0], [0, 1, 0], [0, 0, 0]],
@@ -102,8 +110,18 @@ WEIGHTS = {
     "blur": [[1, 2, 1], [2, 4, 2], [1, 2, 1]],
     "emboss": EMBOSS,
     "outline": [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]],
+    "outline-rgb": [[[[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]] * 3],
+    "luma": [[[19595]], [[38470]], [[7471]]],
+    "sepia": matrix([[393, 769, 189], [349, 686, 168], [272, 534, 131]]),
+    "saturate": matrix([[2787, -715, -72], [-213, 2285, -72], [-213, -715, 2928]]),
+    "swap-red-green": matrix([[0, 1, 0], [1, 0, 0], [0, 0, 1]]),
+    "swap-red-blue": matrix([[0, 0, 1], [0, 1, 0], [1, 0, 0]]),
+    "swap-green-blue": matrix([[1, 0, 0], [0, 0, 1], [0, 1, 0]]),
 }
 DIVISORS = {
+    "luma": 65536,
+    "sepia": 1000,
+    "saturate": 2000,
     "blur": 16,
     **{f"box-{n}": n * n for n in (3, 5, 7)},
     "binomial-5": 256,
@@ -111,8 +129,8 @@ DIVISORS = {
     **{f"motion-{way}": 9 for way in ("horizontal", "vertical", "down", "up")},
 }
 FAMILIES = {
-    "blur", "edge", "emboss", "identity", "kirsch", "laplacian", "motion", "outline", "prewitt",
-    "roberts", "robinson", "scharr", "sharpen", "sobel",
+    "blur", "channels", "edge", "emboss", "identity", "kirsch", "laplacian", "motion", "outline",
+    "prewitt", "roberts", "robinson", "scharr", "sharpen", "sobel",
 }  # fmt: skip
 
 
@@ -138,7 +156,7 @@ BROKEN = {
     "a boolean": (rows("[[true]]"), "'k'", "not a number"),
     "a date": (rows("[[1979-05-27]]"), "'k'", "not a number"),
     "a table for a weight": (rows("[[{a = 1}]]"), "'k'", "not a number"),
-    "rows of rows": (rows("[[[1]]]"), "'k'", "not a number"),
+    "rows of rows": (rows("[[[[[1]]]]]"), "'k'", "5 deep"),
     "weights that are a number": (rows("3"), "'k'", "rows of numbers"),
     "weights that are text": (rows('"sobel"'), "'k'", "rows of numbers"),
     "weights that are one row": (rows("[1, 0, -1]"), "'k'", "single row"),
@@ -157,7 +175,7 @@ BROKEN = {
     "a divisor in quotes": (rows("[[1]]") + 'divisor = "2"\n', "'k'", "divisor"),
     "a boolean bias": (rows("[[1]]") + "bias = true\n", "'k'", "bias"),
     "an infinite bias": (rows("[[1]]") + "bias = inf\n", "'k'", "bias"),
-    "a list as bias": (rows("[[1]]") + "bias = [1]\n", "'k'", "bias"),
+    "two biases": (rows("[[1]]") + "bias = [1, 2]\n", "'k'", "bias"),
     "a summary that is no text": (rows("[[1]]") + "summary = 3\n", "'k'", "summary"),
     "a source that is no text": (rows("[[1]]") + "source = []\n", "'k'", "source"),
     "an unknown key": (rows("[[1]]") + "divisr = 2\n", "'k'", "divisr"),
@@ -206,7 +224,7 @@ def test_each_shipped_kernel_has_a_summary_of_one_line_and_a_source(file):
 def test_a_kernel_of_the_issue_has_the_weights_of_its_definition(name):
     """Each kernel that was asked for is there by name, with the right numbers."""
     kernel = load_kernel(name)
-    assert [list(row) for row in kernel.weights] == WEIGHTS[name]
+    assert np.array_equal(np.array(kernel.weights), np.array(WEIGHTS[name]))
     assert kernel.divisor == DIVISORS.get(name, 1)
     assert kernel.bias == 0
 
@@ -231,9 +249,12 @@ def test_a_kernels_name_begins_with_its_family():
     known = catalog.open_catalog()
     assert {entry.family for entry in known.values()} == FAMILIES
     own_names = {"box-3", "box-5", "box-7", "binomial-5", "binomial-7"}
+    channels = {name for name, entry in known.items() if entry.family == "channels"}
+    assert channels == {name for name in known if len(load_kernel(name).shape) > 2}
+    own_names |= channels
     for name, entry in known.items():
         assert name in own_names or (name + "-").startswith(entry.family + "-"), name
-    assert {known[name].family for name in own_names} == {"blur"}
+    assert {known[name].family for name in own_names} == {"blur", "channels"}
 
 
 @CASES

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import reference
 from PIL import Image
 from test_catalog import DIVISORS, KERNELS, WEIGHTS
 
@@ -120,7 +121,7 @@ def words(value: object) -> str | None:
 # Numbers
 
 
-@pytest.mark.parametrize("name", WEIGHTS)
+@pytest.mark.parametrize("name", [n for n in WEIGHTS if np.ndim(WEIGHTS[n]) == 2])
 def test_a_whole_kernel_is_exact_through_the_command_line(tmp_path, run, name):
     """Every shipped kernel gives the bytes of exact arithmetic, on pictures small and tiny."""
     pictures = {"rgb": random(9, 11, 3), "gray": random(7, 6, seed=1), "tiny": random(2, 3, seed=2)}
@@ -130,6 +131,21 @@ def test_a_whole_kernel_is_exact_through_the_command_line(tmp_path, run, name):
     for stem, pixels in pictures.items():
         wanted = filtered(pixels, WEIGHTS[name], DIVISORS.get(name, 1))
         np.testing.assert_array_equal(load(tmp_path / "out" / f"{stem}.png"), wanted)
+
+
+@pytest.mark.parametrize("name", [n for n in WEIGHTS if np.ndim(WEIGHTS[n]) > 2])
+def test_a_kernel_over_channels_is_exact_through_the_command_line(tmp_path, run, name):
+    """Every shipped kernel over channels gives the bytes of exact arithmetic."""
+    pixels = random(9, 11, 3)
+    file = save(tmp_path / "x.png", pixels)
+    result = run("apply", file, "-k", name, "-o", tmp_path / "y.png", "-q")
+    assert (result.code, result.out, result.err) == (0, b"", "")
+    weights = WEIGHTS[name] if np.ndim(WEIGHTS[name]) == 4 else [WEIGHTS[name]]
+    planes = [pixels[:, :, c].tolist() for c in range(3)]
+    responses = reference.respond_over_channels(planes, weights, divisor=DIVISORS.get(name, 1))
+    wanted = np.moveaxis(np.array(reference.pixels(responses, "clip", 255)), 0, 2)
+    found = load(tmp_path / "y.png")
+    np.testing.assert_array_equal(found, wanted if found.ndim == 3 else wanted[:, :, 0])
 
 
 @pytest.mark.parametrize(
@@ -689,8 +705,8 @@ def test_list_shows_every_kernel_with_its_summary(run):
     for file in KERNELS:
         assert f"\n{file.stem}\n" in "\n" + result.text
         for name, fields in tomllib.loads(file.read_text(encoding="utf-8")).items():
-            weights = fields["weights"]
-            wanted.append([name, f"{len(weights)}x{len(weights[0])}", fields["summary"]])
+            shape = "x".join(map(str, np.array(fields["weights"]).shape))
+            wanted.append([name, shape, fields["summary"]])
     assert lines == wanted
 
 
@@ -731,7 +747,7 @@ def test_the_json_list_has_the_keys_of_the_contract(run):
             "name": kernel.name,
             "family": row["family"],
             "summary": kernel.summary,
-            "size": [len(kernel.weights), len(kernel.weights[0])],
+            "size": list(np.array(kernel.weights).shape),
             "source": kernel.source,
         }
     assert {row["family"] for row in rows} == {file.stem for file in KERNELS}

@@ -1,9 +1,18 @@
-"""Examples of the course that need a picture of their own: edges, and figures seen as gray."""
+"""The examples of the course: the commands of docs/course.md, figures pixel by pixel."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+ROOT = Path(__file__).parents[1]
+SECTIONS = (ROOT / "docs" / "course.md").read_text().split("\n## ")[1:]
 EDGES = np.ones((6, 8))
 EDGES[:, 2:6] = 0
 HALVES = np.zeros((6, 7))
@@ -30,7 +39,29 @@ def corr2d(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return out
 
 
-def test_the_edge_detector_finds_vertical_edges_alone(run):
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda s: s.partition("\n")[0])
+def test_commands_print_what_stands_below_them(section, tmp_path):
+    """Each command of a section of docs/course.md ends well and prints what the page says."""
+    shutil.copytree(ROOT / "samples", "samples")
+    shutil.copy(ROOT / "samples" / "scene.jpg", "photo.jpg")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, what in (("imgconv", "-m imgconv"), ("python", "")):
+        (programs / name).write_text(f'#!/bin/sh\nexec {sys.executable} {what} "$@"\n')
+        (programs / name).chmod(0o755)
+    path = f"{programs}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
+    blocks = re.findall(r"```console\n(.*?)```", section, re.DOTALL)
+    commands = [c for block in blocks for c in re.findall(r"\$ (.*)\n((?:(?!\$ ).*\n)*)", block)]
+    assert commands
+    for command, printed in commands:
+        done = subprocess.run(
+            ["bash", "-c", command], env=environment, capture_output=True, text=True, check=False
+        )
+        assert (command, done.returncode, done.stdout) == (command, 0, printed), done.stderr
+
+
+def test_the_edge_detector_answers_the_transpose_with_zeros(run):
     """Example 2: 0 1 0 0 0 -1 0 in each row, and nothing on the transpose."""
     np.savetxt("x.csv", EDGES, delimiter=",", fmt="%g")
     np.savetxt("t.csv", EDGES.T, delimiter=",", fmt="%g")
