@@ -9,6 +9,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from imgconv import spectrum
 from imgconv.catalog import NAME, Entry
 from imgconv.dialects import WRITERS
 from imgconv.factors import outer_products
@@ -117,8 +118,7 @@ def card(entry: Entry) -> str:
     if entry.path:
         facts["catalogue"] = printable(str(entry.path))
     lines = [*wrap(f"{_name(entry)}  {rows}x{columns}  {kernel.summary}", 80), ""]
-    lines += grid(kernel)
-    lines.append("")
+    lines += [*grid(kernel), "", *spectrum.table(kernel), ""]
     for name, value in facts.items():
         lines += wrap(f"{name:10} {value}", 80, subsequent_indent=" " * 11)
     return "\n".join(lines)
