@@ -8,7 +8,7 @@ import re
 import sys
 import tomllib
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,10 +76,15 @@ class Catalog(Mapping[str, Entry]):
 class _Shipped(Mapping[str, Entry]):
     """The shipped kernels: for one of them only the file in which its name stands is parsed.
 
-    All of them would take 6 ms of every start.
+    All of them would take 6 ms of every start. Hidden are those whose names are recipes by now.
     """
 
+    def __init__(self, hidden: Collection[str] = ()) -> None:
+        self._hidden = hidden
+
     def __getitem__(self, name: str) -> Entry:
+        if name in self._hidden:
+            raise KeyError(name)
         if "_all" in vars(self):
             return self._all[name]
         header = f"[{name}]".encode()
@@ -97,7 +102,7 @@ class _Shipped(Mapping[str, Entry]):
     @functools.cached_property
     def _all(self) -> dict[str, Entry]:
         found = read(shipped_folder())
-        return {name: entry._replace(path=None) for name, entry in found.items()}
+        return {n: e._replace(path=None) for n, e in found.items() if n not in self._hidden}
 
 
 def shipped_folder() -> Path:
@@ -129,24 +134,34 @@ def open_catalog(
         If an extra catalogue is broken. A broken one in the user's own folder is a warning.
     """
     entries: dict[str, Entry] = {}
-    paths = [shipped_folder()]
+    recipes: dict[str, Recipe] = {}
+
+    def add(path: Path) -> bool:
+        kernels, combined = read(path), read_recipes(path)
+        for name in kernels:
+            if name in combined:
+                raise KernelError(f"{path}: {name} is a kernel and a recipe; rename one")
+            recipes.pop(name, None)
+        for name in combined:
+            entries.pop(name, None)
+        entries.update(kernels)
+        recipes.update(combined)
+        return bool(kernels or combined)
+
     for file in _own_files(warn):
         try:
-            entries |= read(file)
-            paths.append(file)
+            add(file)
         except KernelError as error:
             warn(f"your own kernels are left out: {error}")
     for path in extra:
-        found = read(path)
-        if not found and not read_recipes(path):
+        if not add(path):
             raise KernelError(f"{path}: holds no kernel; name a .toml file or a folder of them")
-        entries |= found
-        paths.append(path)
 
-    def recipes() -> dict[str, Recipe]:
-        return {name: recipe for path in paths for name, recipe in read_recipes(path).items()}
+    def all_recipes() -> dict[str, Recipe]:
+        shipped = read_recipes(shipped_folder())
+        return {name: r for name, r in shipped.items() if name not in entries} | recipes
 
-    return Catalog(_Shipped(), entries, recipes=recipes)
+    return Catalog(_Shipped(hidden=recipes.keys()), entries, recipes=all_recipes)
 
 
 def _own_files(warn: Callable[[str], None]) -> list[Path]:
@@ -184,10 +199,13 @@ def read_recipes(path: Path) -> dict[str, Recipe]:
     KernelError
         If a file cannot be read or a recipe is wrong.
     """
-    found = {}
+    found: dict[str, Recipe] = {}
     for file in sorted(path.glob("*.toml")) if path.is_dir() else [path]:
         for name, fields in _tables(file).items():
             if is_recipe(fields):
+                _check_name(name, file)
+                if name in found:
+                    raise KernelError(f"{file}: recipe {name!r} stands in another file too")
                 try:
                     found[name] = recipe_of(name, fields, file.stem)
                 except KernelError as error:
@@ -201,10 +219,7 @@ def _read_file(path: Path) -> dict[str, Entry]:
     for name, fields in tables.items():
         if is_recipe(fields):
             continue
-        if not NAME.fullmatch(name):
-            raise KernelError(
-                f"{path}: kernel {name[:40]!r}: a name has small letters, digits and single hyphens"
-            )
+        _check_name(name, path)
         if not isinstance(fields, dict):
             raise KernelError(f"{path}: {name!r} is not a kernel; write its name above it, [name]")
         try:
@@ -215,6 +230,13 @@ def _read_file(path: Path) -> dict[str, Entry]:
             raise KernelError(f"{path}: kernel {name!r}: {error}") from None
         entries[name] = Entry(kernel, path.stem, name, path)
     return entries
+
+
+def _check_name(name: str, path: Path) -> None:
+    if not NAME.fullmatch(name):
+        raise KernelError(
+            f"{path}: kernel {name[:40]!r}: a name has small letters, digits and single hyphens"
+        )
 
 
 def _tables(path: Path) -> dict[str, Any]:

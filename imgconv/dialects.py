@@ -128,22 +128,26 @@ def imagemagick(kernel: Kernel) -> str:
 def ffmpeg(kernel: Kernel) -> str:
     """Return the filter that goes after -vf, of all planes.
 
+    ffmpeg 5.1 takes each rdiv for missing, and divides by the sum of the weights if it is not 0.
+
     Raises
     ------
     KernelError
-        If the weights are no whole numbers, or more than 7x7.
+        If the weights are no whole numbers, or more than 7x7, or the divisor or bias is negative.
     """
     side = next((n for n in FFMPEG_SIDES if n >= max(kernel.size)), None)
     whole = all(isinstance(w, int) for row in kernel.weights for w in row)
     if side is None or not whole or any(n % 2 == 0 for n in kernel.size):
         raise KernelError("ffmpeg takes whole weights of odd sides up to 7x7 alone; try vips")
+    if kernel.divisor < 0 or kernel.bias < 0:
+        raise KernelError("ffmpeg takes no negative divisor or bias; try vips")
     rows, columns = (side - n for n in kernel.size)
     empty: list[Number] = [0] * side
     beside: list[Number] = [0] * (columns // 2)
     padded = [[*beside, *row, *beside] for row in kernel.weights]
     padded = [empty] * (rows // 2) + padded + [empty] * (rows // 2)
     matrix = " ".join(str(w) for row in padded for w in row)
-    options = [f"{i}m={matrix}:{i}rdiv={1 / kernel.divisor!r}" for i in range(3)]
+    options = [f"{i}m={matrix}:{i}rdiv=1/{kernel.divisor!r}" for i in range(3)]
     options += [f"{i}bias={kernel.bias!r}" for i in range(3) if kernel.bias]
     return f"format=gbrp,convolution={':'.join(options)}"
 

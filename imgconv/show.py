@@ -10,6 +10,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from imgconv import spectrum
 from imgconv.catalog import NAME, Entry
 from imgconv.dialects import WRITERS
 from imgconv.factors import Matrix, outer_products
@@ -120,8 +121,9 @@ def card(entry: Entry) -> str:
         facts["catalogue"] = printable(str(entry.path))
     shape = "x".join(map(str, kernel.shape))
     lines = [*wrap(f"{_name(entry)}  {shape}  {kernel.summary}", 80), ""]
-    lines += grids(kernel)
-    lines.append("")
+    lines += [*grids(kernel), ""]
+    if len(kernel.shape) == 2:
+        lines += [*spectrum.table(kernel), ""]
     for name, value in facts.items():
         lines += wrap(f"{name:10} {value}", 80, subsequent_indent=" " * 11)
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""From what a user writes to a kernel: JSON, weights in place, a file, or a name."""
+"""From what a user writes to a kernel: JSON, weights in place, a file, a name, another's text."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from imgconv.recipes import Combined, combined
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _IN_PLACE = re.compile(
-    rf"(?P<rows>{_NUMBER}(?:[,;]{_NUMBER})*)(?:/(?P<divisor>{_NUMBER}))?(?:\+(?P<bias>{_NUMBER}))?"
+    rf"(?P<rows>{NUMBER}(?:[,;]{NUMBER})*)(?:/(?P<divisor>{NUMBER}))?(?:\+(?P<bias>{NUMBER}))?"
 )
 _FILE = re.compile(r"(?P<path>.+\.toml)(?::(?P<name>[^:/\\]*))?", re.DOTALL)
 CUSTOM = "custom"
@@ -33,8 +33,9 @@ def load_kernel(
     ----------
     spec : str, Kernel, nested list, array or mapping
         A text as on the command line: JSON, weights in place (``"1,2,1;2,4,2;1,2,1/16"``), a TOML
-        file (``"my.toml"``, ``"my.toml:name"``) or a name of the catalogues. Else the weights, or
-        a mapping of Kernel's fields.
+        file (``"my.toml"``, ``"my.toml:name"``), a name of the catalogues, or a kernel as
+        ImageMagick (``"3x3: 1,2,1 2,4,2 1,2,1"``), ffmpeg (``"convolution=0m=..."``) or G'MIC
+        (``"(1,2,1;2,4,2;1,2,1)"``) takes it. Else the weights, or a mapping of Kernel's fields.
 
     Raises
     ------
@@ -93,6 +94,10 @@ def find(spec: str, catalog: Catalog | None = None) -> Entry:
                 how = f"write it as '{usage(text)}', quoted"
                 raise KernelError(f"{text} is a family of kernels; {how}")
         return known.entry(text)
+    from imgconv import foreign
+
+    if found := foreign.of_text(text):
+        return _made_up(found)
     raise KernelError(_what_is_wrong(text, packed))
 
 
@@ -135,13 +140,18 @@ def _made_up(kernel: Kernel) -> Entry:
 def _in_place(packed: str) -> Kernel:
     match = _IN_PLACE.fullmatch(packed)
     assert match, packed
-    rows = [[_number(n) for n in row.split(",")] for row in match["rows"].split(";")]
-    return Kernel(
-        rows, divisor=_number(match["divisor"] or "1"), bias=_number(match["bias"] or "0")
-    )
+    rows = [[number(n) for n in row.split(",")] for row in match["rows"].split(";")]
+    return Kernel(rows, divisor=number(match["divisor"] or "1"), bias=number(match["bias"] or "0"))
 
 
-def _number(text: str) -> int | float:
+def number(text: str) -> int | float:
+    """Return the number of a text that NUMBER matches; a whole one stays whole.
+
+    Raises
+    ------
+    KernelError
+        If it has thousands of digits.
+    """
     try:
         return int(text)
     except ValueError:

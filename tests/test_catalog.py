@@ -12,9 +12,10 @@ import pytest
 from imgconv import catalog
 from imgconv.errors import KernelError
 from imgconv.kernel import Kernel
-from imgconv.spec import list_kernels, load_kernel
+from imgconv.spec import find_step, list_kernels, load_kernel
 
 SHIPPED = Path(__file__).parents[1] / "kernels"
+RECIPES = set(tomllib.loads((SHIPPED / "recipes.toml").read_text(encoding="utf-8")))
 KERNELS = sorted(file for file in SHIPPED.glob("*.toml") if file.stem != "recipes")
 
 
@@ -369,7 +370,7 @@ def test_a_broken_file_of_ones_own_is_one_warning_and_things_go_on(config_home, 
     file = write(folder / "bad.toml", rows("[[1], [2, 3]]"))
     result = run("list", "--names")
     assert result.code == 0
-    assert sorted(result.text.split()) == sorted([*WEIGHTS, "sharpen-unsharp"])
+    assert sorted(set(result.text.split()) - RECIPES) == sorted([*WEIGHTS, "sharpen-unsharp"])
     [line] = result.errors
     _, place, rest = line.partition(f"{file}: ")
     assert place
@@ -431,6 +432,62 @@ def test_later_catalogues_win(tmp_path, config_home, run):
     assert weight("--catalog", third) == ((3,),)
     assert weight("--catalog", third, "--catalog", fourth) == ((4,),)
     assert weight("--catalog", fourth, "--catalog", third) == ((3,),)
+
+
+def test_a_recipe_and_a_kernel_of_one_name_are_told_apart_by_the_later(tmp_path, config_home):
+    """The user's recipe stands over a shipped kernel, and a kernel over a recipe; never both."""
+    folder = config_home / "imgconv" / "kernels"
+    folder.mkdir(parents=True)
+    recipe = 'combine = "max"\nkernels = ["box-3", "box-5"]\n'
+    write(folder / "mine.toml", f"[blur]\n{recipe}[sobel]\nweights = [[7]]\n")
+    last = write(tmp_path / "last.toml", f"[sobel]\n{recipe}[blur]\nweights = [[5]]\n")
+    mine, both = catalog.open_catalog(), catalog.open_catalog([last])
+    assert [k.name for k in find_step("blur", mine).work.kernels] == ["box-3", "box-5"]
+    assert find_step("sobel", mine).work.weights == ((7,),)
+    assert find_step("blur", both).work.weights == ((5,),)
+    assert [k.name for k in find_step("sobel", both).work.kernels] == ["box-3", "box-5"]
+    for known in (mine, both):
+        assert {*known} & {*known.recipes} == set()
+        assert {"blur", "sobel"} <= {*known, *known.recipes}
+    assert "blur" not in list_kernels()
+    assert "sobel" in list_kernels()
+    with pytest.raises(KernelError, match="blur is a recipe"):
+        load_kernel("blur")
+
+
+def test_a_users_recipe_over_a_shipped_kernel_is_applied(tmp_path, run):
+    """The picture is the recipe's, and the name is listed once."""
+    given = write(tmp_path / "my.toml", '[blur]\ncombine = "max"\nkernels = ["1,0", "0,1"]\n')
+    (tmp_path / "x.csv").write_text("1,5,2\n")
+    args = ("apply", tmp_path / "x.csv", "-k", "blur", "--catalog", given, "-o", "-")
+    assert run(*args).text == "5,5,2\n"
+    assert run("list", "blur", "--names", "--catalog", given).text.split().count("blur") == 1
+
+
+def test_a_broken_recipe_of_ones_own_is_one_warning(config_home, run):
+    """As for a kernel of one's own: it is told once, and the rest goes on."""
+    folder = config_home / "imgconv" / "kernels"
+    folder.mkdir(parents=True)
+    file = write(folder / "bad.toml", '[mine]\ncombine = "product"\nkernels = ["blur"]\n')
+    result = run("list", "blur", "--names")
+    assert (result.code, len(result.errors)) == (0, 1)
+    assert str(file) in result.err
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ('[k]\ncombine = "max"\nkernels = ["blur"]\n', "[k]\nweights = [[1]]\n"),
+        ('[k]\ncombine = "max"\nkernels = ["blur"]\n',) * 2,
+        ('["K k"]\ncombine = "max"\nkernels = ["blur"]\n', ""),
+    ],
+)
+def test_names_of_recipes_obey_the_rules_of_kernels(tmp_path, run, first, second):
+    """One name once in a folder, in small letters."""
+    write(tmp_path / "a.toml", first)
+    write(tmp_path / "b.toml", second)
+    result = run("list", "--catalog", tmp_path)
+    assert (result.code, len(result.errors)) == (2, 1)
 
 
 def test_the_list_shows_which_catalogue_a_users_kernel_comes_from(tmp_path, config_home, run):

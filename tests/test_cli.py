@@ -727,10 +727,12 @@ def test_the_columns_of_the_list_stand_below_each_other(run):
 
 
 def test_names_are_one_a_line(run):
-    """--names is for scripts: the names of list_kernels and nothing else."""
+    """--names is for scripts: what apply takes as a name, recipes among them, and nothing else."""
     result = run("list", "--names")
     assert result.code == 0
-    assert sorted(result.text.splitlines()) == list_kernels()
+    recipes = ["kirsch", "prewitt", "roberts", "robinson", "scharr", "sobel"]
+    assert sorted(result.text.splitlines()) == sorted([*list_kernels(), *recipes])
+    assert run("list", "families", "--names").out == b""
 
 
 def test_the_json_list_has_the_keys_of_the_contract(run):
@@ -756,10 +758,10 @@ def test_the_json_list_has_the_keys_of_the_contract(run):
 @pytest.mark.parametrize(
     ("pattern", "wanted"),
     [
-        ("sobel", ["sobel-bottom", "sobel-left", "sobel-right", "sobel-top"]),
+        ("sobel", ["sobel", "sobel-bottom", "sobel-left", "sobel-right", "sobel-top"]),
         ("laplacian-?", ["laplacian-4", "laplacian-8"]),
         ("*-nw", ["kirsch-nw", "robinson-nw"]),
-        ("roberts", ["roberts-top-left", "roberts-top-right"]),
+        ("roberts", ["roberts", "roberts-top-left", "roberts-top-right"]),
         ("box-[35]", ["box-3", "box-5"]),
         ("blur", ["binomial-5", "binomial-7", "blur", "box-3", "box-5", "box-7"]),
     ],
@@ -768,8 +770,7 @@ def test_a_pattern_picks_by_name_or_family(run, pattern, wanted):
     """PATTERN is a part of a name or family, or has wildcards for all of it."""
     assert sorted(run("list", pattern, "--names").text.split()) == wanted
     rows = json.loads(run("list", pattern, "--json").out)
-    others = ("families", "recipes")
-    assert sorted(row["name"] for row in rows if row["family"] not in others) == wanted
+    assert sorted(row["name"] for row in rows if row["family"] != "families") == wanted
 
 
 def test_a_pattern_that_nothing_matches_says_so(run):

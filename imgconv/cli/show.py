@@ -32,7 +32,8 @@ def list_(
     if as_json:
         print(show.json_list(entries, recipes, families))
     elif names:
-        print("\n".join(entry.kernel.name for entry in entries))
+        for name in [*(e.kernel.name for e in entries), *(r.name for r in recipes)]:
+            print(name)
     else:
         print(show.table(entries, recipes, families))
 
