@@ -139,7 +139,7 @@ def ffmpeg(kernel: Kernel) -> str:
     whole = all(isinstance(w, int) for row in kernel.weights for w in row)
     if side is None or not whole or any(n % 2 == 0 for n in kernel.size):
         raise KernelError("ffmpeg takes whole weights of odd sides up to 7x7 alone; try vips")
-    if kernel.divisor < 0 or kernel.bias < 0:
+    if kernel.divisor < 0 or kernel.response_range(0, 0)[0] < 0:
         raise KernelError("ffmpeg takes no negative divisor or bias; try vips")
     rows, columns = (side - n for n in kernel.size)
     empty: list[Number] = [0] * side
