@@ -101,14 +101,14 @@ def find(spec: str, catalog: Catalog | None = None) -> Entry:
     raise KernelError(_what_is_wrong(text, packed))
 
 
-class Step(NamedTuple):
+class Meaning(NamedTuple):
     """What a specification means on the command line: a kernel or several, and its word."""
 
     work: Kernel | Combined
     label: str
 
 
-def find_step(spec: str, catalog: Catalog) -> Step:
+def find_step(spec: str, catalog: Catalog) -> Meaning:
     """Return the kernel or the recipe for a text.
 
     Raises
@@ -127,9 +127,9 @@ def find_step(spec: str, catalog: Catalog) -> Step:
                 kernels.append(find(each, catalog).kernel)
             except KernelError as error:
                 raise KernelError(f"recipe {name}: {error}") from None
-        return Step(combined(recipe.combine, tuple(kernels)), name)
+        return Meaning(combined(recipe.combine, tuple(kernels)), name)
     entry = find(spec, catalog)
-    return Step(entry.kernel, entry.label)
+    return Meaning(entry.kernel, entry.label)
 
 
 def _made_up(kernel: Kernel) -> Entry:

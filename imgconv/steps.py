@@ -147,8 +147,8 @@ def warm(work: Kernel | Combined) -> None:
     channels = tuple(range(first.shape[-3] if len(first.shape) > 2 else 1))
     for kind in SAMPLES:
         for masked in (b"\1", b"\1\0"):
-            bands.warm(make_layer(work, kind, "float32", channels), masked)
+            bands.warm(make_layer(work, kind, "float32", channels), "float32", masked)
             for levels in LEVELS:
                 ends = Fraction(-7), Fraction(1000)  # as good as any for a stretch
                 layer = make_layer(work, kind, kind, channels, rule(levels, kind, *ends))
-                bands.warm(layer, masked)
+                bands.warm(layer, kind, masked)

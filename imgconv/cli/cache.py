@@ -26,12 +26,14 @@ def cache_warm() -> None:
     """Compile now what the catalogue's kernels need on every kind of image."""
     from imgconv import native, steps
     from imgconv.catalog import open_catalog
+    from imgconv.spec import find_step
 
     native.hint, native.compiling = say, show_compiling
     if native.cache_folder() is None:
         raise typer.Exit(1)
-    for entry in open_catalog().values():
-        steps.warm(entry.kernel)
+    known = open_catalog()
+    for name in [*known, *known.recipes]:
+        steps.warm(find_step(name, known).work)
     cache_info()
 
 
