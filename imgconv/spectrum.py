@@ -112,9 +112,9 @@ def table(kernel: Kernel) -> list[str]:
     """Return |H| at 0, half and full Nyquist, drawings, and the verdicts, within 80 columns."""
     of = profiles(kernel)
     peak = max(magnitude(p, f) for p in of.values() for f in DRAWN)
-    found = [f"{'cycles/sample':14}{0:>9}{0.25:>9}{0.5:>9}  {RULER}"]
+    found = [f"{'cycles/sample':14}{0:>10}{0.25:>10}{0.5:>10}  {RULER}"]
     for axis, profile in of.items():
-        numbers = "".join(f"{magnitude(profile, f):>9.3g}" for f in (0, 0.25, 0.5))
+        numbers = "".join(f"{magnitude(profile, f):>10.3g}" for f in (0, 0.25, 0.5))
         found.append(f"  |H| {axis:8}{numbers}  {drawing(profile, peak)}".rstrip())
     told = {axis: _told(verdict(profile)) for axis, profile in of.items() if axis != DIAGONAL}
     if told["along x"] == told["along y"]:

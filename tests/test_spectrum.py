@@ -57,7 +57,7 @@ def test_the_table_has_the_numbers_and_fits_a_terminal(weights):
     for axis, line in zip(AXES, lines[1:4], strict=True):
         name, rest = line.split("|H| ")[1][:8].strip(), line[14:]
         assert name == axis
-        numbers = [float(rest[i : i + 9]) for i in (0, 9, 18)]
+        numbers = [float(rest[i : i + 10]) for i in (0, 10, 20)]
         wanted = amplitudes(Kernel(weights), axis)[[0, 16, 32]]
         np.testing.assert_allclose(numbers, wanted, rtol=0.006, atol=1e-9)
 
