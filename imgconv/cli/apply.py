@@ -194,7 +194,7 @@ def apply(
 
     known = catalogue(catalog, Report(quiet=quiet))
     entries = [find_step(spec, known) for spec in kernel]
-    kernels = [_adjusted(entry.work, scale, bias, len(entries)) for entry in entries]
+    kernels = [adjusted(entry.work, scale, bias, len(entries)) for entry in entries]
     if flip:
         kernels = [k.flipped() for k in kernels]
     kernels = _combined(kernels, combine)
@@ -284,7 +284,7 @@ def _combined(kernels: "list[Kernel | Combined]", combine: str) -> "list[Kernel 
     return [combined(combine, tuple(single))]
 
 
-def _adjusted(
+def adjusted(
     kernel: Kernel | Combined, scale: str | None, bias: str | None, count: int
 ) -> Kernel | Combined:
     """The kernel with --scale for its 1/divisor and --bias for its bias, both exact."""

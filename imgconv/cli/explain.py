@@ -1,0 +1,208 @@
+"""`imgconv explain`."""
+
+import os
+import re
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from imgconv.cli.apply import adjusted
+from imgconv.cli.common import (
+    Catalogs,
+    app,
+    catalogue,
+    complete_border,
+    complete_kernel,
+    show_compiling,
+)
+from imgconv.errors import ImgconvError, OptionError, shortened
+from imgconv.kernel import Kernel
+from imgconv.report import Report, say
+
+if TYPE_CHECKING:
+    from imgconv.catalog import Catalog, Entry
+    from imgconv.decode import Picture, Reading
+    from imgconv.pipeline import Work
+
+# What the parts of the arithmetic look like on a terminal, in ANSI's codes.
+STYLES = {"heading": "1", "border": "33", "pixel": "1;36"}
+
+
+@app.command("explain")
+def explain_(
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="A picture, an array, or -.")],
+    kernel: Annotated[
+        list[str],
+        typer.Option(
+            "-k",
+            "--kernel",
+            metavar="SPEC",
+            autocompletion=complete_kernel,
+            help="One kernel, as for apply.",
+        ),
+    ],
+    at: Annotated[
+        str | None, typer.Option(metavar="X,Y", help="Which output pixel; for a page, the first.")
+    ] = None,
+    html: Annotated[
+        str | None, typer.Option(metavar="FILE|-", help="Write a page to play with.")
+    ] = None,
+    force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite FILE.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
+    padding: Annotated[
+        str, typer.Option(metavar="same|valid|N|Y,X|T,R,B,L", help="As for apply, like the rest.")
+    ] = "same",
+    border: Annotated[str, typer.Option(metavar="WORD", autocompletion=complete_border)] = "edge",
+    fill: Annotated[float, typer.Option(metavar="V")] = 0,
+    stride: Annotated[str, typer.Option(metavar="N|Y,X")] = "1",
+    dilation: Annotated[str, typer.Option(metavar="N|Y,X")] = "1",
+    levels: Annotated[
+        str | None, typer.Option(metavar="clip|abs|offset|stretch|none", help="For arrays none.")
+    ] = None,
+    channels: Annotated[str, typer.Option(metavar="auto|gray|rgb|luma|LIST")] = "auto",
+    scale: Annotated[str | None, typer.Option(metavar="X")] = None,
+    bias: Annotated[str | None, typer.Option(metavar="X")] = None,
+    flip: Annotated[bool, typer.Option("--flip")] = False,
+    catalog: Catalogs = None,
+    depth: Annotated[int | None, typer.Option(metavar="8", min=8, max=8)] = None,
+    frame: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="By default the first.")
+    ] = None,
+    max_pixels: Annotated[int, typer.Option(metavar="N", min=1)] = 500_000_000,
+) -> None:
+    """Explain a kernel on a picture: the arithmetic of one output pixel, or a page to play with.
+
+    The pixel is the one that apply writes. Alpha is kept as it is.
+    """
+    from imgconv.geometry import layout
+
+    place = _place(at)
+    _check_what(place, html, as_json, channels, levels)
+    known = catalogue(catalog, Report(quiet=False))
+    entry = _only(kernel, known)
+    chosen = adjusted(entry.kernel, scale, bias, 1)
+    assert isinstance(chosen, Kernel)
+    chosen = chosen.flipped() if flip else chosen
+    spec = kernel[0] if chosen == entry.kernel else ""  # else it is called by its weights
+    entry = entry._replace(kernel=chosen)
+    shape = layout(padding, border, fill, stride, dilation)
+
+    from imgconv import decode, files, native, page
+    from imgconv.pipeline import Work
+
+    if html:
+        page.check(entry.kernel)
+    native.compiling = show_compiling
+    work = Work((entry.kernel,), shape, levels or "clip", channels)
+    target = Path(html) if html and html != files.PIPE else None
+    try:
+        if target and not force:
+            files.refuse_existing(target)
+        picture = _read(image, decode.Reading(max_pixels, depth is not None, frame))
+        if not html:
+            assert place
+            _print_pixel(picture, work, place, levels, as_json)
+            return
+        built = page.build(picture.frames[0], work, entry, known.values(), image, place, spec)
+    except ImgconvError as error:
+        _fail(f"{image}: {error}")
+    try:
+        if target:
+            files.write(built, target, force=force)
+        else:
+            files.print_bytes(built)
+    except ImgconvError as error:
+        _fail(str(error))
+
+
+def _fail(text: str) -> NoReturn:
+    say(text)
+    raise typer.Exit(1)
+
+
+def _place(text: str | None) -> tuple[int, int] | None:
+    """The column and row of an output pixel."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,9}),(\d{1,9})", text.replace(" ", ""))
+    if not match:
+        raise OptionError(f"--at {shortened(text)!r} is not X,Y, as 10,20: whole numbers from 0")
+    return int(match[1]), int(match[2])
+
+
+def _check_what(
+    place: tuple[int, int] | None,
+    html: str | None,
+    as_json: bool,
+    channels: str,
+    levels: str | None,
+) -> None:
+    """Refuse what cannot be done together."""
+    if not place and not html:
+        raise OptionError("nothing to explain: give --at X,Y for a pixel or --html FILE for a page")
+    if as_json and html:
+        raise OptionError("--json is the arithmetic of a pixel, not for a page; leave out --html")
+    if html and levels == "none":
+        raise OptionError("--levels none makes no pixels for a page; choose clip, abs or others")
+    if html and channels not in ("auto", "gray", "rgb"):
+        raise OptionError(
+            f"--channels {shortened(channels)} is not for a page; choose from auto, gray, rgb"
+        )
+
+
+def _only(specs: list[str], known: "Catalog") -> "Entry":
+    """The one kernel that is explained."""
+    from imgconv.catalog import NAME
+    from imgconv.spec import find
+
+    if len(specs) > 1:
+        raise OptionError(f"explain is for one kernel, not for {len(specs)}; give one -k")
+    name = specs[0].strip()
+    if NAME.fullmatch(name) and name not in known and name in known.recipes:
+        parts = ", ".join(known.recipes[name].kernels)
+        raise OptionError(f"{name} is a recipe of several kernels; explain one of them: {parts}")
+    entry = find(specs[0], known)
+    if isinstance(entry.kernel.weights[0][0], tuple):
+        raise OptionError(f"kernel {entry.label} is over channels; explain is for rows of weights")
+    return entry
+
+
+def _read(source: str, reading: "Reading") -> "Picture":
+    """The picture, of which the first frame is explained."""
+    from imgconv import decode, files
+
+    picture = decode.read(files.read(source), reading)
+    if len(picture.frames) > 1:
+        say(f"note: {source}: has {len(picture.frames)} frames; this is 0, --frame chooses")
+    return picture
+
+
+def _print_pixel(
+    picture: "Picture", work: "Work", at: tuple[int, int], levels: str | None, as_json: bool
+) -> None:
+    from imgconv import explain
+    from imgconv.encode import ARRAYS
+
+    if levels is None and picture.format in ARRAYS:  # as apply to another array
+        work = replace(work, levels="none")
+    frame = picture.frames[0]
+    found = explain.explain(frame, work, at)
+    if as_json:
+        print(explain.as_json(found))
+        return
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    colour = terminal and not os.environ.get("NO_COLOR")
+    wide = shutil.get_terminal_size().columns if terminal else 80
+    print(explain.as_text(found, wide, _painted if colour else _plain))
+
+
+def _painted(text: str, what: str) -> str:
+    return f"\x1b[{STYLES[what]}m{text}\x1b[0m"
+
+
+def _plain(text: str, _: str) -> str:
+    return text
