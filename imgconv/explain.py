@@ -33,6 +33,7 @@ class Channel(NamedTuple):
     """The arithmetic of one channel; `outside` says which samples the border made.
 
     `rest` says in words what a channel is that the kernel does not filter; its weights are 1.
+    `inputs` are the channels that a sum over several reads: their rows one below the other.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Channel(NamedTuple):
     pixel: int | float
     outside: tuple[tuple[bool, ...], ...]
     rest: str = ""
+    inputs: tuple[str, ...] = ()
 
     @property
     def products(self) -> Matrix:
@@ -99,6 +101,9 @@ def explain(frame: Pixels, work: Work, at: tuple[int, int]) -> Explained:
         new = after.array()[y, x, 0].item()
         channels = _moved(frame, gray, kernel, geometry, at, [new, *pixels])
         ends = _ends(gray, plain)
+    elif work.sums:
+        channels = _summed(frame, filtered.names, work.channels, kernel, geometry, at, pixels)
+        ends = _ends(frame, work)
     else:
         channels = _each(frame, work.channels, kernel, geometry, at, pixels)
         ends = _ends(frame, work)
@@ -126,12 +131,49 @@ def _each(
     picture = {"gray": frame.gray, "rgb": frame.colour}.get(channels, lambda: frame)()
     array, found = picture.array(), []
     for i, letter in enumerate(picture.names):
-        name = str(i) if letter == NAMELESS else letter
+        name = _named(letter, i)
         if _is_filtered(letter, channels):
             found.append(_filtered(name, array[:, :, i], kernel, geometry, at, pixels[i]))
         else:
             found.append(_kept(name, array[:, :, i], geometry, at, pixels[i]))
     return found
+
+
+def _summed(
+    frame: Pixels,
+    names: str,
+    channels: str,
+    kernel: Kernel,
+    geometry: Geometry,
+    at: tuple[int, int],
+    pixels: list[int | float],
+) -> list[Channel]:
+    """Every output of a sum over channels, then those that are not filtered."""
+    picture = {"gray": frame.gray, "rgb": frame.colour}.get(channels, lambda: frame)()
+    array, letters = picture.array(), picture.names
+    read = [i for i, letter in enumerate(letters) if _is_filtered(letter, channels)]
+    reads, found = kernel.reads(len(read)), {}
+    # As many outputs as were read take their places.
+    places = read if len(reads) == len(read) else range(len(reads))
+    for output, inputs, place in zip(kernel.outputs, reads, places, strict=True):
+        parts = [_filtered("", array[:, :, read[i]], output, geometry, at, 0) for i in inputs]
+        found[place] = parts[0]._replace(
+            name=_named(names[place], place),
+            samples=tuple(row for part in parts for row in part.samples),
+            outside=tuple(row for part in parts for row in part.outside),
+            pixel=pixels[place],
+            inputs=tuple(_named(letters[read[i]], read[i]) for i in inputs),
+        )
+    rest = [i for i in range(len(letters)) if i not in read]
+    others = [place for place in range(len(names)) if place not in found]
+    for i, place in zip(rest, others, strict=True):
+        name = _named(letters[i], i)
+        found[place] = _kept(name, array[:, :, i], geometry, at, pixels[place])
+    return [found[place] for place in range(len(names))]
+
+
+def _named(letter: str, index: int) -> str:
+    return str(index) if letter == NAMELESS else letter
 
 
 def _is_filtered(letter: str, channels: str) -> bool:
@@ -175,7 +217,8 @@ def _filtered(
 ) -> Channel:
     rows, columns = positions(geometry, at)
     ys, xs = map(geometry.rows.source, rows), list(map(geometry.columns.source, columns))
-    fill, (height, width) = _exact(geometry.fill), plane.shape
+    fill, (height, width), bias = _exact(geometry.fill), plane.shape, kernel.bias
+    assert not isinstance(bias, tuple)
     return Channel(
         name,
         tuple(
@@ -183,7 +226,7 @@ def _filtered(
         ),
         tuple(tuple(map(_exact, row)) for row in kernel.weights),
         _exact(kernel.divisor),
-        _exact(kernel.bias),
+        _exact(bias),
         pixel,
         tuple(tuple(not (0 <= p < height and 0 <= q < width) for q in columns) for p in rows),
     )
@@ -223,7 +266,8 @@ def _ends(frame: Pixels, work: Work) -> tuple[Fraction, Fraction]:
     import numpy as np
 
     out, _ = filter_pixels(frame, replace(work, levels=NONE))
-    filtered = [_is_filtered(letter, work.channels) for letter in out.names]
+    channels = "auto" if work.sums else work.channels
+    filtered = [_is_filtered(letter, channels) for letter in out.names]
     responses = out.array()[:, :, filtered]
     finite = responses[np.isfinite(responses)]
     if not finite.size:
@@ -240,9 +284,9 @@ def as_json(explained: Explained) -> str:
     channels = [
         {
             "name": c.name,
-            "samples": _plain_rows(c.samples),
-            "weights": _plain_rows(c.weights),
-            "products": _plain_rows(c.products),
+            "samples": _plain_rows(c.samples, c.inputs),
+            "weights": _plain_rows(c.weights, c.inputs),
+            "products": _plain_rows(c.products, c.inputs),
             "sum": _plain(c.sum),
             "divisor": _plain(c.divisor),
             "bias": _plain(c.bias),
@@ -261,8 +305,13 @@ def _plain(value: Exact) -> int | float | None:
     return value.numerator if value.denominator == 1 else float(value)
 
 
-def _plain_rows(matrix: Matrix) -> list[list[int | float | None]]:
-    return [[_plain(value) for value in row] for row in matrix]
+def _plain_rows(matrix: Matrix, inputs: tuple[str, ...]) -> list[Any]:
+    """Rows of numbers; of a sum over channels a list of rows for each of them."""
+    rows = [[_plain(value) for value in row] for row in matrix]
+    if not inputs:
+        return rows
+    size = len(rows) // len(inputs)
+    return [rows[i : i + size] for i in range(0, len(rows), size)]
 
 
 def as_text(explained: Explained, wide: int, paint: Paint) -> str:
@@ -285,6 +334,9 @@ def as_text(explained: Explained, wide: int, paint: Paint) -> str:
         if channel.rest:
             lines.append(_rest(channel, paint))
         else:
+            if channel.inputs:
+                those = ", ".join(COLOURS.get(n, f"channel {n}") for n in channel.inputs)
+                lines.append(f"  the sum over {those}, one below the other")
             lines += _matrices(channel, wide, paint)
             lines += _steps(channel, explained, wide, paint)
     return "\n".join(lines)

@@ -121,15 +121,18 @@ def _with_unfiltered(out: Pixels, picture: Pixels, work: Work, chosen: list[bool
     if not work.sums:
         channels = [sampled.get(i) or out.channel(i) for i in range(len(chosen))]
         return out.merged(channels)
-    if picture.names.endswith("a") and list(sampled) == [len(chosen) - 1]:
-        return pixels.with_alpha(out, sampled[len(chosen) - 1])
-    if len(out.names) != sum(chosen):
+    made = [out.channel(i) for i in range(len(out.names))]
+    alpha = len(chosen) - 1
+    if picture.names.endswith("a") and list(sampled) == [alpha]:
+        return pixels.put_together([*made, sampled[alpha]], f"{out.names}a")
+    if len(made) != sum(chosen):
         raise ImageError(
-            f"has channels beside the {sum(chosen)} named, and the kernel makes {len(out.names)} "
+            f"has channels beside the {sum(chosen)} named, and the kernel makes {len(made)} "
             "of them; name all channels, or take a kernel with as many outputs"
         )
-    made = iter(range(len(out.names)))
-    return picture.merged([sampled.get(i) or out.channel(next(made)) for i in range(len(chosen))])
+    each = iter(made)
+    channels = [sampled.get(i) or next(each) for i in range(len(chosen))]
+    return pixels.put_together(channels, picture.names)
 
 
 def _converted(picture: Pixels, channels: str) -> Pixels:

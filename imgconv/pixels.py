@@ -194,16 +194,15 @@ def of_outputs(names: str, outputs: int) -> str:
     return {1: "l", 3: "rgb"}.get(outputs, NAMELESS * outputs)
 
 
-def with_alpha(pixels: Pixels, alpha: Pixels) -> Pixels:
-    """Return pixels with a further channel."""
-    if isinstance(pixels, ImagePixels) and isinstance(alpha, ImagePixels):
-        mode = f"{pixels.image.mode}A"
-        if mode in MODES:
-            return ImagePixels(Image.merge(mode, [*pixels.image.split(), alpha.image]))
+def put_together(channels: Sequence[Pixels], names: str) -> Pixels:
+    """Return pixels of such channels, each of one, in Pillow's own memory where it has a mode."""
+    mode = next((m for m, held in MODES.items() if held == (names, channels[0].kind)), None)
+    images = [c.image for c in channels if isinstance(c, ImagePixels)]
+    if mode and len(images) == len(channels) > 1:
+        return ImagePixels(Image.merge(mode, images))
     import numpy as np
 
-    array = np.concatenate([pixels.array(), alpha.array()], axis=2)
-    return of_array(array, f"{pixels.names}a")
+    return of_array(np.concatenate([c.array() for c in channels], axis=2), names)
 
 
 def of_array(array: npt.NDArray[Any], names: str) -> Pixels:

@@ -12,8 +12,8 @@ from PIL import Image
 
 import imgconv
 from imgconv.geometry import layout
-from tests import reference
-from tests.chromium import Chromium, program
+import reference
+from chromium import Chromium, program
 
 pytestmark = [
     pytest.mark.browser,

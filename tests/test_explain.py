@@ -4,8 +4,10 @@ import json
 from dataclasses import replace
 from fractions import Fraction
 
+import images
 import numpy as np
 import pytest
+import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -16,7 +18,6 @@ from imgconv.geometry import layout
 from imgconv.kernel import Kernel
 from imgconv.pipeline import Work, filter_pixels
 from imgconv.pixels import of_array
-from tests import images, reference
 
 NAMES = {"gray": "l", "rgb": "rgb", "rgba": "rgba", "deep": "l"}
 
@@ -31,6 +32,7 @@ def picture(draw, kind: str) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, top, shape, dtype, endpoint=True)
 
 
+SWAP = "[[[[0]],[[1]]],[[[1]],[[0]]]]"
 # Six taps and two, since each number of them is compiled.
 KERNELS = [
     Kernel([[1, 2, -3], [4, -5, 6]]),
@@ -117,6 +119,39 @@ def test_channels_are_those_of_apply(channels, levels):
     after, _ = filter_pixels(frame.gray(), replace(work, channels="auto"))
     if channels == "luma":
         assert found.channels[0].pixel == after.array()[1, 2, 0]
+
+
+@pytest.mark.parametrize("levels", ["clip", "stretch"])
+@pytest.mark.parametrize(
+    ("name", "channels", "letters"),
+    [
+        ("luma", "auto", "la"),
+        ("sepia", "auto", "rgba"),
+        (SWAP, "r,b", "rgba"),
+        (SWAP, "a,g", "rgba"),
+    ],
+)
+def test_sums_over_channels_are_those_of_apply(name, channels, letters, levels):
+    """Each output of a sum over channels reads its inputs, and alpha stays, at every pixel."""
+    pixels = np.asarray(images.noise("RGBA", (6, 5)))
+    kernel = imgconv.load_kernel(name)
+    work = Work((kernel,), layout(stride=2), levels, channels)
+    frame = of_array(pixels, "rgba")
+    out, _ = filter_pixels(frame, work)
+    assert out.names == letters
+    for y in range(3):
+        for x in range(3):
+            found = json.loads(as_json(explain(frame, work, (x, y))))["channels"]
+            assert [c["pixel"] for c in found] == out.array()[y, x].tolist()
+            assert "".join(c["name"] for c in found) == letters
+            for c in found:
+                products = np.multiply(c["samples"], c["weights"])
+                assert np.array_equal(products, c["products"])
+                assert products.sum() == c["sum"]
+                assert c["response"] == pytest.approx(c["sum"] / c["divisor"] + c["bias"])
+            first = found[0]["samples"]
+            if name != SWAP:
+                assert np.ravel(first).tolist() == pixels[2 * y, 2 * x, :3].tolist()
 
 
 def test_json_is_as_the_contract_has_it(run, tmp_path):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from imgconv import page
 from imgconv.pixels import of_array
-from tests import images
+import images
 
 
 @pytest.fixture

@@ -165,10 +165,7 @@ def _only(specs: list[str], known: "Catalog") -> "Entry":
     if NAME.fullmatch(name) and name not in known and name in known.recipes:
         parts = ", ".join(known.recipes[name].kernels)
         raise OptionError(f"{name} is a recipe of several kernels; explain one of them: {parts}")
-    entry = find(specs[0], known)
-    if isinstance(entry.kernel.weights[0][0], tuple):
-        raise OptionError(f"kernel {entry.label} is over channels; explain is for rows of weights")
-    return entry
+    return find(specs[0], known)
 
 
 def _read(source: str, reading: "Reading") -> "Picture":

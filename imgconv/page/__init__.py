@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from imgconv import samples, steps
+from imgconv import samples
 from imgconv.catalog import Entry
 from imgconv.decode import cut
 from imgconv.errors import ImageError, KernelError
 from imgconv.explain import no_such_pixel
 from imgconv.kernel import Kernel
 from imgconv.pixels import NAMELESS, Pixels
+from imgconv.steps import Step
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -45,8 +46,12 @@ def check(kernel: Kernel) -> None:
     Raises
     ------
     KernelError
-        If it is too large.
+        If it is too large, or adds up channels.
     """
+    if len(kernel.shape) > 2:
+        raise KernelError(
+            "a page shows kernels for each channel by itself; --at explains one over channels"
+        )
     if max(kernel.size) > MAX_KERNEL:
         rows, columns = kernel.size
         raise KernelError(
@@ -167,7 +172,7 @@ def _kernels(
 
 
 def _fits(kernel: Kernel) -> bool:
-    return max(kernel.size) <= MAX_KERNEL and not isinstance(kernel.weights[0][0], tuple)
+    return max(kernel.size) <= MAX_KERNEL and len(kernel.shape) == 2
 
 
 def _fields(entry: Entry, spec: str) -> dict[str, Any]:
@@ -195,8 +200,7 @@ def _start(
     frame: Pixels, copy: Copy, work: Work, kernel: Kernel, at: tuple[int, int] | None
 ) -> tuple[int, int]:
     """Where the window begins: at the same place of the copy's output, else in its middle."""
-    geometry = steps.geometry_of(samples.of_array(copy.samples), kernel, work.layout)
-    rows, columns = geometry.shape
+    rows, columns, _ = Step(kernel, work.layout).shape(samples.of_array(copy.samples))
     if at is None:
         return columns // 2, rows // 2
     height, width = work.layout.on(frame.size[::-1], kernel.size).shape
