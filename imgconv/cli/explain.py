@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -181,6 +180,8 @@ def _read(source: str, reading: "Reading") -> "Picture":
 def _print_pixel(
     picture: "Picture", work: "Work", at: tuple[int, int], levels: str | None, as_json: bool
 ) -> None:
+    import shutil
+
     from imgconv import explain
     from imgconv.encode import ARRAYS
 

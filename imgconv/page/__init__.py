@@ -193,7 +193,10 @@ def _padding(work: Work) -> str:
     amounts = work.layout.padding
     if amounts is None:
         return "same"
-    return ",".join(map(str, amounts)) if any(amounts) else "valid"
+    top, right, bottom, left = amounts
+    if (top, right) != (bottom, left):
+        return ",".join(map(str, amounts))
+    return f"{top},{right}" if top != right else str(top) if top else "valid"
 
 
 def _start(

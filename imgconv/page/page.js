@@ -595,7 +595,8 @@ function drawSettings() {
   element("head-level").textContent = settings.levels;
   const ends = result.ends.map((end) => Number(end) / Number(result.responses.denominator));
   element("rule").textContent =
-    `r = sum ${divided}; pixel = ${RULES[settings.levels](...ends)}, rounded half to even, cut to 0–255.`;
+    `r = sum ${divided}; pixel = ${RULES[settings.levels](...ends)}, ` +
+    "rounded half to even and cut to 0…255.";
   for (const [id, axis] of [["rows", result.geometry.rows], ["columns", result.geometry.columns]]) {
     const padded = `${axis.size} + ${axis.before} + ${axis.after}`;
     const span = `${axis.dilation}·(${axis.taps} − 1)`;
