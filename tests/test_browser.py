@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import reference
+from chromium import Chromium, program
 from PIL import Image
 
 import imgconv
 from imgconv.geometry import layout
-import reference
-from chromium import Chromium, program
 
 pytestmark = [
     pytest.mark.browser,

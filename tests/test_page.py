@@ -4,13 +4,13 @@ import base64
 import json
 import re
 
+import images
 import numpy as np
 import pytest
 from PIL import Image
 
 from imgconv import page
 from imgconv.pixels import of_array
-import images
 
 
 @pytest.fixture
