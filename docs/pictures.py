@@ -21,7 +21,8 @@ HERE = Path(__file__).parent
 SAMPLES = HERE.parent / "samples"
 IMGCONV = [sys.executable, "-m", "imgconv"]
 EIGHT = (
-    "sobel-bottom", "sobel-left", "sobel-right", "sobel-top", "sharpen", "blur", "emboss", "outline",
+    "sobel-bottom", "sobel-left", "sobel-right", "sobel-top",
+    "sharpen", "blur", "emboss", "outline",
 )  # fmt: skip
 
 
