@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from textwrap import wrap
@@ -19,6 +20,12 @@ from imgconv.recipes import Recipe
 from imgconv.report import printable
 
 RECIPES, FORMULAS = "recipes", "families"
+WIDTH, NARROWEST = 80, 40  # of lines, where no terminal says otherwise, and where one is too small
+INDENT = "  "
+MANY = 9  # a row of more weights is not read, but counted
+LITTLE, ABOVE, BELOW = ".", "+*#", "-~="  # weights on a map, from small to great
+# Of a terminal's 256 colours, from pale to strong: black is read on each, on dark and light ones.
+BLACK, WARM, COLD = 16, (223, 216, 209, 208), (189, 153, 117, 75)
 
 
 def matching(entries: Iterable[Entry], pattern: str) -> list[Entry]:
@@ -100,8 +107,8 @@ def json_list(entries: list[Entry], recipes: list[Recipe], families: list[str]) 
     return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]"
 
 
-def card(entry: Entry) -> str:
-    """Return what there is to know of a kernel, for people."""
+def card(entry: Entry, *, width: int = WIDTH, colours: bool = False) -> str:
+    """Return what there is to know of a kernel, for people: in colours on a terminal of a width."""
     kernel = entry.kernel
     low, high = kernel.response_range()
     rows, columns = kernel.size
@@ -116,11 +123,13 @@ def card(entry: Entry) -> str:
     }
     if entry.path:
         facts["catalogue"] = printable(str(entry.path))
-    lines = [*wrap(f"{_name(entry)}  {rows}x{columns}  {kernel.summary}", 80), ""]
-    lines += grid(kernel)
+    width = max(width, NARROWEST)
+    text = min(width, WIDTH)
+    lines = [*wrap(f"{_name(entry)}  {rows}x{columns}  {kernel.summary}", text), ""]
+    lines += grid(kernel, width, colours=colours)
     lines.append("")
     for name, value in facts.items():
-        lines += wrap(f"{name:10} {value}", 80, subsequent_indent=" " * 11)
+        lines += wrap(f"{name:10} {value}", text, subsequent_indent=" " * 11)
     return "\n".join(lines)
 
 
@@ -175,17 +184,87 @@ def _structure(kernel: Kernel) -> str:
         times, ((column, row),) = found
         below = f" / {number(times)}" if times != 1 else ""
         shown = (" ".join(map(number, side)) for side in (column, row))
-        words.append("separable, column ({}) times row ({})".format(*shown) + below)
+        if max(kernel.size) > MANY:
+            words.append("separable, column of {} times row of {}".format(*kernel.size))
+        else:
+            words.append("separable, column ({}) times row ({})".format(*shown) + below)
     elif found:
         words.append("rank 2")
     return ", ".join(words) or "neither symmetric nor separable"
 
 
-def grid(kernel: Kernel) -> list[str]:
-    """Return the weights as lines of right-aligned columns."""
-    cells = [[number(w) for w in row] for row in kernel.weights]
-    wide = max(len(cell) for row in cells for cell in row)
-    return ["  " + "  ".join(cell.rjust(wide) for cell in row) for row in cells]
+def grid(kernel: Kernel, width: int = WIDTH, *, colours: bool = False) -> list[str]:
+    """Return the weights in right-aligned columns, rounded or as a map where those are too wide."""
+    greatest = max(abs(w) for row in kernel.weights for w in row)
+    for write in (number, _rounding(greatest)):
+        cells = [[write(w) for w in row] for row in kernel.weights]
+        wide = max(len(cell) for row in cells for cell in row) + 2
+        if wide * kernel.size[1] < width:
+            break
+    else:
+        return _map(kernel, greatest, width, colours=colours)
+    lines = [
+        "".join(
+            _tinted(f"{cell:>{wide - 1}} ", w, greatest * colours)
+            for cell, w in zip(row, weights, strict=True)
+        )
+        for row, weights in zip(cells, kernel.weights, strict=True)
+    ]
+    rounded = ["", f"{INDENT}rounded; --as has the numbers"] * (write is not number)
+    return [f" {line.rstrip()}" for line in lines] + rounded
+
+
+def _rounding(greatest: float) -> Callable[[Number], str]:
+    """What writes numbers with as many decimals as give the greatest three digits."""
+    decimals = max(2 - math.floor(math.log10(greatest)), 0) if greatest else 0
+    return lambda weight: f"{weight:z.{decimals}f}"
+
+
+def _map(kernel: Kernel, greatest: float, width: int, *, colours: bool) -> list[str]:
+    """A character for each weight, or for the greatest of a block of them, and what they mean."""
+    rows, columns = kernel.size
+    block = -(-columns // (width - len(INDENT)))
+    blocks = [
+        [
+            max((w for row in kernel.weights[y : y + block] for w in row[x : x + block]), key=abs)
+            for x in range(0, columns, block)
+        ]
+        for y in range(0, rows, block)
+    ]
+    lines = [
+        INDENT + "".join(_tinted(_sign(w, greatest), w, greatest * colours) for w in row)
+        for row in blocks
+    ]
+    legend = (
+        f"{' '.join(ABOVE)} above 0 and {' '.join(BELOW)} below, up to a third, two thirds and all "
+        f"of {number(greatest)}; {LITTLE} less than a twentieth; --as has the numbers"
+    )
+    if block > 1:
+        legend = f"the greatest of {block}x{block} weights: {legend}"
+    fitted = wrap(legend, min(width, WIDTH), initial_indent=INDENT, subsequent_indent=INDENT)
+    return [*lines, "", *fitted]
+
+
+def _sign(weight: Number, greatest: float) -> str:
+    """A weight's character on a map."""
+    if _is_little(weight, greatest):
+        return LITTLE
+    third = min(int(3 * abs(weight) / greatest), 2)
+    return ABOVE[third] if weight > 0 else BELOW[third]
+
+
+def _is_little(weight: Number, greatest: float) -> bool:
+    """Whether a weight is 0, or next to nothing beside the greatest."""
+    return not weight or abs(weight) * 20 < greatest
+
+
+def _tinted(text: str, weight: Number, greatest: float) -> str:
+    """A cell on a ground that tells the sign and size of a weight; plain where greatest is 0."""
+    if not greatest or _is_little(weight, greatest):
+        return text
+    tints = WARM if weight > 0 else COLD
+    tint = tints[min(int(len(tints) * abs(weight) / greatest), len(tints) - 1)]
+    return f"\x1b[38;5;{BLACK};48;5;{tint}m{text}\x1b[0m"
 
 
 def number(value: Number) -> str:
