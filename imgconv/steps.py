@@ -90,3 +90,9 @@ def warm(kernel: Kernel) -> None:
             for levels in LEVELS:
                 ends = Fraction(-7), Fraction(1000)  # as good as any for a stretch
                 bands.warm(make_plan(kernel, kind, kind, rule(levels, kind, *ends)), masked)
+
+
+def warm_combined(kernel: Kernel) -> None:
+    """Have compiled what a kernel needs as one of several that are put together."""
+    for kind in SAMPLES:
+        bands.warm(make_plan(kernel, kind, "float64"), b"\1")

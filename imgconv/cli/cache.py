@@ -26,12 +26,19 @@ def cache_warm() -> None:
     """Compile now what the catalogue's kernels need on every kind of image."""
     from imgconv import native, steps
     from imgconv.catalog import open_catalog
+    from imgconv.recipes import Combined
+    from imgconv.spec import find_step
 
     native.hint, native.compiling = say, show_compiling
     if native.cache_folder() is None:
         raise typer.Exit(1)
-    for entry in open_catalog().values():
+    known = open_catalog()
+    for entry in known.values():
         steps.warm(entry.kernel)
+    for name in known.recipes:
+        step = find_step(name, known).work
+        for kernel in step.kernels if isinstance(step, Combined) else ():
+            steps.warm_combined(kernel)
     cache_info()
 
 
