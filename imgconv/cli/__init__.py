@@ -6,12 +6,12 @@ import warnings
 
 import typer
 
-from imgconv.cli import apply, show, learn, cache  # isort: skip  (the order of the help)
+from imgconv.cli import apply, show, sheet, learn, cache  # isort: skip  (the order of the help)
 from imgconv.cli.common import app
 from imgconv.errors import ImgconvError
 from imgconv.report import discard_stdout, say
 
-__all__ = ["app", "apply", "cache", "learn", "main", "show"]
+__all__ = ["app", "apply", "cache", "learn", "main", "sheet", "show"]
 
 
 def main(arguments: list[str] | None = None) -> int:
