@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from imgconv.errors import ImageError, ImgconvError
 from imgconv.files import PIPE
 from imgconv.naming import Job
 from imgconv.pipeline import Work, filter_pixels
+from imgconv.pixels import Pixels
 from imgconv.report import FAILED, SKIPPED, Outcome
 
 
@@ -31,6 +32,7 @@ class Task(NamedTuple):
     levels: str | None = None  # by default none for arrays, and clip for images
     skip_existing: bool = False
     dry: bool = False
+    preview: Callable[[Pixels], str] | None = None
 
 
 def share(cores: int, count: int, jobs: int | None, threads: int | None) -> tuple[int, int]:
@@ -115,12 +117,20 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     else:
         files.write(data, target, force=task.writing.force)
     width, height = frames[0].size
+    notes = [f"{', '.join(lost)} not kept"] * bool(lost)
+    preview = ""
+    if task.preview:
+        try:
+            preview = task.preview(frames[0])
+        except ImageError as error:  # the output is written
+            notes.append(f"no preview: {error}")
     return outcome._replace(
         width=width,
         height=height,
         samples=sum(c.samples for c in clipped),
         clipped=(sum(c.low for c in clipped), sum(c.high for c in clipped)),
-        notes=(f"{', '.join(lost)} not kept",) if lost else (),
+        notes=tuple(notes),
+        preview=preview,
     )
 
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from imgconv.errors import ImageError
 from imgconv.geometry import OUTSIDE, Axis, Geometry
+from imgconv.grid import number
 from imgconv.kernel import Kernel
 from imgconv.levels import MAXIMUM, NONE, rule
 from imgconv.pipeline import CHANNELS, Work, filter_pixels
 from imgconv.pixels import NAMELESS, Pixels
-from imgconv.show import number
 
 if TYPE_CHECKING:
     import numpy.typing as npt

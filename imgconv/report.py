@@ -23,7 +23,10 @@ KEEPING = {
 
 
 class Outcome(NamedTuple):
-    """What became of one input; `clipped` of `samples` below and above, notes on what is lost."""
+    """What became of one input; `clipped` of `samples` below and above, notes on what is lost.
+
+    `preview` is the output as a terminal draws it.
+    """
 
     name: str
     output: str = ""
@@ -35,6 +38,7 @@ class Outcome(NamedTuple):
     samples: int = 0
     clipped: tuple[int, int] = (0, 0)
     seconds: float = 0.0
+    preview: str = ""
 
 
 def printable(text: str) -> str:
@@ -54,9 +58,10 @@ class Report:
         levels: str = "",
         as_json: bool = False,
         dry: bool = False,
+        draws: bool = False,
     ) -> None:
         self._quiet, self._total, self._kernel, self._levels = quiet, total, kernel, levels
-        self._as_json, self._dry = as_json, dry
+        self._as_json, self._dry, self._draws = as_json, dry, draws
         self._counts = {OK: 0, SKIPPED: 0, FAILED: 0}
         self._samples = self._low = self._high = 0
         self._begin = time.monotonic()
@@ -88,6 +93,8 @@ class Report:
         elif self._dry and outcome.status != FAILED:
             skipped = " (exists, skipped)" * (outcome.status == SKIPPED)
             print(printable(f"{outcome.name} -> {outcome.output}{skipped}"))
+        elif outcome.preview:
+            print(printable(outcome.output), outcome.preview, sep="\n", flush=True)
         self._advance()
 
     def note(self, text: str) -> None:
@@ -109,9 +116,13 @@ class Report:
             say(text)
 
     def _advance(self) -> None:
-        """Move the progress bar, which appears on a terminal when the work takes long."""
+        """Move the progress bar, which appears on a terminal when the work takes long.
+
+        Pictures that are drawn there tell of progress as well, and a bar would run into them.
+        """
         seconds = time.monotonic() - self._begin
-        if self._bar is None and not self._quiet and self._total > 1 and seconds > PATIENCE:
+        silent = self._quiet or self._draws or self._total <= 1
+        if self._bar is None and not silent and seconds > PATIENCE:
             self._bar = _bar()
             if self._bar:
                 self._line = self._bar.add_task("", total=self._total, rate="")

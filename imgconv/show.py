@@ -13,14 +13,16 @@ from typing import Any
 from imgconv import spectrum
 from imgconv.catalog import NAME, Entry
 from imgconv.dialects import WRITERS
-from imgconv.factors import Matrix, outer_products
+from imgconv.factors import outer_products
 from imgconv.families import FAMILIES, usage
 from imgconv.geometry import Layout
+from imgconv.grid import NARROWEST, WIDTH, grid, number
 from imgconv.kernel import Kernel, Number
 from imgconv.recipes import Recipe
 from imgconv.report import printable
 
 RECIPES, FORMULAS = "recipes", "families"
+MANY = 9  # a row of more weights is not read, but counted
 
 
 def matching(entries: Iterable[Entry], pattern: str) -> list[Entry]:
@@ -103,8 +105,8 @@ def json_list(entries: list[Entry], recipes: list[Recipe], families: list[str]) 
     return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]"
 
 
-def card(entry: Entry) -> str:
-    """Return what there is to know of a kernel, for people."""
+def card(entry: Entry, *, width: int = WIDTH, colours: bool = False) -> str:
+    """Return what there is to know of a kernel, for people: in colours on a terminal of a width."""
     kernel = entry.kernel
     low, high = kernel.response_range()
     facts = {
@@ -119,13 +121,15 @@ def card(entry: Entry) -> str:
     }
     if entry.path:
         facts["catalogue"] = printable(str(entry.path))
+    width = max(width, NARROWEST)
+    text = min(width, WIDTH)
     shape = "x".join(map(str, kernel.shape))
-    lines = [*wrap(f"{_name(entry)}  {shape}  {kernel.summary}", 80), ""]
-    lines += [*grids(kernel), ""]
+    lines = [*wrap(f"{_name(entry)}  {shape}  {kernel.summary}", text), ""]
+    lines += [*_grids(kernel, width, colours=colours), ""]
     if len(kernel.shape) == 2:
         lines += [*spectrum.table(kernel), ""]
     for name, value in facts.items():
-        lines += wrap(f"{name:10} {value}", 80, subsequent_indent=" " * 11)
+        lines += wrap(f"{name:10} {value}", text, subsequent_indent=" " * 11)
     return "\n".join(lines)
 
 
@@ -195,34 +199,25 @@ def _structure(kernel: Kernel) -> str:
         times, ((column, row),) = found
         below = f" / {number(times)}" if times != 1 else ""
         shown = (" ".join(map(number, side)) for side in (column, row))
-        words.append("separable, column ({}) times row ({})".format(*shown) + below)
+        if max(kernel.size) > MANY:
+            words.append("separable, column of {} times row of {}".format(*kernel.size))
+        else:
+            words.append("separable, column ({}) times row ({})".format(*shown) + below)
     elif found:
         words.append("rank 2")
     return ", ".join(words) or "neither symmetric nor separable"
 
 
-def grids(kernel: Kernel) -> list[str]:
+def _grids(kernel: Kernel, width: int, *, colours: bool) -> list[str]:
     """Return the weights as lines of right-aligned columns, one grid for each pair of channels."""
     if len(kernel.shape) == 2:
-        return grid(kernel.weights)
+        return grid(kernel.weights, width, colours=colours)
     lines, rows = [], kernel.size[0]
     for o, output in enumerate(kernel.outputs, 1):
         for i in range(kernel.shape[-3]):
             lines.append(f"output {o}, input {i + 1}")
-            lines += grid(output.weights[i * rows : (i + 1) * rows])
+            lines += grid(output.weights[i * rows : (i + 1) * rows], width, colours=colours)
     return lines
-
-
-def grid(weights: Matrix) -> list[str]:
-    """Return a matrix as lines of right-aligned columns."""
-    cells = [[number(w) for w in row] for row in weights]
-    wide = max(len(cell) for row in cells for cell in row)
-    return ["  " + "  ".join(cell.rjust(wide) for cell in row) for row in cells]
-
-
-def number(value: Number) -> str:
-    """Return a number's shortest decimal: 19, not 19.0; 0.111, not 1/9."""
-    return str(int(value)) if value == int(value) and abs(value) < 2**53 else f"{value:.6g}"
 
 
 def as_toml(entry: Entry) -> str:

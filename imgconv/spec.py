@@ -86,7 +86,9 @@ def find(spec: str, catalog: Catalog | None = None) -> Entry:
     if NAME.fullmatch(text):
         known = catalog if catalog is not None else open_catalog()
         if text not in known and text in known.recipes:
-            raise KernelError(f"{text} is a recipe of several kernels; it works with apply alone")
+            raise KernelError(
+                f"{text} is a recipe of several kernels; it works with apply and sheet"
+            )
         if text not in known:
             from imgconv.families import FAMILIES, usage
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from imgconv import Kernel, apply, bands, correlate, plan
+from imgconv import Kernel, apply, bands, calls, correlate, plan, strips
 from imgconv.passes import Plan
 from imgconv.plan import make_plan, reciprocal
 
@@ -229,8 +229,8 @@ def test_no_schedule_depends_on_threads_pieces_or_places(
     first = apply(image, kernel, border="reflect")
     monkeypatch.setenv("IMGCONV_THREADS", "3")
     np.testing.assert_array_equal(apply(image, kernel, border="reflect"), first)
-    monkeypatch.setattr(bands, "PIECE", 4096)
-    monkeypatch.setattr(bands, "PANEL", 64)
+    monkeypatch.setattr(strips, "PIECE", 4096)
+    monkeypatch.setattr(calls, "PANEL", 64)
     np.testing.assert_array_equal(apply(image, kernel, border="reflect"), first)
     monkeypatch.setattr(bands, "SMALL", 1 << 30)
     np.testing.assert_array_equal(apply(image, kernel, border="reflect"), first)

@@ -6,12 +6,12 @@ import warnings
 
 import typer
 
-from imgconv.cli import apply, show, explain, learn, cache  # isort: skip  (the order of the help)
+from imgconv.cli import apply, show, sheet, explain, learn, cache  # isort: skip  (the help's order)
 from imgconv.cli.common import app
 from imgconv.errors import ImgconvError
 from imgconv.report import discard_stdout, say
 
-__all__ = ["app", "apply", "cache", "explain", "learn", "main", "show"]
+__all__ = ["app", "apply", "cache", "explain", "learn", "main", "sheet", "show"]
 
 
 def main(arguments: list[str] | None = None) -> int:

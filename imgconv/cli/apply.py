@@ -14,6 +14,7 @@ from imgconv.cli.common import (
     catalogue,
     complete_border,
     complete_kernel,
+    has_colours,
     show_compiling,
 )
 from imgconv.errors import OptionError, shortened
@@ -22,7 +23,10 @@ from imgconv.recipes import COMBINE, Combined, combined
 from imgconv.report import Report
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from imgconv.naming import Job
+    from imgconv.pixels import Pixels
 
 
 @app.command()
@@ -179,6 +183,10 @@ def apply(
     as_json: Annotated[
         bool, typer.Option("--json", help="A JSON object for each input, one a line.")
     ] = False,
+    preview: Annotated[
+        bool,
+        typer.Option("--preview", help="Draw each result in the terminal, once it is written."),
+    ] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Errors only.")] = False,
     verbose: Annotated[
         bool, typer.Option("-v", "--verbose", help="Also hints on the cache of compiled code.")
@@ -212,6 +220,7 @@ def apply(
     )
     todo = naming.shard(shard, naming.jobs(sources, output, label, format, force=force))
     _refuse_stdout(todo, as_json or dry_run)
+    draw = _drawing(todo, as_json or dry_run) if preview else None
     at_once, each = batch.share(thread_count(), len(todo), jobs, threads)
     work = Work(tuple(kernels), shape, levels or "clip", channels, each, alpha, _colour(background))
     task = batch.Task(
@@ -221,6 +230,7 @@ def apply(
         levels,
         skip_existing,
         dry_run,
+        draw,
     )
     native.compiling = show_compiling
     report = Report(
@@ -230,7 +240,10 @@ def apply(
         levels=levels or "clip",
         as_json=as_json,
         dry=dry_run,
+        draws=draw is not None,
     )
+    if preview and not draw:
+        report.note("no preview: stdout is no terminal with colours")
     if verbose:
         native.hint = report.note
     with report:
@@ -252,6 +265,22 @@ def _refuse_stdout(todo: "list[Job]", told: bool) -> None:
     arrays = all(job.source.endswith((".csv", ".npy")) or job.format in ARRAYS for job in todo)
     if sys.stdout is not None and sys.stdout.isatty() and not arrays:
         raise OptionError("an image is not for a terminal; name a file with -o, or pipe it")
+
+
+def _drawing(todo: "list[Job]", told: bool) -> "Callable[[Pixels], str] | None":
+    """What draws results, where stdout is a terminal that can show them.
+
+    Elsewhere it is no misuse: a command stays right when its output is sent to a file.
+    """
+    if told:
+        raise OptionError("--preview draws on stdout, which is for --json or --dry-run; give one")
+    if any(job.target == "-" for job in todo):
+        raise OptionError("--preview draws on stdout, where the result goes; name a file with -o")
+    if not has_colours(sys.stdout) or not sys.stdout.encoding.lower().startswith("utf"):
+        return None
+    from imgconv.preview import for_terminal
+
+    return for_terminal
 
 
 def _colour(text: str | None) -> tuple[int, int, int] | None:

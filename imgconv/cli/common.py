@@ -1,8 +1,9 @@
 """The application that the commands join, and the options and helpers that they share."""
 
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -56,6 +57,13 @@ def catalogue(extra: list[Path] | None, report: Report) -> "Catalog":
     from imgconv.catalog import open_catalog
 
     return open_catalog(extra or (), report.note)
+
+
+def has_colours(stream: TextIO | None) -> bool:
+    """Whether what is printed to a stream is seen on a terminal in colours, and they are wanted."""
+    if stream is None or not stream.isatty():
+        return False
+    return os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
 
 
 def show_compiling(done: bool) -> None:

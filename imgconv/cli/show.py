@@ -1,11 +1,14 @@
 """`imgconv list` and `imgconv show`."""
 
+import functools
 import re
+import shutil
+import sys
 from typing import Annotated
 
 import typer
 
-from imgconv.cli.common import Catalogs, app, catalogue, complete_kernel
+from imgconv.cli.common import Catalogs, app, catalogue, complete_kernel, has_colours
 from imgconv.errors import OptionError, shortened
 from imgconv.report import Report, say
 
@@ -65,14 +68,16 @@ def show_(
     catalog: Catalogs = None,
 ) -> None:
     """Show kernels: weights, sum, gain, structure, response range, source; several as a chain."""
-    from imgconv import show
+    from imgconv import grid, show
     from imgconv.geometry import layout
     from imgconv.spec import find
 
     if form is not None and form not in show.FORMS:
         raise OptionError(f"no form {form!r} for --as; choose from {', '.join(show.FORMS)}")
     known = catalogue(catalog, Report(quiet=False))
-    render = show.FORMS[form] if form else show.card
+    width = shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else grid.WIDTH
+    card = functools.partial(show.card, width=width, colours=has_colours(sys.stdout))
+    render = show.FORMS[form] if form else card
     entries = [find(spec, known) for spec in specs]
     if on is not None:
         match = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", on)

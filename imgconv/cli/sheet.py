@@ -1,0 +1,135 @@
+"""`imgconv sheet`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from imgconv.cli.common import (
+    Catalogs,
+    app,
+    catalogue,
+    complete_border,
+    complete_kernel,
+    show_compiling,
+)
+from imgconv.errors import ImgconvError, OptionError
+from imgconv.report import Report, say
+
+
+@app.command("sheet")
+def sheet_(
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="A picture, or - for stdin.")],
+    output: Annotated[
+        str,
+        typer.Option("-o", "--output", metavar="FILE", help="The sheet; - writes a PNG to stdout."),
+    ],
+    kernel: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-k",
+            "--kernel",
+            metavar="SPEC",
+            autocompletion=complete_kernel,
+            help="A tile, in the words of apply; repeatable; by default the whole catalogue.",
+        ),
+    ] = None,
+    columns: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Tiles side by side; by default as looks best."),
+    ] = None,
+    size: Annotated[
+        int,
+        typer.Option(
+            metavar="PX",
+            min=16,
+            max=4096,
+            help="The width of a tile's picture. Larger pictures are reduced to it before they are "
+            "filtered, smaller ones enlarged by a whole number after.",
+        ),
+    ] = 240,
+    levels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="clip|abs|offset|stretch",
+            help="How responses become pixels; by default clip where a flat picture keeps its "
+            "brightness, offset where it vanishes, else stretch. Captions say which.",
+        ),
+    ] = None,
+    channels: Annotated[
+        str, typer.Option(metavar="auto|gray|rgb|luma|LIST", help="As for apply.")
+    ] = "auto",
+    border: Annotated[
+        str, typer.Option(metavar="WORD", autocompletion=complete_border, help="As for apply.")
+    ] = "edge",
+    frame: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Which frame or page, from 0.")
+    ] = 0,
+    force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite FILE.")] = False,
+    max_pixels: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, help="Refuse larger pictures, and larger sheets."),
+    ] = 500_000_000,
+    catalog: Catalogs = None,
+) -> None:
+    """Draw a picture and what many kernels make of it on one labelled sheet.
+
+    The original comes first. Transparent pictures lie on the sheet; deeper ones are cut to 8 bits.
+    """
+    from imgconv.spec import find_step
+
+    known = catalogue(catalog, Report(quiet=False))
+    specs = kernel or list(dict.fromkeys([*known, *known.recipes]))
+    steps = [find_step(spec, known) for spec in specs]
+
+    from imgconv import decode, encode, files, native, sheet
+    from imgconv.bands import thread_count
+    from imgconv.geometry import layout
+    from imgconv.levels import LEVELS, NONE
+    from imgconv.metadata import Metadata
+    from imgconv.pipeline import Work
+
+    if levels == NONE:
+        raise OptionError("--levels none makes no pixels; choose from " + ", ".join(LEVELS))
+    work = Work((), layout(border=border), levels or LEVELS[0], channels, threads=thread_count())
+    look = sheet.Look(size, columns, levels, max_pixels)
+    titled = [(sheet.titled(spec, step), step) for spec, step in zip(specs, steps, strict=True)]
+    name = _format(output)
+    native.compiling = show_compiling
+    try:
+        if output != files.PIPE and not force:  # before the work; `write` asks once more
+            files.refuse_existing(Path(output))
+        picture = decode.read(files.read(image), decode.Reading(max_pixels, True, frame))
+        (first, *_) = picture.frames
+        if not kernel:  # what is not for such pictures is left out of the catalogue alone
+            titled = [one for one in titled if sheet.fits(one[1].work, first, channels)]
+        drawn = sheet.make(first, titled, work, look)
+        profile = Metadata(icc=picture.metadata[0].icc)
+        data, lost = encode.encode(decode.Picture((drawn,), name, (profile,)), name)
+        if output == files.PIPE:
+            files.print_bytes(data)
+        else:
+            files.write(data, Path(output), force=force)
+    except ImgconvError as error:
+        say(f"{'stdin' if image == files.PIPE else image}: {error}")
+        raise typer.Exit(1) from None
+    if lost:
+        say(f"note: {', '.join(lost)} not kept")
+
+
+def _format(output: str) -> str:
+    """The format of the sheet, by the ending of its name."""
+    from imgconv.encode import ARRAYS, format_of
+
+    if output == "-":
+        if sys.stdout is not None and sys.stdout.isatty():
+            raise OptionError("a sheet is not for a terminal; name a file with -o, or pipe it")
+        return "PNG"
+    try:
+        found = format_of(Path(output))
+    except ImgconvError as error:
+        raise OptionError(str(error)) from None
+    if found in ARRAYS:
+        raise OptionError(f"{output}: a sheet is an image, not an array; use .png")
+    return found
