@@ -332,7 +332,7 @@ def as_text(explained: Explained, wide: int, paint: Paint) -> str:
     for channel in explained.channels:
         lines += ["", paint(COLOURS.get(channel.name, f"channel {channel.name}"), "heading")]
         if channel.rest:
-            lines.append(_rest(channel, paint))
+            lines += _rest(channel, wide, paint)
         else:
             if channel.inputs:
                 those = ", ".join(COLOURS.get(n, f"channel {n}") for n in channel.inputs)
@@ -349,11 +349,14 @@ def _span(read: Sequence[int]) -> str:
     return f"{read[0]} to {read[-1]}" + f" by {step}" * (step > 1)
 
 
-def _rest(channel: Channel, paint: Paint) -> str:
+def _rest(channel: Channel, wide: int, paint: Paint) -> list[str]:
     first, *more = map(_number, channel.products[0])
     total = "".join(f" - {p[1:]}" if p.startswith("-") else f" + {p}" for p in more)
     shown = f"{first}{total} = {_number(channel.sum)}: " if more else ""
-    return f"  pixel     {shown}{paint(number(channel.pixel), 'pixel')}  ({channel.rest})"
+    pixel = number(channel.pixel)
+    lines = wrap(f"{pixel}  ({shown}{channel.rest})", wide - 12)
+    lines[0] = paint(pixel, "pixel") + lines[0].removeprefix(pixel)
+    return ["  pixel     " + lines[0], *(" " * 12 + line for line in lines[1:])]
 
 
 def _matrices(channel: Channel, wide: int, paint: Paint) -> list[str]:
@@ -401,10 +404,14 @@ def _steps(channel: Channel, explained: Explained, wide: int, paint: Paint) -> l
     response, levels = _number(channel.response), explained.work.levels
     divided = f"{_number(channel.sum)} / {_number(channel.divisor)} + {_number(channel.bias)}"
     steps = [f"  sum       {_number(channel.sum)}", f"  response  {divided} = {response}"]
+    remark = ""
     if levels != NONE:
-        steps.append(f"  {levels:9} {_formula(response, explained)}{_settled(channel, explained)}")
+        level, maximum = _level(channel, explained), MAXIMUM[explained.kind]
+        steps.append(f"  {levels:9} {_formula(response, explained)}{_settled(level, maximum)}")
+        if _rounded(level, maximum) not in (None, channel.pixel):
+            remark = "  (real weights are computed to within a level)"
     lines = [line for step in steps for line in wrap(step, wide, subsequent_indent=" " * 12)]
-    return [*lines, f"  pixel     {paint(number(channel.pixel), 'pixel')}"]
+    return [*lines, f"  pixel     {paint(number(channel.pixel), 'pixel')}{remark}"]
 
 
 def _formula(response: str, explained: Explained) -> str:
@@ -420,19 +427,30 @@ def _formula(response: str, explained: Explained) -> str:
     return ""
 
 
-def _settled(channel: Channel, explained: Explained) -> str:
-    """A response at its level, and what rounding and clipping make of it."""
+def _level(channel: Channel, explained: Explained) -> Exact:
+    """A response at its level, neither rounded nor cut."""
     scale, shift, absolute = rule(explained.work.levels, explained.kind, *explained.ends)
     response = channel.response
-    level = (-response if absolute and response < 0 else response) * scale + shift
-    shown, maximum = _number(level), MAXIMUM[explained.kind]
+    return (-response if absolute and response < 0 else response) * scale + shift
+
+
+def _rounded(level: Exact, maximum: int) -> int | None:
+    """The sample that a level is worth by the rule; none of real samples, and of what is none."""
     if maximum == 1 or isinstance(level, float):
+        return None
+    return min(max(round(level), 0), maximum)
+
+
+def _settled(level: Exact, maximum: int) -> str:
+    """A level, and what rounding and clipping make of it."""
+    shown, cut = _number(level), _rounded(level, maximum)
+    if cut is None:
         return shown
     rounded = round(level)
-    if level.denominator > 1:
+    if rounded != level:
         shown += f", rounded to {rounded}"
-    if not 0 <= rounded <= maximum:
-        shown += f", cut to {min(max(rounded, 0), maximum)}"
+    if rounded != cut:
+        shown += f", cut to {cut}"
     return shown
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import imgconv
-from imgconv.explain import as_json, explain
+from imgconv.explain import as_json, as_text, explain
 from imgconv.geometry import layout
 from imgconv.kernel import Kernel
 from imgconv.pipeline import Work, filter_pixels
@@ -211,6 +211,32 @@ def test_the_text_shows_each_step(run, file):
     assert "\x1b" not in text
 
 
+def test_a_real_weight_may_cost_a_level_and_it_is_said():
+    """Where apply's pixel is not the rounded response, the text says why; else it says nothing."""
+    image = np.random.default_rng(1).integers(0, 255, (60, 70, 1), np.uint8)
+    kernel = imgconv.load_kernel("gaussian(sigma=1)")
+    work, frame = Work((kernel,), layout()), of_array(image, "l")
+    exact = reference.respond(image[:, :, 0].tolist(), kernel.weights, divisor=kernel.divisor)
+    pixels = imgconv.apply(image[:, :, 0], kernel)
+    wanted = np.array(reference.pixels([exact], "clip", 255)[0])
+    for equal in (True, False):
+        places = np.argwhere((pixels == wanted) == equal)[:5]
+        assert len(places)
+        for y, x in places.tolist():
+            text = as_text(explain(frame, work, (x, y)), 80, lambda text, _: text)
+            assert ("(real weights are computed to within a level)" in text) != equal
+            assert f"pixel     {pixels[y, x]}" in text
+
+
+def test_alpha_is_kept_and_moved_colours_fit_80_columns(run, tmp_path):
+    """--alpha keep is a word here as for apply; what moves a colour is told within the width."""
+    Image.fromarray(images.samples("RGBA")).save(tmp_path / "a.png")
+    args = ("explain", tmp_path / "a.png", "-k", "blur", "--at", "1,1", "--alpha", "keep")
+    text = run(*args, "--channels", "luma").text
+    assert f"pixel     {images.samples('RGBA')[1, 1, 3]}  (not filtered" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
 @pytest.mark.parametrize("size", [3, 13, 61])
 def test_the_text_fits_80_columns(run, file, size):
     """Side by side, below each other, or as sums of rows, whatever the kernel's size."""
@@ -232,6 +258,7 @@ def test_the_text_fits_80_columns(run, file, size):
         (["-k", "blur", "--at", "-1,0"], 2, "X,Y, as 10,20"),
         (["-k", "blur", "--at", "7,0"], 1, "the output is 7x5"),
         (["-k", "blur", "--at", "2,2", "--stride", "3"], 1, "the output is 3x2"),
+        (["-k", "blur", "--at", "0,0", "--alpha", "weighted"], 2, "choose keep"),
         (["-k", "blur", "--html", "p.html", "--json"], 2, "leave out --html"),
         (["-k", "blur", "--html", "p.html", "--levels", "none"], 2, "clip, abs"),
         (["-k", "blur", "--html", "p.html", "--channels", "luma"], 2, "auto, gray, rgb"),

@@ -63,6 +63,7 @@ def explain_(
         str | None, typer.Option(metavar="clip|abs|offset|stretch|none", help="For arrays none.")
     ] = None,
     channels: Annotated[str, typer.Option(metavar="auto|gray|rgb|luma|LIST")] = "auto",
+    alpha: Annotated[str, typer.Option(metavar="keep", help="Alpha is not filtered.")] = "keep",
     scale: Annotated[str | None, typer.Option(metavar="X")] = None,
     bias: Annotated[str | None, typer.Option(metavar="X")] = None,
     flip: Annotated[bool, typer.Option("--flip")] = False,
@@ -75,12 +76,14 @@ def explain_(
 ) -> None:
     """Explain a kernel on a picture: the arithmetic of one output pixel, or a page to play with.
 
-    The pixel is the one that apply writes. Alpha is kept as it is.
+    The pixel is the one that apply writes.
     """
     from imgconv.geometry import layout
 
     place = _place(at)
     _check_what(place, html, as_json, channels, levels)
+    if alpha != "keep":
+        raise OptionError(f"--alpha {shortened(alpha)} is not explained; choose keep")
     known = catalogue(catalog, Report(quiet=False))
     entry = _only(kernel, known)
     chosen = adjusted(entry.kernel, scale, bias, 1)
