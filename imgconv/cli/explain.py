@@ -55,24 +55,34 @@ def explain_(
     padding: Annotated[
         str, typer.Option(metavar="same|valid|N|Y,X|T,R,B,L", help="As for apply, like the rest.")
     ] = "same",
-    border: Annotated[str, typer.Option(metavar="WORD", autocompletion=complete_border)] = "edge",
-    fill: Annotated[float, typer.Option(metavar="V")] = 0,
-    stride: Annotated[str, typer.Option(metavar="N|Y,X")] = "1",
-    dilation: Annotated[str, typer.Option(metavar="N|Y,X")] = "1",
+    border: Annotated[
+        str, typer.Option(metavar="WORD", autocompletion=complete_border, help="With what.")
+    ] = "edge",
+    fill: Annotated[float, typer.Option(metavar="V", help="The value of a constant border.")] = 0,
+    stride: Annotated[
+        str, typer.Option(metavar="N|Y,X", help="Steps between output pixels.")
+    ] = "1",
+    dilation: Annotated[str, typer.Option(metavar="N|Y,X", help="Steps between the taps.")] = "1",
     levels: Annotated[
         str | None, typer.Option(metavar="clip|abs|offset|stretch|none", help="For arrays none.")
     ] = None,
-    channels: Annotated[str, typer.Option(metavar="auto|gray|rgb|luma|LIST")] = "auto",
+    channels: Annotated[
+        str, typer.Option(metavar="auto|gray|rgb|luma|LIST", help="Which channels.")
+    ] = "auto",
     alpha: Annotated[str, typer.Option(metavar="keep", help="Alpha is not filtered.")] = "keep",
-    scale: Annotated[str | None, typer.Option(metavar="X")] = None,
-    bias: Annotated[str | None, typer.Option(metavar="X")] = None,
-    flip: Annotated[bool, typer.Option("--flip")] = False,
+    scale: Annotated[str | None, typer.Option(metavar="X", help="Replaces 1/divisor.")] = None,
+    bias: Annotated[str | None, typer.Option(metavar="X", help="Replaces the bias.")] = None,
+    flip: Annotated[bool, typer.Option("--flip", help="Turn the weights by 180 degrees.")] = False,
     catalog: Catalogs = None,
-    depth: Annotated[int | None, typer.Option(metavar="8", min=8, max=8)] = None,
+    depth: Annotated[
+        int | None, typer.Option(metavar="8", min=8, max=8, help="Cut deeper pictures to 8 bits.")
+    ] = None,
     frame: Annotated[
         int | None, typer.Option(metavar="N", min=0, help="By default the first.")
     ] = None,
-    max_pixels: Annotated[int, typer.Option(metavar="N", min=1)] = 500_000_000,
+    max_pixels: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Refuse larger pictures.")
+    ] = 500_000_000,
 ) -> None:
     """Explain a kernel on a picture: the arithmetic of one output pixel, or a page to play with.
 
