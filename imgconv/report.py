@@ -160,7 +160,9 @@ def _bar() -> Progress | None:
 
     rate = TextColumn("{task.fields[rate]}")
     columns = (BarColumn(), MofNCompleteColumn(), rate, TimeLeft())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    # Rich would send to the bar's stream what is printed, JSON on its way to a file as well.
+    shared = sys.stdout is not None and sys.stdout.isatty()
+    return Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=shared)
 
 
 def _json(outcome: Outcome, kernel: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -255,9 +256,15 @@ def _plain(text: str) -> str:
 
 def fitted(text: str, font: Font, width: int) -> str:
     """Return the text, its middle left out where it is wider than so many pixels."""
-    text = caption = _plain(text)
-    kept = len(text)
-    while font.getlength(caption) > width and kept > 1:
-        kept -= 1
-        caption = text[: -(-kept // 2)] + "..." + text[len(text) - kept // 2 :]
-    return caption
+    text = _plain(text)
+    if font.getlength(text) <= width:
+        return text
+
+    def short(kept: int) -> str:
+        return text[: -(-kept // 2)] + "..." + text[len(text) - kept // 2 :]
+
+    def wide(kept: int) -> int:
+        return math.ceil(font.getlength(short(kept)))
+
+    # By halves: the weights of a large kernel are thousands of letters.
+    return short(max(bisect.bisect_right(range(len(text)), width, key=wide) - 1, 0))

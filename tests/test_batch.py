@@ -280,7 +280,10 @@ def test_bash_completes_once_it_is_installed(tmp_path):
 
 
 def test_a_terminal_sees_progress_and_a_pipe_does_not(tmp_path):
-    """On a terminal a bar counts to the end and goes; nothing of it reaches a file."""
+    """On a terminal a bar counts to the end and goes; nothing of it reaches a file.
+
+    Nor does the bar draw to the terminal what is printed to a file meanwhile.
+    """
     import pty
 
     for i in range(4):
@@ -289,11 +292,12 @@ def test_a_terminal_sees_progress_and_a_pipe_does_not(tmp_path):
         "import sys, time; from imgconv import batch, report; from imgconv.cli import main\n"
         "report.PATIENCE = 0; do = batch._do\n"
         "batch._do = lambda *a: (time.sleep(0.3), do(*a))[1]\n"
-        "sys.exit(main('apply . --recursive -k 1 -o out/ -f --jobs 1'.split()))"
+        "sys.exit(main('apply . --recursive -k 1 -o out/ -f --jobs 1 --json'.split()))"
     )
     command = [sys.executable, "-c", code]
     ours, theirs = pty.openpty()
-    running = subprocess.Popen(command, cwd=tmp_path, stderr=theirs)
+    with open(tmp_path / "told", "wb") as told:
+        running = subprocess.Popen(command, cwd=tmp_path, stdout=told, stderr=theirs)
     os.close(theirs)
     seen = b""
     while True:
@@ -308,6 +312,8 @@ def test_a_terminal_sees_progress_and_a_pipe_does_not(tmp_path):
     assert b"4/4" in seen
     assert b"/s" in seen
     assert b"4 inputs: 4 written" in seen
+    lines = (tmp_path / "told").read_text().splitlines()
+    assert [json.loads(line)["status"] for line in lines] == ["ok"] * 4
     piped = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True
     )

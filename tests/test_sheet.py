@@ -190,6 +190,22 @@ def test_long_names_are_shortened_in_the_middle(title):
     assert sheet.fitted("sobel-left", font, 200) == "sobel-left"
 
 
+def test_the_weights_of_a_large_kernel_are_shortened_in_a_few_steps():
+    """However long they are; the font is asked a few times, not once a letter."""
+    asked = []
+
+    class Font:
+        """Letters of 7 pixels."""
+
+        def getlength(self, text: str) -> int:
+            asked.append(text)
+            return 7 * len(text)
+
+    text = "0.123456789," * 10_000
+    assert sheet.fitted(text, Font(), 200) == "0.123456789,0...0.123456789,"
+    assert len(asked) < 25
+
+
 def test_names_of_the_catalogue_are_never_shortened():
     """Even under the smallest pictures the cells are wide enough."""
     known = open_catalog()
