@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from typing import Any
 
 SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -11,13 +12,16 @@ SIGNALS = [
 
 def run() -> None:
     """Run as a program; leave at once, since taking the interpreter down takes 20 ms or more."""
-    try:
-        for number in SIGNALS:
-            if signal.getsignal(number) != signal.SIG_IGN:  # as nohup wants it
-                signal.signal(number, _stop)
-        _keep_stderr()
-        from imgconv.cli import main  # 60 ms, in which Ctrl-C is no traceback either
+    heeded = [n for n in SIGNALS if signal.getsignal(n) != signal.SIG_IGN]  # as nohup wants it
+    for number in heeded:
+        signal.signal(number, lambda *_: os._exit(130))  # there is nothing to clean up yet
+    _keep_stderr()
+    from imgconv.cli import main
 
+    try:
+        sys.unraisablehook = _once_more
+        for number in heeded:
+            signal.signal(number, _stop)
         code = main()
     except KeyboardInterrupt:
         code = 130
@@ -29,6 +33,17 @@ def _stop(*_: object) -> None:
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
+
+
+def _once_more(fault: Any) -> None:
+    """Stop again where Python dropped it: in a callback, which nothing can leave by raising."""
+    if not isinstance(fault.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(fault)
+        return
+    import threading
+
+    signal.signal(signal.SIGINT, _stop)
+    threading.Timer(0.01, signal.raise_signal, (signal.SIGINT,)).start()
 
 
 def _keep_stderr() -> None:

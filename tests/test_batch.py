@@ -184,6 +184,33 @@ def test_a_closed_stdout_is_told():
     assert (done.returncode, b"stdout is closed" in done.stderr) == (2, True)
 
 
+def heeds(pid, number):
+    """Whether a process has come so far that it handles a signal by itself."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    mask = next((line for line in status.splitlines() if line.startswith("SigCgt:")), "SigCgt: 0")
+    return bool(int(mask.split()[1], 16) >> (number - 1) & 1)
+
+
+def test_a_signal_that_a_callback_drops_is_not_lost():
+    """Python can't raise out of a weak reference's callback; the program ends all the same."""
+    program = (
+        "import os, signal, sys, time, weakref\n"
+        "import imgconv.__main__ as program\n"
+        "import imgconv.cli\n"
+        "class Thing: pass\n"
+        "def main():\n"
+        "    thing = Thing()\n"
+        "    kept = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGTERM))\n"
+        "    del thing\n"
+        "    time.sleep(20)\n"
+        "    return 0\n"
+        "imgconv.cli.main = main\n"
+        "program.run()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (130, b"")
+
+
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"])
 def test_an_end_by_force_leaves_every_file_whole(name, tmp_path):
     """Old or new, never half; after a signal that can be heeded no temporary file either."""
@@ -200,7 +227,9 @@ def test_an_end_by_force_leaves_every_file_whole(name, tmp_path):
         for path in out.iterdir():
             path.write_bytes(old)
         running = subprocess.Popen(command, stderr=subprocess.PIPE)
-        time.sleep(chance.uniform(0.1, 0.5))
+        while not heeds(running.pid, signal.SIGTERM) and running.poll() is None:
+            time.sleep(0.001)
+        time.sleep(chance.uniform(0, 0.4))
         running.send_signal(signal.Signals[name])
         _, err = running.communicate()
         assert b"Traceback" not in err
