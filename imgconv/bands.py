@@ -73,8 +73,8 @@ def run(
 
 def extent(
     source: Samples, layer: Layer, geometry: Geometry, filtered: bytes, threads: int | None
-) -> tuple[Fraction, Fraction]:
-    """Return the least and the greatest finite response of the filtered channels; 0 for none.
+) -> tuple[Fraction, Fraction] | None:
+    """Return the least and the greatest finite response of the filtered channels, if there is one.
 
     The layer is of one kernel.
     """
@@ -91,9 +91,7 @@ def extent(
 
     each = _in_bands(extents_of_piece, source, layer, [geometry], threads)
     ends = [pair for pairs in each for pair in pairs]
-    if not ends:
-        return Fraction(0), Fraction(0)
-    return min(low for low, _ in ends), max(high for _, high in ends)
+    return (min(low for low, _ in ends), max(high for _, high in ends)) if ends else None
 
 
 def sample(source: Samples, target: Samples, geometry: Geometry) -> None:

@@ -209,7 +209,7 @@ class Axis(NamedTuple):
 
     def inside(self) -> tuple[int, int]:
         """Return the range of outputs whose taps all fall inside the image."""
-        first = -(-self.before // self.stride)
+        first = max(0, -(-self.before // self.stride))
         span = self.dilation * (self.taps - 1)
         last = (self.size - 1 + self.before - span) // self.stride + 1
         first = min(first, self.outputs)
@@ -235,6 +235,18 @@ class Axis(NamedTuple):
         low = max(0, min(len(span), -(span.start // span.step)))
         high = max(low, min(len(span), -((span.start - self.size) // span.step)))
         return span[:low], span[low:high], span[high:]
+
+    def positions(self, outputs: range) -> range:
+        """Return the positions from the first to the last that consecutive outputs read."""
+        span = self.dilation * (self.taps - 1) + 1
+        first = outputs[0] * self.stride - self.before
+        return range(first, first + (len(outputs) - 1) * self.stride + span)
+
+    def cut(self, outputs: range, block: range) -> Axis:
+        """Return the axis of consecutive outputs on a block of positions that holds theirs."""
+        read = self.positions(outputs)
+        before, size = block.start - read.start, len(block)
+        return self._replace(size=size, before=before, after=len(read) - size - before)
 
     def centres(self) -> Window:
         """Return for each output the sample that an unfiltered channel takes: edge outside."""
@@ -265,6 +277,20 @@ class Layout(NamedTuple):
     stride: tuple[int, int]
     dilation: tuple[int, int]
 
+    def filled(self, fill: float) -> Layout:
+        """Return it with another value of a constant border."""
+        return self._replace(fill=fill)
+
+    def outputs(self, shape: tuple[int, int], kernel: tuple[int, int]) -> int:
+        """Return how many outputs an image has, by which a plan is chosen; 0 if that tells nothing.
+
+        With strides or dilations it is no measure of work.
+        """
+        if (self.stride, self.dilation) != ((1, 1), (1, 1)):
+            return 0
+        rows, columns = self.on(shape, kernel).shape
+        return rows * columns
+
     def on(self, shape: tuple[int, int], kernel: tuple[int, int]) -> Geometry:
         """Return the geometry for an image and a kernel, each given as (rows, columns).
 
@@ -289,6 +315,35 @@ class Layout(NamedTuple):
                 f"{shape[0] + top + bottom}; use more padding or a smaller kernel or dilation"
             )
         return Geometry(rows, columns, self.fill)
+
+
+class Cut(NamedTuple):
+    """The layout of some outputs of an image, on a block of it that already has its border."""
+
+    whole: Layout
+    shape: tuple[int, int]
+    rows: range
+    columns: range
+    block: tuple[range, range]
+
+    @property
+    def fill(self) -> float:
+        """The value of a constant border."""
+        return self.whole.fill
+
+    def filled(self, fill: float) -> Cut:
+        """Return it with another value of a constant border, which stands in the block already."""
+        return self._replace(whole=self.whole.filled(fill))
+
+    def outputs(self, _: tuple[int, int], kernel: tuple[int, int]) -> int:
+        """Return how many outputs the whole image has, see `Layout.outputs`."""
+        return self.whole.outputs(self.shape, kernel)
+
+    def on(self, _: tuple[int, int], kernel: tuple[int, int]) -> Geometry:
+        """Return the geometry for the block and a kernel."""
+        rows, columns, fill = self.whole.on(self.shape, kernel)
+        high, wide = self.block
+        return Geometry(rows.cut(self.rows, high), columns.cut(self.columns, wide), fill)
 
 
 def layout(

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from imgconv import bands, pixels, samples, steps
+from imgconv import pixels, samples, steps
 from imgconv.errors import ImageError, OptionError
 from imgconv.geometry import Layout
 from imgconv.kernel import Kernel
-from imgconv.levels import LEVELS, MAXIMUM, NONE
+from imgconv.levels import LEVELS, MAXIMUM, NONE, Ends, Rule, rule
 from imgconv.pixels import NAMELESS, Pixels
+from imgconv.plan import IDENTITY
 from imgconv.recipes import Combined
+from imgconv.samples import Samples
 from imgconv.steps import Step
+from imgconv.views import Link, Tile, View, Whole
 
 CHANNELS = ("auto", "gray", "rgb", "luma")
 LETTERS = "lrgbacmyk"
@@ -34,6 +38,7 @@ class Work:
     alpha: str = "keep"
     background: Colour | None = None
     result: str = ""  # the kind of the samples, where it is not that of the source
+    ends: Ends | None = None  # what a stretch spans, where a tile is only a part of that
 
     def __post_init__(self) -> None:
         if self.levels not in (*LEVELS, NONE):
@@ -79,7 +84,7 @@ class Clipped(NamedTuple):
     samples: int
 
 
-def filter_pixels(picture: Pixels, work: Work) -> tuple[Pixels, Clipped]:
+def filter_pixels(picture: Pixels | Tile, work: Work) -> tuple[Pixels, Clipped]:
     """Return the filtered pixels, and how many samples were clipped.
 
     Raises
@@ -87,43 +92,88 @@ def filter_pixels(picture: Pixels, work: Work) -> tuple[Pixels, Clipped]:
     ImageError, GeometryError
         If the picture lacks a channel, or no pixel remains.
     """
-    if work.background:
-        picture = pixels.flattened(picture, work.background)
-    if work.channels == "luma" and picture.names.startswith("rgb"):
+    view = _prepared(picture, work)
+    if work.channels == "luma" and view.names.startswith("rgb"):
         if work.levels == NONE:
             raise ImageError("has no response under --channels luma; choose gray, or other levels")
-        return _filter_luma(picture, work)
-    picture = _converted(picture, work.channels)
-    chosen = _chosen(picture.names, work.channels)
-    if work.alpha == "weighted" and picture.names.endswith("a"):
+        return _filter_luma(view, work)
+    chosen = _chosen(view, work)
+    if _is_weighted(view, work):
         from imgconv.weighted import filter_weighted
 
-        chosen[-1] = True
-        out, clipped = filter_weighted(picture, work, chosen)
+        out, clipped = filter_weighted(view, work, chosen)
         counted = (len(out.names) if work.sums else sum(chosen)) - 1
     else:
-        out, clipped = _chain(picture, work, chosen)
+        out, clipped = _filter_chosen(view, work, chosen)
         counted = len(out.names) if work.sums else sum(chosen)
-    out = _with_unfiltered(out, picture, work, chosen)
+    out = _with_unfiltered(out, view, work, chosen)
     width, height = out.size
     return out, Clipped(*clipped, width * height * counted)
 
 
-def _with_unfiltered(out: Pixels, picture: Pixels, work: Work, chosen: list[bool]) -> Pixels:
+def find_extent(picture: Pixels | Tile, work: Work) -> Ends | None:
+    """Return the least and the greatest response that levels would be made of, if there is one.
+
+    Raises
+    ------
+    ImageError, GeometryError
+        As `filter_pixels` does.
+    """
+    view = _prepared(picture, work)
+    if work.channels == "luma" and view.names.startswith("rgb"):
+        view = view.changed(_brightness)
+    chosen = _chosen(view, work)
+    if _is_weighted(view, work):
+        from imgconv.weighted import weighted_extent
+
+        return weighted_extent(view, work, chosen)
+    chain = _chain(view, work, chosen)
+
+    def last(source: Samples, step: Step) -> Ends | None:
+        return steps.extent(source, step, chain.mask)
+
+    found: Ends | None = view.run(_samples, chain.links("float32", last))
+    return found
+
+
+def _samples(picture: Pixels) -> Samples:
+    return picture.view()
+
+
+def _prepared(picture: Pixels | Tile, work: Work) -> View:
+    """The picture laid upon the background, in the channels that are asked for."""
+    view = picture if isinstance(picture, Tile) else Whole(picture)
+    if (background := work.background) and view.names.endswith("a"):
+        view = view.changed(lambda p: pixels.flattened(p, background))
+    channels = work.channels
+    if view.names.startswith(NAMELESS) and channels != "auto":
+        raise ImageError("is an array, whose channels have no names; leave out --channels")
+    if channels == "gray" and not view.names.startswith("l"):
+        return view.changed(lambda p: p.gray())
+    if channels == "rgb" and not view.names.startswith("rgb"):
+        return view.changed(lambda p: p.colour())
+    if channels == "luma" and view.names == "cmyk":
+        raise ImageError("is CMYK, which has no brightness of its own; --channels rgb makes it RGB")
+    return view
+
+
+def _is_weighted(view: View, work: Work) -> bool:
+    return work.alpha == "weighted" and view.names.endswith("a")
+
+
+def _with_unfiltered(out: Pixels, view: View, work: Work, chosen: list[bool]) -> Pixels:
     """Put the channels that are not filtered beside those that are."""
     if all(chosen):
         return out
-    sampled = {
-        i: _sampled(picture.channel(i), work).of_kind(out.kind)
-        for i, yes in enumerate(chosen)
-        if not yes
-    }
+    places = [i for i, yes in enumerate(chosen) if not yes]
+    taken = [p.of_kind(out.kind) for p in view.sampled(_geometries(work), places)]
+    sampled = dict(zip(places, taken, strict=True))
     if not work.sums:
         channels = [sampled.get(i) or out.channel(i) for i in range(len(chosen))]
         return out.merged(channels)
     made = [out.channel(i) for i in range(len(out.names))]
     alpha = len(chosen) - 1
-    if picture.names.endswith("a") and list(sampled) == [alpha]:
+    if view.names.endswith("a") and list(sampled) == [alpha]:
         return pixels.put_together([*made, sampled[alpha]], f"{out.names}a")
     if len(made) != sum(chosen):
         raise ImageError(
@@ -132,51 +182,86 @@ def _with_unfiltered(out: Pixels, picture: Pixels, work: Work, chosen: list[bool
         )
     each = iter(made)
     channels = [sampled.get(i) or next(each) for i in range(len(chosen))]
-    return pixels.put_together(channels, picture.names)
+    return pixels.put_together(channels, view.names)
 
 
-def _converted(picture: Pixels, channels: str) -> Pixels:
-    if picture.names.startswith(NAMELESS) and channels != "auto":
-        raise ImageError("is an array, whose channels have no names; leave out --channels")
-    if channels == "gray":
-        return picture.gray()
-    if channels == "rgb":
-        return picture.colour()
-    if channels == "luma" and picture.names == "cmyk":
-        raise ImageError("is CMYK, which has no brightness of its own; --channels rgb makes it RGB")
-    return picture
-
-
-def _chosen(names: str, channels: str) -> list[bool]:
-    """Which channels are filtered, by their letters."""
-    if channels in CHANNELS:
-        return [name != "a" for name in names]
-    missing = [letter for letter in channels.split(",") if letter not in names]
+def _chosen(view: View, work: Work) -> list[bool]:
+    """Which channels are filtered, by their letters; alpha always where colours are weighted."""
+    names, letters = view.names, work.channels.split(",")
+    if work.channels in CHANNELS:
+        letters = [name for name in names if name != "a"]
+    missing = [letter for letter in letters if letter not in names]
     if missing:
         raise ImageError(f"has no channel {missing[0]!r}; it has {','.join(names)}")
-    return [name in channels.split(",") for name in names]
+    return [name in letters or (name == "a" and _is_weighted(view, work)) for name in names]
 
 
-def _filter_luma(picture: Pixels, work: Work) -> tuple[Pixels, Clipped]:
+def _brightness(picture: Pixels) -> Pixels:
+    return picture.gray().channel(0)
+
+
+def _filter_luma(view: View, work: Work) -> tuple[Pixels, Clipped]:
     """Filter the brightness and move each colour by as much as it moved."""
-    before = picture.gray().channel(0)
-    after, clipped = _chain(before, work, [True])
-    if after.names != before.names:
+    gray = view.changed(_brightness)
+    after, clipped = _filter_chosen(gray, work, [True])
+    if after.names != gray.names:
         raise ImageError("has one brightness, and the kernel makes more of it; leave out luma")
-    before = _sampled(before, work)
-    channels = [_sampled(picture.channel(i), work) for i in range(len(picture.names))]
+    geometries = _geometries(work)
+    (before,) = gray.sampled(geometries, [0])
+    channels = view.sampled(geometries, range(len(view.names)))
     moved = [pixels.moved(colour, before, after) for colour in channels[:3]]
     width, height = before.size
-    return picture.merged(moved + channels[3:]), Clipped(*clipped, width * height)
+    out = pixels.put_together([*moved, *channels[3:]], view.names)
+    return out, Clipped(*clipped, width * height)
 
 
-def _chain(picture: Pixels, work: Work, chosen: list[bool]) -> tuple[Pixels, tuple[int, int]]:
+class _Chain(NamedTuple):
+    """The steps of a chain, what comes out of the last one, and what of it counts."""
+
+    before: tuple[Link, ...]
+    step: Step
+    names: str
+    depth: int
+    mask: bytes
+    source: Samples  # what the last step reads, without the samples
+
+    def links(
+        self, result: str, last: Callable[[Samples, Step], Any], rules: Rule = IDENTITY
+    ) -> list[Link]:
+        """All links, the last of which makes samples of a kind by rules of the levels."""
+        grain = steps.grain(self.source, result, self.step, rules)
+        return [*self.before, Link(self.step, last, grain)]
+
+
+def _filter_chosen(view: View, work: Work, chosen: list[bool]) -> tuple[Pixels, tuple[int, int]]:
     """Apply the kernels one after the other, unrounded in between."""
-    source, fill = picture.view(), work.layout.fill
+    chain = _chain(view, work, chosen)
+    kind = "float32" if work.levels == NONE else work.result or view.kind
+
+    def last(source: Samples, step: Step) -> tuple[Pixels, tuple[int, int]]:
+        height, width, _ = step.shape(source)
+        names = chain.names if work.sums else view.names
+        target, finished = view.room(names, kind, height, width, chain.depth)
+        if work.levels == NONE:
+            steps.respond(source, target, step)
+            return finished(), (0, 0)
+        clipped = steps.to_pixels(source, target, step, work.levels, chain.mask, work.ends)
+        return finished(), clipped
+
+    rules = IDENTITY if work.levels == NONE else rule(work.levels, kind, *(work.ends or ()))
+    found: tuple[Pixels, tuple[int, int]] = view.run(_samples, chain.links(kind, last, rules))
+    return found
+
+
+def _chain(view: View, work: Work, chosen: list[bool]) -> _Chain:
+    """Decide what each step reads and makes."""
+    fill, shape = work.layout.fill, view.shape
+    source = Samples(0, *shape, view.depth, 0, view.kind, None)
     places, mask = _places(chosen, source.channels), _mask(chosen, source.channels)
-    names = "".join(name for name, yes in zip(picture.names, chosen, strict=True) if yes)
+    names = "".join(name for name, yes in zip(view.names, chosen, strict=True) if yes)
     low, high = 0.0, float(MAXIMUM[source.kind])
     magnitude = high
+    before: list[Link] = []
     for i, kernel in enumerate(work.kernels, 1):
         step = Step(kernel, work.layout, places, magnitude, work.threads)
         height, width, channels = step.shape(source)
@@ -188,20 +273,20 @@ def _chain(picture: Pixels, work: Work, chosen: list[bool]) -> tuple[Pixels, tup
         low, high = kernel.response_range(min(low, fill), max(high, fill))
         magnitude = max(abs(low), abs(high))
         kind = _between(magnitude, work.kernels[i:], max(map(_taps, step.kernels)))
-        responses = samples.of_floats(kind, height, width, channels)
+        before.append(Link(step, _responding(kind), steps.grain(source, kind, step)))
+        source = Samples(0, height, width, channels, 0, kind, None)
+    return _Chain(tuple(before), step, names, 0 if outputs else channels, mask, source)
+
+
+def _responding(kind: str) -> Callable[[Samples, Step], Samples]:
+    """What makes responses in memory."""
+
+    def make(source: Samples, step: Step) -> Samples:
+        responses = samples.of_floats(kind, *step.shape(source))
         steps.respond(source, responses, step)
-        source = responses
-    kind = "float32" if work.levels == NONE else work.result or picture.kind
-    if work.sums:
-        depth = 0 if outputs else channels
-        target, finished = pixels.room(names, kind, height, width, depth)
-    else:
-        target, finished = picture.room(height, width, kind)
-    if work.levels == NONE:
-        steps.respond(source, target, step)
-        return finished(), (0, 0)
-    clipped = steps.to_pixels(source, target, step, work.levels, mask)
-    return finished(), clipped
+        return responses
+
+    return make
 
 
 def _between(reach: float, following: tuple[Kernel | Combined, ...], taps: int) -> str:
@@ -239,12 +324,6 @@ def _mask(chosen: list[bool], channels: int) -> bytes:
     return bytes([int(i in places) for i in range(channels)])
 
 
-def _sampled(channel: Pixels, work: Work) -> Pixels:
-    """Take an unfiltered channel through the geometry of every kernel."""
-    for kernel in work.kernels:
-        source = channel.view()
-        geometry = Step(kernel, work.layout).on(source)[0]
-        target, finished = channel.room(*geometry.shape)
-        bands.sample(source, target, geometry)
-        channel = finished()
-    return channel
+def _geometries(work: Work) -> list[Step]:
+    """The steps as far as their geometry goes."""
+    return [Step(kernel, work.layout) for kernel in work.kernels]

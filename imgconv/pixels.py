@@ -127,7 +127,8 @@ class ArrayPixels(NamedTuple):
             return self
         colours = self.samples[:, :, :3]
         if self.kind == "float32":
-            brightness = (colours @ np.array([0.299, 0.587, 0.114])).astype(np.float32)
+            red, green, blue = (colours[:, :, i].astype(np.float64) for i in range(3))
+            brightness = (0.299 * red + 0.587 * green + 0.114 * blue).astype(np.float32)
         else:
             whole = colours @ np.array([19595, 38470, 7471], np.uint64)
             brightness = (whole + np.uint64(32768) >> np.uint64(16)).astype(self.samples.dtype)

@@ -7,6 +7,7 @@ import functools
 import sys
 from array import array
 from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -46,6 +47,21 @@ def of_array(image: npt.NDArray[Any]) -> Samples:
     depth = channels[0] if channels else 1
     address = int(image.__array_interface__["data"][0])
     return Samples(address, height, width, depth, width * depth, image.dtype.name, image)
+
+
+def array_of(source: Samples) -> npt.NDArray[Any]:
+    """View samples as an array of shape (H, W, C), which keeps their owner."""
+    import numpy as np
+
+    size_of = size(source.kind)
+    interface = {
+        "version": 3,
+        "typestr": np.dtype(source.kind).str,
+        "shape": (source.height, source.width, source.channels),
+        "strides": tuple(n * size_of for n in (source.step, source.channels, 1)),
+        "data": (source.address, False),
+    }
+    return np.asarray(SimpleNamespace(__array_interface__=interface, owner=source.owner))
 
 
 def of_floats(kind: str, height: int, width: int, channels: int) -> Samples:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
-from imgconv import bands, samples
+from imgconv import bands, fourier, samples
 from imgconv.errors import GeometryError
-from imgconv.geometry import Geometry, Layout
+from imgconv.geometry import Cut, Geometry, Layout, layout
 from imgconv.kernel import Kernel
-from imgconv.layers import make_layer
-from imgconv.levels import LEVELS, MAXIMUM, SAMPLES, Rule, rule
+from imgconv.layers import Layer, make_layer
+from imgconv.levels import LEVELS, MAXIMUM, SAMPLES, Ends, Rule, rule
 from imgconv.plan import IDENTITY
 from imgconv.recipes import Combined
 from imgconv.samples import Samples
@@ -24,7 +24,7 @@ class Step(NamedTuple):
     """
 
     work: Kernel | Combined
-    layout: Layout
+    layout: Layout | Cut
     channels: tuple[int, ...] = ()
     magnitude: float = 0
     threads: int | None = None
@@ -86,11 +86,17 @@ def respond(source: Samples, target: Samples, step: Step) -> None:
 
 
 def to_pixels(
-    source: Samples, target: Samples, step: Step, levels: str, filtered: bytes
+    source: Samples,
+    target: Samples,
+    step: Step,
+    levels: str,
+    filtered: bytes,
+    ends: Ends | None = None,
 ) -> tuple[int, int]:
     """Write samples of the target's kind; return how many were clipped below and above.
 
     `filtered` holds for each channel in memory a 1 if it counts for clipping and stretch, else a 0.
+    `ends` are the responses that a stretch spans, where the samples are a part of what it is for.
 
     Raises
     ------
@@ -100,45 +106,59 @@ def to_pixels(
     if levels != "stretch":
         return _run(source, target, step, rule(levels, target.kind), filtered)
     if isinstance(step.work, Combined):  # its ends are known when all of it has been put together
-        return _stretched(source, target, step, filtered)
-    channels, (geometry,) = step.channels or tuple(range(source.channels)), step.on(source)
-    layer = make_layer(
-        step.work, source.kind, "float32", channels, IDENTITY, step.magnitude,
-        _count(source, geometry),
-    )  # fmt: skip
-    ends = bands.extent(source, layer, geometry, filtered, step.threads)
+        source, step, filtered = _put_together(source, step, filtered)
+    ends = ends or extent(source, step, filtered) or (Fraction(0), Fraction(0))
     return _run(source, target, step, rule(levels, target.kind, *ends), filtered)
 
 
-def _stretched(source: Samples, target: Samples, step: Step, filtered: bytes) -> tuple[int, int]:
-    """Write the responses to memory first, then stretch them from there."""
+def extent(source: Samples, step: Step, filtered: bytes) -> Ends | None:
+    """Return the least and the greatest finite response of the filtered channels, if there is one.
+
+    Raises
+    ------
+    GeometryError, KernelError
+        As `Step.shape` does.
+    """
+    if isinstance(step.work, Combined):
+        source, step, filtered = _put_together(source, step, filtered)
+    (geometry,) = step.on(source)
+    layer = _layer(source, "float32", step, IDENTITY)
+    return bands.extent(source, layer, geometry, filtered, step.threads)
+
+
+def grain(source: Samples, result: str, step: Step, rules: Rule = IDENTITY) -> tuple[int, int]:
+    """Return rows and columns of the tiles of outputs that Fourier transforms make; 1, 1 for none.
+
+    Part of an image gets the bytes of the whole where it begins and ends with such a tile. Of the
+    source nobody reads the samples.
+    """
+    layer = _layer(source, result, step, rules)
+    return fourier.outputs(layer.plans[0].size) if layer.transformed else (1, 1)
+
+
+def _put_together(source: Samples, step: Step, filtered: bytes) -> tuple[Samples, Step, bytes]:
+    """Responses of several kernels in memory, the step that leaves them so, and what counts."""
     between = samples.of_floats("float64", *step.shape(source))
     respond(source, between, step)
-    same, layout = Kernel([[1]]), step.layout._replace(padding=None, stride=(1, 1))
+    same = Kernel([[1]])
     if outputs := step.outputs(len(step.channels) or source.channels):
         same = Kernel([[[[int(i == o)]] for i in range(outputs)] for o in range(outputs)])
         filtered = bytes([1]) * outputs
-    after = Step(same, layout, threads=step.threads)
-    return to_pixels(between, target, after, "stretch", filtered)
+    return between, Step(same, layout(), threads=step.threads), filtered
 
 
 def _run(
     source: Samples, target: Samples, step: Step, rules: Rule, filtered: bytes
 ) -> tuple[int, int]:
-    channels, geometries = step.channels or tuple(range(source.channels)), step.on(source)
-    layer = make_layer(
-        step.work, source.kind, target.kind, channels, rules, step.magnitude,
-        _count(source, geometries[0]),
-    )  # fmt: skip
-    return bands.run(source, target, layer, geometries, filtered, step.threads)
+    layer = _layer(source, target.kind, step, rules)
+    return bands.run(source, target, layer, step.on(source), filtered, step.threads)
 
 
-def _count(source: Samples, geometry: Geometry) -> int:
-    """How many samples come out; 0 where strides or dilations make that no measure of work."""
-    axes = geometry.rows, geometry.columns
-    if any(axis.stride > 1 or axis.dilation > 1 for axis in axes):
-        return 0
-    return geometry.shape[0] * geometry.shape[1] * source.channels
+def _layer(source: Samples, result: str, step: Step, rules: Rule) -> Layer:
+    channels = step.channels or tuple(range(source.channels))
+    shape = source.height, source.width
+    count = step.layout.outputs(shape, step.kernels[0].size) * source.channels
+    return make_layer(step.work, source.kind, result, channels, rules, step.magnitude, count)
 
 
 def warm(work: Kernel | Combined) -> None:
