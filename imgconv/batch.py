@@ -17,10 +17,13 @@ from imgconv.decode import Picture, Reading
 from imgconv.encode import ARRAYS, ENDINGS, KEEPS, Writing
 from imgconv.errors import ImageError, ImgconvError
 from imgconv.files import PIPE
-from imgconv.naming import Job
+from imgconv.naming import Job, is_zarr
 from imgconv.pipeline import Work, filter_pixels
 from imgconv.pixels import Pixels
 from imgconv.report import FAILED, SKIPPED, Outcome
+
+# Bytes of a TIFF file from which on it is looked at, whether it fits the memory.
+LARGE = 1 << 24
 
 
 class Task(NamedTuple):
@@ -33,6 +36,8 @@ class Task(NamedTuple):
     skip_existing: bool = False
     dry: bool = False
     preview: Callable[[Pixels], str] | None = None
+    tile: int | None = None  # piece by piece, each of so many rows and columns
+    progress: Callable[[float], None] | None = None  # of a picture that is done in pieces
 
 
 def share(cores: int, count: int, jobs: int | None, threads: int | None) -> tuple[int, int]:
@@ -85,7 +90,7 @@ def _outcome(job: Job, task: Task) -> Outcome:
 
 def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     """Read, filter, write."""
-    if job.source != PIPE and os.path.isdir(job.source):
+    if job.source != PIPE and os.path.isdir(job.source) and not is_zarr(job.source):
         if not os.access(job.source, os.R_OK | os.X_OK):
             raise ImageError("cannot be read: Permission denied")
         raise ImageError("is a folder; --recursive walks it")
@@ -101,6 +106,8 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
         if job.source != PIPE and not os.access(job.source, os.R_OK):
             raise ImageError("cannot be read; it is missing, or not yours to read")
         return outcome
+    if _is_in_pieces(job, task):
+        return _in_pieces(job, task, outcome)
     picture = decode.read(files.read(job.source), task.reading)
     name = _format(job) if job.target != PIPE else job.format or picture.format
     work = _work(task, picture, name)
@@ -131,6 +138,41 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
         clipped=(sum(c.low for c in clipped), sum(c.high for c in clipped)),
         notes=tuple(notes),
         preview=preview,
+    )
+
+
+def _is_in_pieces(job: Job, task: Task) -> bool:
+    """Whether a picture is filtered piece by piece: as asked for, or since it is too large."""
+    if task.tile or is_zarr(job.source) or is_zarr(job.target):
+        return True
+    kinds = {ENDINGS.get(os.path.splitext(name)[1].lower()) for name in (job.source, job.target)}
+    if kinds != {"TIFF"} or os.path.getsize(job.source) < LARGE:
+        return False
+    from imgconv import tiles
+
+    return tiles.is_larger(job.source, task.work, task.reading)
+
+
+def _in_pieces(job: Job, task: Task, outcome: Outcome) -> Outcome:
+    """Read, filter and write at once."""
+    if PIPE in (job.source, job.target):
+        raise ImageError("comes or goes through a pipe; --tile is for files")
+    from imgconv import tiles
+
+    notes = []
+    if not task.tile and not is_zarr(job.source) and not is_zarr(job.target):
+        notes.append("too large to be decoded whole: filtered piece by piece, as --tile does")
+    made = tiles.filter_file(
+        job.source, Path(job.target), _format(job), task.work, task.reading, task.writing,
+        task.tile, task.progress,
+    )  # fmt: skip
+    notes += [f"{', '.join(made.lost)} not kept"] * bool(made.lost)
+    return outcome._replace(
+        width=made.width,
+        height=made.height,
+        samples=sum(c.samples for c in made.clipped),
+        clipped=(sum(c.low for c in made.clipped), sum(c.high for c in made.clipped)),
+        notes=tuple(notes),
     )
 
 

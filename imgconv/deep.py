@@ -7,7 +7,7 @@ import io
 import logging
 import struct
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image, ImageOps
 
@@ -46,19 +46,22 @@ class _Faults(logging.Handler):
 _FAULTS = _Faults(logging.ERROR)
 
 
-def _library(name: str, fault: str, *, cuttable: bool = True) -> ModuleType:
+def library(name: str, fault: str, *, cuttable: bool = True, extra: str = "deep") -> ModuleType:
+    """Return a package of an extra; `fault` is what is said where it is missing."""
     try:
         found = importlib.import_module(name)
         logging.getLogger(name).addHandler(_FAULTS)  # once, however often it is said
         return found
     except ImportError:
         remedy = " keeps them, --depth 8 cuts them to 8 bits" if cuttable else " reads it"
-        raise ImageError(f"{fault}; pip install 'imgconv[deep]'{remedy}") from None
+        if extra != "deep":
+            remedy = " does that"
+        raise ImageError(f"{fault}; pip install 'imgconv[{extra}]'{remedy}") from None
 
 
 def read_png(data: bytes, how: Reading, fault: str) -> Picture:
     """Decode a PNG of 16 bits a channel; `fault` is what is said where the library is missing."""
-    codecs = _library("imagecodecs", fault, cuttable=not how.shallow)
+    codecs = library("imagecodecs", fault, cuttable=not how.shallow)
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
         if getattr(image, "n_frames", 1) > 1:
             raise ImageError("has frames of 16 bits, which are not read; --depth 8 cuts them")
@@ -94,7 +97,7 @@ def _upright(array: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
 def read_tiff(data: bytes, how: Reading, fault: str) -> Picture:
     """Decode the pages of a TIFF of any depth."""
     cuttable = not how.shallow and fault != UNKNOWN_LAYOUT
-    tifffile = _library("tifffile", fault, cuttable=cuttable)
+    tifffile = library("tifffile", fault, cuttable=cuttable)
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         pages = list(file.pages)
         if not pages:
@@ -104,7 +107,7 @@ def read_tiff(data: bytes, how: Reading, fault: str) -> Picture:
         for i in range(len(pages)):
             refuse_too_many([(p.imagewidth, p.imagelength) for p in pages[: i + 1]], how)
         frames = [_page(page.aspage(), how) for page in pages]
-        kept = [_metadata(data, page) for page in pages]
+        kept = [metadata_of(io.BytesIO(data), page) for page in pages]
         doubles = any(page.dtype == "float64" for page in pages)
     lost = ("64-bit reals (read as 32-bit)",) if doubles and not how.shallow else ()
     return Picture(tuple(frames), "TIFF", tuple(kept), lost=lost)
@@ -112,6 +115,25 @@ def read_tiff(data: bytes, how: Reading, fault: str) -> Picture:
 
 def _page(page: Any, how: Reading) -> Pixels:
     """The pixels of a page."""
+    import numpy as np
+
+    names = channels_of(page)
+    refuse_cut_off(page)
+    array = page.asarray()
+    if array.ndim == 3 and page.planarconfig == 2:
+        array = np.moveaxis(array, 0, 2)
+    array = array.reshape(page.imagelength, page.imagewidth, len(names))
+    return of_array(_upright(samples_of(page, array, how), orientation_of(page)), names)
+
+
+def channels_of(page: Any) -> str:
+    """Return a letter for each channel of a page of a TIFF.
+
+    Raises
+    ------
+    ImageError
+        If its samples or their meaning are of a kind that is not read.
+    """
     import numpy as np
 
     kind, count = np.dtype(page.dtype), page.samplesperpixel
@@ -127,19 +149,31 @@ def _page(page: Any, how: Reading) -> Pixels:
         raise ImageError(f"has {count} channels of a layout that is not read; make it gray or RGB")
     if extra and int(page.extrasamples[0]) == 1:
         raise ImageError("has colours multiplied by alpha; make its alpha unassociated first")
+    return colour + "a" * extra
+
+
+def refuse_cut_off(page: Any) -> None:
+    """Raise an error for a page whose samples end before they should."""
     size = page.parent.filehandle.size
     if any(o + n > size for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)):
         raise ImageError("broken image: it is cut off")  # tifffile would fill it with zeros
-    array = page.asarray()
-    if array.ndim == 3 and page.planarconfig == 2:
-        array = np.moveaxis(array, 0, 2)
-    array = array.reshape(page.imagelength, page.imagewidth, count)
-    array = array.astype("float32" if kind.kind == "f" else kind.name)
+
+
+def samples_of(page: Any, array: npt.NDArray[Any], how: Reading) -> npt.NDArray[Any]:
+    """Return samples of a page as we filter them: black is 0, reals are of 32 bits."""
+    import numpy as np
+
+    kind = np.dtype(page.dtype)
+    array = array.astype("float32" if kind.kind == "f" else kind.name, copy=False)
     if int(page.photometric) == 0:  # white is 0
         array = np.array(1 if kind.kind == "f" else np.iinfo(kind).max, array.dtype) - array
-    array = cut(array) if how.shallow else array
+    return cut(array) if how.shallow else array
+
+
+def orientation_of(page: Any) -> int:
+    """Return how a page is to be turned, as EXIF says it."""
     tag = page.tags.get(ORIENTATION)
-    return of_array(_upright(array, tag.value if tag else 1), colour + "a" * extra)
+    return int(tag.value) if tag else 1
 
 
 def _is_nameless(page: Any, extra: int, kind: str) -> bool:
@@ -150,22 +184,40 @@ def _is_nameless(page: Any, extra: int, kind: str) -> bool:
     return all(int(e) == 0 for e in page.extrasamples) and extra > (0 if kind == "f" else 1)
 
 
-def _metadata(data: bytes, page: Any) -> Metadata:
-    """The metadata of a page, through a picture of Pillow's that has no pixels."""
+def metadata_of(file: IO[bytes], page: Any) -> Metadata:
+    """Return the metadata of a page, through a picture of Pillow's that has no pixels."""
+    if page.parent.is_bigtiff and page.parent.byteorder == ">":
+        return Metadata(lost=("the tags of a big-endian BigTIFF",))  # Pillow reads none
     image = Image.new("L", (1, 1))
     image.format = "TIFF"
     exif = image.getexif()
-    exif.endian = "<" if data[:2] == b"II" else ">"
-    exif.load_from_fp(io.BytesIO(data), page.offset)
+    exif.endian, exif.bigtiff = page.parent.byteorder, page.parent.is_bigtiff
+    exif.load_from_fp(file, page.offset)
     for key, tag in (("xmp", metadata.XMP), ("icc_profile", metadata.ICC)):
         if tag in exif:
             image.info[key] = exif[tag]
     return metadata.read(image)
 
 
+def how_to_write(names: str, compress: str) -> dict[str, Any]:
+    """Return the options by which tifffile writes a page of such channels."""
+    bare = names.removesuffix("a")
+    others = ["unspecified"] * (len(bare) - 1) if bare.startswith(NAMELESS) else []
+    others += ["unassalpha"] * names.endswith("a")
+    return {
+        "photometric": PHOTOMETRIC.get(bare, "minisblack"),
+        "planarconfig": "contig" if len(names) > 1 else None,
+        "extrasamples": others or None,
+        "compression": COMPRESS_TIFF[compress],
+        "predictor": COMPRESS_TIFF[compress] is not None,
+        "metadata": None,
+        "software": False,
+    }
+
+
 def write_png(pixels: Pixels, kept: dict[str, Any], compress: str) -> bytes:
     """Return the bytes of a PNG; its metadata are the chunks that Pillow writes for them."""
-    codecs = _library("imagecodecs", "has 16 bits a channel")
+    codecs = library("imagecodecs", "has 16 bits a channel")
     out: bytes = codecs.png_encode(pixels.array(), **COMPRESS_PNG[compress])
     mode = "RGB" if pixels.names.startswith("rgb") else "L"
     small = io.BytesIO()
@@ -187,22 +239,10 @@ def _chunks(data: bytes) -> list[bytes]:
 
 def write_tiff(frames: tuple[Pixels, ...], compress: str) -> bytes:
     """Return the bytes of a TIFF without metadata."""
-    tifffile = _library("tifffile", "has 16 bits a channel")
+    tifffile = library("tifffile", "has 16 bits a channel")
     out = io.BytesIO()
     with tifffile.TiffWriter(out) as file:
         for frame in frames:
-            array, bare = frame.array(), frame.names.removesuffix("a")
-            others = ["unspecified"] * (len(bare) - 1) if bare.startswith(NAMELESS) else []
-            others += ["unassalpha"] * frame.names.endswith("a")
-            file.write(
-                array if len(frame.names) > 1 else array[:, :, 0],
-                photometric=PHOTOMETRIC.get(bare, "minisblack"),
-                planarconfig="contig" if len(frame.names) > 1 else None,
-                extrasamples=others or None,
-                compression=COMPRESS_TIFF[compress],
-                predictor=COMPRESS_TIFF[compress] is not None,
-                metadata=None,
-                software=False,
-                maxworkers=1,
-            )
+            array = frame.array() if len(frame.names) > 1 else frame.array()[:, :, 0]
+            file.write(array, **how_to_write(frame.names, compress), maxworkers=1)
     return out.getvalue()

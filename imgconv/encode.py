@@ -21,7 +21,7 @@ from imgconv.pixels import NAMELESS, ImagePixels, Pixels
 ENDINGS = {
     ".apng": "PNG", ".bmp": "BMP", ".csv": "CSV", ".gif": "GIF", ".jpeg": "JPEG", ".jpg": "JPEG",
     ".npy": "NPY", ".pfm": "PFM", ".pgm": "PGM", ".png": "PNG", ".pnm": "PNM", ".ppm": "PPM",
-    ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP",
+    ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP", ".zarr": "ZARR",
 }  # fmt: skip
 GRAY, COLOUR, ALPHA = ("l",), ("l", "rgb"), ("l", "la", "rgb", "rgba")
 # The channels that each format keeps, by the kind of the samples.
@@ -38,6 +38,7 @@ KEEPS: dict[str, dict[str, tuple[str, ...]]] = {
     "WEBP": {"uint8": ALPHA},
 }
 ARRAYS = ("CSV", "NPY")  # which keep any numbers
+PIECES = "ZARR"  # which is a folder, written piece by piece
 SEVERAL = ("GIF", "PNG", "TIFF", "WEBP")
 PILLOWS = {"PFM": "PPM", "PGM": "PPM", "PNM": "PPM"}
 QUALITY = 90  # of lossy formats
@@ -103,10 +104,12 @@ def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, 
     ImageError
         If the format cannot keep what can be seen.
     """
+    if name == PIECES:
+        raise ImageError("is written to .zarr piece by piece; its source must be TIFF or .zarr")
     if name in ARRAYS:
         return _array(picture, name), tuple(_named(picture, name))
     picture, dropped = _shown(picture, name)
-    frames = [_kept(named(frame, name), name) for frame in picture.frames]
+    frames = [kept(named(frame, name), name) for frame in picture.frames]
     if len(frames) > 1 and name not in SEVERAL:
         able = ", ".join(SEVERAL)
         raise ImageError(
@@ -209,17 +212,16 @@ def named(frame: Pixels, name: str) -> Pixels:
     )
 
 
-def _kept(frame: Pixels, name: str) -> Pixels:
-    """The frame as a format can keep it whole, or an error that names what it would lose."""
-    kept = KEEPS[name]
-    channels = kept.get(frame.kind, ())
+def kept(frame: Pixels, name: str) -> Pixels:
+    """Return the frame as a format can keep it whole, or an error that names what it would lose."""
+    channels = KEEPS[name].get(frame.kind, ())
     if frame.names.startswith(NAMELESS):
         return frame
     if frame.names in channels and (name != "GIF" or _is_binary(frame)):
         return frame.colour() if name == "PPM" else frame
     bare = frame.names.removesuffix("a")
     if bare in channels and name != "GIF" and _is_opaque(frame):
-        return _kept(_without_alpha(frame), name)
+        return kept(_without_alpha(frame), name)
     if not channels:
         what = "16 bits" if frame.kind == "uint16" else "real samples"
         remedy = "--depth 8 cuts them to 8 bits"
@@ -317,7 +319,9 @@ def _tiff(frames: list[Pixels], pages: list[Metadata], how: Writing) -> bytes:
         from imgconv import deep
 
         data = deep.write_tiff(tuple(frames), how.compress)
-    return metadata.into_tiff(data, pages)
+    file = io.BytesIO(data)
+    metadata.into_tiff(file, pages)
+    return file.getvalue()
 
 
 def _fewer_colours(frames: list[Pixels]) -> list[str]:

@@ -429,7 +429,7 @@ def _formula(response: str, explained: Explained) -> str:
 
 def _level(channel: Channel, explained: Explained) -> Exact:
     """A response at its level, neither rounded nor cut."""
-    scale, shift, absolute = rule(explained.work.levels, explained.kind, *explained.ends)
+    scale, shift, absolute = rule(explained.work.levels, explained.kind, explained.ends)
     response = channel.response
     return (-response if absolute and response < 0 else response) * scale + shift
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -71,12 +72,31 @@ def write(data: bytes, path: Path, *, force: bool) -> None:
             return
     except OSError as error:
         raise ImageError(f"{path} cannot be written: {error.strerror or error}") from None
+    with whole(path, force=True) as temporary, temporary.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def whole(path: Path, *, force: bool) -> Iterator[Path]:
+    """Give a name beside a file or folder, whose content takes its place if nothing goes wrong.
+
+    Raises
+    ------
+    ImageError
+        If the file exists and `force` is not given, or cannot be written.
+    """
+    if not force:
+        refuse_existing(path)
     target = Path(os.path.realpath(path))  # a link is written through, not replaced
     temporary = target.with_name(f".imgconv-{os.urandom(6).hex()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            _write_through(file, data)
+        yield temporary
+        if target.is_dir():
+            _exchange(temporary, target)
+            return
         if target.exists():
             temporary.chmod(target.stat().st_mode & 0o7777)
         temporary.replace(target)
@@ -84,13 +104,36 @@ def write(data: bytes, path: Path, *, force: bool) -> None:
         raise ImageError(f"{path} cannot be written: {error.strerror or error}") from None
     finally:
         with contextlib.suppress(OSError):
-            temporary.unlink()
+            _remove(temporary)
 
 
-def _write_through(file: IO[bytes], data: bytes) -> None:
-    file.write(data)
-    file.flush()
-    os.fsync(file.fileno())
+def settle(path: Path) -> None:
+    """Have the disk hold what was written to a file."""
+    if path.is_file():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _exchange(new: Path, old: Path) -> None:
+    """Put a folder in the place of another, which is removed when that is done."""
+    aside = old.with_name(f".imgconv-{os.urandom(6).hex()}.part")
+    old.rename(aside)
+    try:
+        new.rename(old)
+    except OSError:
+        aside.rename(old)
+        raise
+    with contextlib.suppress(OSError):
+        _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if not path.is_dir():
+        path.unlink()
+        return
+    from shutil import rmtree  # 10 ms
+
+    rmtree(path)
 
 
 def print_bytes(data: bytes) -> None:

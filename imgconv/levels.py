@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Ends = tuple[Fraction, Fraction]  # the responses that a stretch spans
 
-NOUGHT = Fraction(0)
+NOTHING: Ends = (Fraction(0), Fraction(0))
 LEVELS = ("clip", "abs", "offset", "stretch")
 NONE = "none"  # the responses themselves, as float32
 SAMPLES = ("uint8", "uint16", "float32")
@@ -30,8 +30,8 @@ class Rule(NamedTuple):
     absolute: bool
 
 
-def rule(levels: str, sample: str, low: Fraction = NOUGHT, high: Fraction = NOUGHT) -> Rule:
-    """Return the rule for a kind of sample; low and high are the responses that stretch spans.
+def rule(levels: str, sample: str, ends: Ends = NOTHING) -> Rule:
+    """Return the rule for a kind of sample; ends are the responses that stretch spans.
 
     Raises
     ------
@@ -43,6 +43,7 @@ def rule(levels: str, sample: str, low: Fraction = NOUGHT, high: Fraction = NOUG
         middle = Fraction(1, 2) if sample == "float32" else Fraction(maximum + 1, 2)
         return Rule(Fraction(1, 2), middle, False)
     if levels == "stretch":
+        low, high = ends
         if high <= low:
             return Rule(Fraction(0), Fraction(0), False)
         scale = maximum / (high - low)
@@ -69,7 +70,7 @@ def to_levels(
     values: npt.NDArray[np.float64] = response.astype(np.float64)
     if levels == "stretch":
         ends = ends or extent(values)
-    scale, shift, absolute = rule(levels, sample, *(ends or ()))
+    scale, shift, absolute = rule(levels, sample, ends or NOTHING)
     if absolute:
         np.abs(values, out=values)
     with np.errstate(invalid="ignore"):  # an infinity times a scale of 0 is NaN, and told as such

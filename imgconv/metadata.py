@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import IO, Any, NamedTuple
 
 from PIL import Image
 
@@ -244,50 +245,70 @@ PLACES = {
 }
 
 
-def into_tiff(data: bytes, pages: list[Metadata]) -> bytes:
-    """Return a TIFF file with metadata in the directory of each page.
+class _Widths(NamedTuple):
+    """How a TIFF file's directories are laid out: byte order, and the widths of their numbers."""
+
+    order: str
+    entries: str  # how many there are
+    entry: int
+    link: str
+
+    @property
+    def first(self) -> int:
+        """Where the offset of the first directory stands."""
+        return struct.calcsize(self.order + self.link)
+
+
+def into_tiff(file: IO[bytes], pages: Sequence[Metadata]) -> None:
+    """Put metadata into the directory of each page of a TIFF file.
 
     libtiff writes no EXIF through Pillow, so each page gets a new directory at the end of the
     file: its own entries, which point to where they did, and those of the metadata.
     """
-    order = "<" if data[:2] == b"II" else ">"
-    out = io.BytesIO(data)
-    link = 4  # where the offset of the next directory stands
+    file.seek(0)
+    head = file.read(4)
+    order, big = "<" if head[:2] == b"II" else ">", 43 in head[2:]
+    how = _Widths(order, "Q", 20, "Q") if big else _Widths(order, "H", 12, "I")
+    link = how.first
     for page in pages:
-        out.seek(link)
-        (old,) = struct.unpack(order + "I", out.read(4))
-        entries, following = _directory(out, old, order)
-        tags = _tiff_tags(page, order)
+        (old,) = _numbers(file, link, how.order + how.link)
+        entries, following = _directory(file, old, how)
+        tags = _tiff_tags(page, how)
         if tags:
-            start = out.seek(0, io.SEEK_END)
-            start += out.write(b"\0" * (start % 2))
-            out.write(tags.tobytes(start))
-            added, _ = _directory(out, start, order)
+            start = file.seek(0, io.SEEK_END)
+            start += file.write(b"\0" * (start % 2))
+            file.write(tags.tobytes(start))
+            added, _ = _directory(file, start, how)
             entries |= added
-            new = out.seek(0, io.SEEK_END)
-            new += out.write(b"\0" * (new % 2))
+            new = file.seek(0, io.SEEK_END)
+            new += file.write(b"\0" * (new % 2))
             merged = b"".join(entry for _, entry in sorted(entries.items()))
-            out.write(struct.pack(order + "H", len(entries)) + merged + following)
-            out.seek(link)
-            out.write(struct.pack(order + "I", new))
+            file.write(struct.pack(how.order + how.entries, len(entries)) + merged + following)
+            file.seek(link)
+            file.write(struct.pack(how.order + how.link, new))
             old = new
-        link = old + 2 + 12 * len(entries)
-    return out.getvalue()
+        link = old + struct.calcsize(how.order + how.entries) + how.entry * len(entries)
 
 
-def _directory(file: io.BytesIO, start: int, order: str) -> tuple[dict[int, bytes], bytes]:
+def _numbers(file: IO[bytes], place: int, form: str) -> tuple[int, ...]:
+    file.seek(place)
+    return struct.unpack(form, file.read(struct.calcsize(form)))
+
+
+def _directory(file: IO[bytes], start: int, how: _Widths) -> tuple[dict[int, bytes], bytes]:
     """The entries of a TIFF directory by their tags, and the link to the next."""
-    file.seek(start)
-    (count,) = struct.unpack(order + "H", file.read(2))
-    entries = [file.read(12) for _ in range(count)]
-    return {struct.unpack(order + "H", e[:2])[0]: e for e in entries}, file.read(4)
+    (count,) = _numbers(file, start, how.order + how.entries)
+    entries = [file.read(how.entry) for _ in range(count)]
+    following = file.read(struct.calcsize(how.order + how.link))
+    return {struct.unpack(how.order + "H", e[:2])[0]: e for e in entries}, following
 
 
-def _tiff_tags(meta: Metadata, order: str) -> Any:
+def _tiff_tags(meta: Metadata, how: _Widths) -> Any:
     """Metadata as a directory of Pillow's; None for none."""
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-    tags = ImageFileDirectory_v2(prefix=b"II" if order == "<" else b"MM")
+    head = b"II+\0\x08\0\0\0" + bytes(8) if how.link == "Q" else b"II*\0" + bytes(4)
+    tags = ImageFileDirectory_v2(head, prefix=b"II" if how.order == "<" else b"MM")
     exif = _load(meta.exif)
     for tag in exif:
         with contextlib.suppress(KeyError, TypeError, ValueError):

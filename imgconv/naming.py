@@ -37,6 +37,11 @@ class Job(NamedTuple):
         return "stdin" if self.source == PIPE else self.source
 
 
+def is_zarr(path: str) -> bool:
+    """Return whether a folder of this name is a picture."""
+    return path.rstrip("/").lower().endswith(".zarr")
+
+
 def sources(
     inputs: Sequence[str],
     *,
@@ -61,7 +66,7 @@ def sources(
         raise OptionError("no input; name image files, - for stdin, or --files-from")
     found: list[Source] = []
     for path in named:
-        if recursive and path != PIPE and os.path.isdir(path):
+        if recursive and path != PIPE and os.path.isdir(path) and not is_zarr(path):
             found.extend(_walk(path, output))
         else:
             found.append(Source(path, os.path.basename(path.rstrip("/"))))
@@ -95,7 +100,9 @@ def _walk(folder: str, output: str | None) -> Iterator[Source]:
         folders[:] = sorted(
             f for f in folders if os.path.realpath(os.path.join(place, f)) != avoided
         )
-        for name in sorted(files):
+        pictures = [name for name in folders if is_zarr(name)]
+        folders[:] = [name for name in folders if not is_zarr(name)]
+        for name in sorted([*files, *pictures]):
             ending = os.path.splitext(name)[1].lower()
             if ENDINGS.get(ending, "CSV") not in ARRAYS:
                 path = os.path.join(place, name)
@@ -190,7 +197,7 @@ def _target(
         raise OptionError("the output has an empty name; name a file, or a folder with a final /")
     templated = "{" in output or "}" in output
     filled = _filled(output, source, fields) if templated else output
-    if output.endswith(("/", os.sep)) or os.path.isdir(filled):
+    if output.endswith(("/", os.sep)) or (os.path.isdir(filled) and not is_zarr(filled)):
         if source.path == PIPE:
             raise OptionError(f"stdin has no name to keep in the folder {output}; name a file")
         path = Path(filled, source.within)

@@ -11,9 +11,8 @@ from imgconv import pixels, samples, steps
 from imgconv.errors import ImageError, OptionError
 from imgconv.geometry import Layout
 from imgconv.kernel import Kernel
-from imgconv.levels import LEVELS, MAXIMUM, NONE, Ends, Rule, rule
+from imgconv.levels import LEVELS, MAXIMUM, NONE, NOTHING, Ends, rule
 from imgconv.pixels import NAMELESS, Pixels
-from imgconv.plan import IDENTITY
 from imgconv.recipes import Combined
 from imgconv.samples import Samples
 from imgconv.steps import Step
@@ -132,8 +131,23 @@ def find_extent(picture: Pixels | Tile, work: Work) -> Ends | None:
     def last(source: Samples, step: Step) -> Ends | None:
         return steps.extent(source, step, chain.mask)
 
-    found: Ends | None = view.run(_samples, chain.links("float32", last))
+    found: Ends | None = view.run(_samples, chain.links(last))
     return found
+
+
+def find_grain(picture: Tile, work: Work) -> tuple[int, int]:
+    """Return of what rows and columns tiles must consist to have the bytes of the whole."""
+    view = _prepared(picture, work)
+    if _is_weighted(view, work):
+        return 1, 1
+    if work.channels == "luma" and view.names.startswith("rgb"):
+        view = view.changed(_brightness)
+    chain, kind = _chain(view, work, _chosen(view, work)), work.result or view.kind
+    grains = [steps.grain(chain.source, "float32", chain.step)]
+    if work.levels != NONE:
+        rules = rule(work.levels, kind, work.ends or NOTHING)
+        grains.append(steps.grain(chain.source, kind, chain.step, rules))
+    return max(grains)
 
 
 def _samples(picture: Pixels) -> Samples:
@@ -166,7 +180,7 @@ def _with_unfiltered(out: Pixels, view: View, work: Work, chosen: list[bool]) ->
     if all(chosen):
         return out
     places = [i for i, yes in enumerate(chosen) if not yes]
-    taken = [p.of_kind(out.kind) for p in view.sampled(_geometries(work), places)]
+    taken = [p.of_kind(out.kind) for p in view.sampled(steps_of(work), places)]
     sampled = dict(zip(places, taken, strict=True))
     if not work.sums:
         channels = [sampled.get(i) or out.channel(i) for i in range(len(chosen))]
@@ -206,9 +220,9 @@ def _filter_luma(view: View, work: Work) -> tuple[Pixels, Clipped]:
     after, clipped = _filter_chosen(gray, work, [True])
     if after.names != gray.names:
         raise ImageError("has one brightness, and the kernel makes more of it; leave out luma")
-    geometries = _geometries(work)
-    (before,) = gray.sampled(geometries, [0])
-    channels = view.sampled(geometries, range(len(view.names)))
+    path = steps_of(work)
+    (before,) = gray.sampled(path, [0])
+    channels = view.sampled(path, range(len(view.names)))
     moved = [pixels.moved(colour, before, after) for colour in channels[:3]]
     width, height = before.size
     out = pixels.put_together([*moved, *channels[3:]], view.names)
@@ -225,12 +239,9 @@ class _Chain(NamedTuple):
     mask: bytes
     source: Samples  # what the last step reads, without the samples
 
-    def links(
-        self, result: str, last: Callable[[Samples, Step], Any], rules: Rule = IDENTITY
-    ) -> list[Link]:
-        """All links, the last of which makes samples of a kind by rules of the levels."""
-        grain = steps.grain(self.source, result, self.step, rules)
-        return [*self.before, Link(self.step, last, grain)]
+    def links(self, last: Callable[[Samples, Step], Any]) -> list[Link]:
+        """All links, the last of which makes what is wanted."""
+        return [*self.before, Link(self.step, last)]
 
 
 def _filter_chosen(view: View, work: Work, chosen: list[bool]) -> tuple[Pixels, tuple[int, int]]:
@@ -248,8 +259,7 @@ def _filter_chosen(view: View, work: Work, chosen: list[bool]) -> tuple[Pixels, 
         clipped = steps.to_pixels(source, target, step, work.levels, chain.mask, work.ends)
         return finished(), clipped
 
-    rules = IDENTITY if work.levels == NONE else rule(work.levels, kind, *(work.ends or ()))
-    found: tuple[Pixels, tuple[int, int]] = view.run(_samples, chain.links(kind, last, rules))
+    found: tuple[Pixels, tuple[int, int]] = view.run(_samples, chain.links(last))
     return found
 
 
@@ -324,6 +334,6 @@ def _mask(chosen: list[bool], channels: int) -> bytes:
     return bytes([int(i in places) for i in range(channels)])
 
 
-def _geometries(work: Work) -> list[Step]:
-    """The steps as far as their geometry goes."""
+def steps_of(work: Work) -> list[Step]:
+    """Return the steps of a chain, as far as their geometry goes."""
     return [Step(kernel, work.layout) for kernel in work.kernels]

@@ -95,7 +95,7 @@ class Report:
             print(printable(f"{outcome.name} -> {outcome.output}{skipped}"))
         elif outcome.preview:
             print(printable(outcome.output), outcome.preview, sep="\n", flush=True)
-        self._advance()
+        self.advance()
 
     def note(self, text: str) -> None:
         """Tell what is worth knowing but no error."""
@@ -115,21 +115,23 @@ class Report:
         else:
             say(text)
 
-    def _advance(self) -> None:
+    def advance(self, part: float = 0) -> None:
         """Move the progress bar, which appears on a terminal when the work takes long.
 
-        Pictures that are drawn there tell of progress as well, and a bar would run into them.
+        `part` is how much of an input is done, of one that is done in pieces. Pictures that are
+        drawn on the terminal tell of progress as well, and a bar would run into them.
         """
         seconds = time.monotonic() - self._begin
-        silent = self._quiet or self._draws or self._total <= 1
+        silent = self._quiet or self._draws or (self._total <= 1 and not part)
         if self._bar is None and not silent and seconds > PATIENCE:
-            self._bar = _bar()
+            self._bar = _bar(several=self._total > 1)
             if self._bar:
                 self._line = self._bar.add_task("", total=self._total, rate="")
                 self._bar.start()
         if self._bar and self._line is not None:
-            done = sum(self._counts.values())
-            self._bar.update(self._line, completed=done, rate=f"{done / seconds:.1f}/s")
+            done = sum(self._counts.values()) + part
+            rate = f"{done / seconds:.1f}/s" if self._total > 1 else ""
+            self._bar.update(self._line, completed=done, rate=rate)
 
     def _hint_at_clipping(self) -> None:
         low, high = KEEPING.get(self._levels, ("", ""))
@@ -150,16 +152,23 @@ class Report:
         say(f"{self._total} inputs: {', '.join(parts)}{rate}")
 
 
-def _bar() -> Progress | None:
+def _bar(*, several: bool) -> Progress | None:
     """A progress bar on stderr, where that is a terminal."""
     if not sys.stderr.isatty():
         return None
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as TimeLeft
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     rate = TextColumn("{task.fields[rate]}")
-    columns = (BarColumn(), MofNCompleteColumn(), rate, TimeLeft())
+    done = MofNCompleteColumn() if several else TaskProgressColumn()
+    columns = (BarColumn(), done, rate, TimeRemainingColumn())
     # Rich would send to the bar's stream what is printed, JSON on its way to a file as well.
     shared = sys.stdout is not None and sys.stdout.isatty()
     return Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=shared)

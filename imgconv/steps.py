@@ -10,7 +10,7 @@ from imgconv.errors import GeometryError
 from imgconv.geometry import Cut, Geometry, Layout, layout
 from imgconv.kernel import Kernel
 from imgconv.layers import Layer, make_layer
-from imgconv.levels import LEVELS, MAXIMUM, SAMPLES, Ends, Rule, rule
+from imgconv.levels import LEVELS, MAXIMUM, NOTHING, SAMPLES, Ends, Rule, rule
 from imgconv.plan import IDENTITY
 from imgconv.recipes import Combined
 from imgconv.samples import Samples
@@ -107,8 +107,8 @@ def to_pixels(
         return _run(source, target, step, rule(levels, target.kind), filtered)
     if isinstance(step.work, Combined):  # its ends are known when all of it has been put together
         source, step, filtered = _put_together(source, step, filtered)
-    ends = ends or extent(source, step, filtered) or (Fraction(0), Fraction(0))
-    return _run(source, target, step, rule(levels, target.kind, *ends), filtered)
+    ends = ends or extent(source, step, filtered) or NOTHING
+    return _run(source, target, step, rule(levels, target.kind, ends), filtered)
 
 
 def extent(source: Samples, step: Step, filtered: bytes) -> Ends | None:
@@ -170,5 +170,5 @@ def warm(work: Kernel | Combined) -> None:
             bands.warm(make_layer(work, kind, "float32", channels), "float32", masked)
             for levels in LEVELS:
                 ends = Fraction(-7), Fraction(1000)  # as good as any for a stretch
-                layer = make_layer(work, kind, kind, channels, rule(levels, kind, *ends))
+                layer = make_layer(work, kind, kind, channels, rule(levels, kind, ends))
                 bands.warm(layer, kind, masked)

@@ -155,6 +155,18 @@ def _geometries(shape: Shape, path: Iterable[Step]) -> list[Geometry]:
     return found
 
 
+def shapes(shape: Shape, path: Iterable[Step]) -> list[Shape]:
+    """Return rows and columns of a picture, and of what each step makes of it."""
+    return [shape, *(geometry.shape for geometry in _geometries(shape, path))]
+
+
+def reach(shape: Shape, path: Sequence[Step], rows: int) -> int:
+    """Return how many rows of a picture so many rows of output read."""
+    for geometry in reversed(_geometries(shape, path)):
+        rows = len(geometry.rows.positions(range(rows)))
+    return min(rows, shape[0])
+
+
 def _centres(axes: Sequence[Axis], outputs: range) -> Sequence[int]:
     """The samples of the picture that unfiltered outputs take, through one axis after another."""
     found: Sequence[int] = outputs
@@ -171,8 +183,7 @@ class _Run:
         self, tile: Tile, first: Callable[[Pixels], Samples], links: Sequence[Link]
     ) -> None:
         self._tile, self._first, self._links = tile, first, links
-        geometries = _geometries(tile.shape, (link.step for link in links))
-        self._shapes = [tile.shape, *(g.shape for g in geometries)]
+        self._shapes = shapes(tile.shape, (link.step for link in links))
 
     def made(self, k: int, rows: range, columns: range) -> Any:
         """Return what the k-th link makes for these outputs; before the first is the picture."""

@@ -183,6 +183,12 @@ def apply(
     as_json: Annotated[
         bool, typer.Option("--json", help="A JSON object for each input, one a line.")
     ] = False,
+    tile: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Piece by piece, N x N: TIFF and .zarr larger than memory."
+        ),
+    ] = None,
     preview: Annotated[
         bool,
         typer.Option("--preview", help="Draw each result in the terminal, once it is written."),
@@ -221,6 +227,8 @@ def apply(
     todo = naming.shard(shard, naming.jobs(sources, output, label, format, force=force))
     _refuse_stdout(todo, as_json or dry_run)
     draw = _drawing(todo, as_json or dry_run) if preview else None
+    if tile:  # each picture takes all cores
+        jobs = jobs or 1
     at_once, each = batch.share(thread_count(), len(todo), jobs, threads)
     work = Work(tuple(kernels), shape, levels or "clip", channels, each, alpha, _colour(background))
     task = batch.Task(
@@ -231,6 +239,7 @@ def apply(
         skip_existing,
         dry_run,
         draw,
+        tile,
     )
     native.compiling = show_compiling
     report = Report(
@@ -246,6 +255,8 @@ def apply(
         report.note("no preview: stdout is no terminal with colours")
     if verbose:
         native.hint = report.note
+    if len(todo) == 1:
+        task = task._replace(progress=report.advance)
     with report:
         for outcome in batch.run(todo, task, at_once):
             report.add(outcome)
