@@ -1,6 +1,6 @@
 """Measure everything, or the sections asked for, and print Markdown.
 
-Needs ``pip install '.[bench]'`` and, for whole programs, Debian's packages imagemagick,
+Needs ``pip install '.[bench,tiles]'`` and, for whole programs, Debian's packages imagemagick,
 graphicsmagick, libvips-tools and ffmpeg.
 """
 
@@ -14,7 +14,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from benchmarks import core, layers, programs
+from benchmarks import core, larger, layers, programs
 from benchmarks.measure import Times
 
 HERE = Path(__file__).parent
@@ -47,11 +47,11 @@ def circumstances() -> str:
 def main() -> None:
     """Measure as the arguments say."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("sections", nargs="*", help="of abcdefg; all by default")
+    parser.add_argument("sections", nargs="*", help="of abcdefgh; all by default")
     parser.add_argument("--quick", action="store_true", help="fewer sizes and rounds")
     parser.add_argument("--save", action="store_true", help="keep RESULTS.md and the plot")
     asked = parser.parse_args()
-    wanted = "".join(asked.sections) or "abcdefg"
+    wanted = "".join(asked.sections) or "abcdefgh"
     seconds = 20 if asked.quick else 40
     text = [f"# What was measured\n\n{circumstances()}\n\n{EXPLANATION}"]
     panels: dict[str, dict[str, Times]] = {}
@@ -82,6 +82,8 @@ def main() -> None:
         add("(e) Growth", core.growth())
     if "f" in wanted:
         add("(f) Where a start goes", programs.start())
+    if "h" in wanted:
+        add("(h) A picture larger than memory: 30,000 x 30,000 RGB in pieces", larger.report())
     if asked.save:
         from benchmarks import plot
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 # Tags of a TIFF directory that tell how pixels lie in that file, or that are kept by other names.
 ORIENTATION, RESOLUTION, XMP, ICC = 274, (282, 283, 296), 700, 34675
+DESCRIPTION = 270
 EXIF, GPS, INTEROP, EXIF_SIZE = 34665, 34853, 40965, (40962, 40963)
 STRUCTURE = (
     254, 255, 256, 257, 258, 259, 262, 263, 266, 273, ORIENTATION, 277, 278, 279, 280, 281,
@@ -118,6 +119,8 @@ def _described(tags: Image.Exif) -> bytes:
     for tag in STRUCTURE:
         if tag in tags:
             del tags[tag]
+    if str(tags.get(DESCRIPTION, "")).startswith('{"shape": '):  # tifffile's, of that file
+        del tags[DESCRIPTION]
     if tags.bigtiff:  # whose header nothing but a TIFF has
         whole, tags = tags, Image.Exif()
         for tag in whole:
