@@ -9,6 +9,8 @@ a wraparound test), nine taps share a pass (fewer are bound by loads and stores,
 and each step is cast back to the accumulator's type, so that int16 stays int16.
 """
 
+import functools
+
 import numpy as np
 from llvmlite import ir
 from numba import carray, njit, types
@@ -197,6 +199,7 @@ def least_for(A):
     return SHORT if np.issubdtype(A, np.integer) else 0
 
 
+@functools.cache  # compiled once in a process, whatever forms use it
 def accumulate_for(A, fixed=0):
     """Make `accumulate(...)`: acc = bias + the taps, nine at a time and the rest one by one.
 
