@@ -42,11 +42,12 @@ class Samples(NamedTuple):
 
 
 def of_array(image: npt.NDArray[Any]) -> Samples:
-    """View a C-contiguous array of shape (H, W) or (H, W, C), without a copy."""
+    """View an array of shape (H, W) or (H, W, C), whose rows are contiguous, without a copy."""
     height, width, *channels = image.shape
     depth = channels[0] if channels else 1
     address = int(image.__array_interface__["data"][0])
-    return Samples(address, height, width, depth, width * depth, image.dtype.name, image)
+    step = image.strides[0] // image.itemsize if height > 1 else width * depth
+    return Samples(address, height, width, depth, step, image.dtype.name, image)
 
 
 def array_of(source: Samples) -> npt.NDArray[Any]:

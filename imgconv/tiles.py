@@ -80,6 +80,7 @@ def filter_file(
             for i, page in enumerate(_pages(picture))
         ]
         kept, lost = _metadata(picture, jobs, name, writing)
+        samples.keep_memory()
         pool = ThreadPoolExecutor(work.threads or bands.thread_count())
         opened.callback(pool.shutdown, cancel_futures=True)
         temporary = opened.enter_context(files.whole(target, force=writing.force))
@@ -203,13 +204,13 @@ class _Job:
         workers = pool._max_workers
         return Wanted(self.shape, self.names, self.kind, self._bands(pool), compress, workers)
 
-    def _tile(self, rows: range, columns: range) -> Tile:
+    def _tile(self, rows: range, columns: range, place: npt.NDArray[Any] | None = None) -> Tile:
         page = self._page
 
         def read(rows: range, columns: range) -> Pixels:
             return ArrayPixels(page.read(rows, columns), page.names)
 
-        return Tile(read, page.shape, page.names, page.kind, rows, columns)
+        return Tile(read, page.shape, page.names, page.kind, rows, columns, place)
 
     def _sides(self, work: Work, side: int | None) -> tuple[int, int]:
         """Rows and columns of output that are made at once, so that they read few more."""
@@ -248,9 +249,11 @@ class _Job:
 
     def _fill(self, out: npt.NDArray[Any], rows: range, columns: range) -> Clipped:
         """Filter one tile into its place in a band."""
-        made, clipped = filter_pixels(self._tile(rows, columns), self._work)
+        place = out[:, columns.start : columns.stop]
+        made, clipped = filter_pixels(self._tile(rows, columns, place), self._work)
         array = made.samples if isinstance(made, ArrayPixels) else made.array()
-        out[:, columns.start : columns.stop] = array
+        if array is not place:
+            place[:] = array
         return clipped
 
     def _extent(self, pool: ThreadPoolExecutor) -> Ends:

@@ -7,13 +7,16 @@ import itertools
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from imgconv import bands, pixels, samples
 from imgconv.geometry import OUTSIDE, Axis, Cut, Geometry, Layout, Window
 from imgconv.pixels import ArrayPixels, Pixels
 from imgconv.samples import Samples
 from imgconv.steps import Step
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 Change: TypeAlias = Callable[[Pixels], Pixels]
 Shape = tuple[int, int]
@@ -102,6 +105,7 @@ class Tile(NamedTuple):
     kind: str
     rows: range
     columns: range
+    place: npt.NDArray[Any] | None = None  # where the output goes, if it needs nothing else done
 
     @property
     def depth(self) -> int:
@@ -139,7 +143,10 @@ class Tile(NamedTuple):
         """Room for pixels as an array, which is what is written of a tile."""
         import numpy as np
 
-        new = np.empty((height, width, depth or len(names)), kind)
+        shape = height, width, depth or len(names)
+        new = self.place
+        if new is None or (new.shape, new.dtype.name) != (shape, kind):
+            new = np.empty(shape, kind)
         return samples.of_array(new), lambda: ArrayPixels(new, names)
 
 
