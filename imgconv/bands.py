@@ -6,7 +6,7 @@ import itertools
 import os
 import threading
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import TypeVar
 
@@ -73,8 +73,8 @@ def run(
 
 def extent(
     source: Samples, layer: Layer, geometry: Geometry, filtered: bytes, threads: int | None
-) -> tuple[Fraction, Fraction]:
-    """Return the least and the greatest finite response of the filtered channels; 0 for none.
+) -> tuple[Fraction, ...]:
+    """Return the least and the greatest finite response of the filtered channels, if there is one.
 
     The layer is of one kernel.
     """
@@ -90,10 +90,15 @@ def extent(
         return [e for find, ends in zip(finds, found, strict=True) for e in find.told(ends)]
 
     each = _in_bands(extents_of_piece, source, layer, [geometry], threads)
-    ends = [pair for pairs in each for pair in pairs]
-    if not ends:
-        return Fraction(0), Fraction(0)
-    return min(low for low, _ in ends), max(high for _, high in ends)
+    return outermost([pair for pairs in each for pair in pairs])
+
+
+def outermost(ends: Iterable[tuple[Fraction, ...]]) -> tuple[Fraction, ...]:
+    """Return the ends of several parts taken together; of parts without any, none."""
+    lows_and_highs = [pair for pair in ends if pair]
+    if not lows_and_highs:
+        return ()
+    return min(low for low, _ in lows_and_highs), max(high for _, high in lows_and_highs)
 
 
 def sample(source: Samples, target: Samples, geometry: Geometry) -> None:

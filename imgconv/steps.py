@@ -101,13 +101,36 @@ def to_pixels(
         return _run(source, target, step, rule(levels, target.kind), filtered)
     if isinstance(step.work, Combined):  # its ends are known when all of it has been put together
         return _stretched(source, target, step, filtered)
+    return stretch(source, target, step, extent(source, step, filtered), filtered)
+
+
+def extent(source: Samples, step: Step, filtered: bytes) -> tuple[Fraction, ...]:
+    """Return the least and the greatest finite response of a step of one kernel, if there is one.
+
+    Raises
+    ------
+    GeometryError, KernelError
+        As `Step.shape` does.
+    """
     channels, (geometry,) = step.channels or tuple(range(source.channels)), step.on(source)
     layer = make_layer(
         step.work, source.kind, "float32", channels, IDENTITY, step.magnitude,
         _count(source, geometry),
     )  # fmt: skip
-    ends = bands.extent(source, layer, geometry, filtered, step.threads)
-    return _run(source, target, step, rule(levels, target.kind, *ends), filtered)
+    return bands.extent(source, layer, geometry, filtered, step.threads)
+
+
+def stretch(
+    source: Samples, target: Samples, step: Step, ends: tuple[Fraction, ...], filtered: bytes
+) -> tuple[int, int]:
+    """Write samples that span the range of the target's kind where responses span the ends.
+
+    Raises
+    ------
+    GeometryError, KernelError
+        As `Step.shape` does.
+    """
+    return _run(source, target, step, rule("stretch", target.kind, *ends), filtered)
 
 
 def _stretched(source: Samples, target: Samples, step: Step, filtered: bytes) -> tuple[int, int]:
