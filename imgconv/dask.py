@@ -28,18 +28,19 @@ try:
     import dask.array as da
     from dask.base import optimize, tokenize
     from dask.highlevelgraph import HighLevelGraph
-    from dask.task_spec import Task
+    from dask.task_spec import Task, TaskRef
     from dask.typing import Key
 except ImportError:
     raise ImportError("Dask is missing; pip install 'imgconv[dask]' brings it") from None
 
 # Outputs of a chunk of the result along an axis, where padding makes more than twice what was.
 MOST = 1024
-# How many ends are put together by one task.
-FAN_IN = 64
+# Ends of so many blocks along each axis are put together by one task.
+FAN_IN = 4
 UNPADDED = (0, 0, 0, 0)
 
 Tasks = dict[Key, Any]
+Place = tuple[int, ...]
 Array = npt.NDArray[Any]
 Indices = npt.NDArray[np.int64]
 Pieces = list[list[Array]]
@@ -81,13 +82,13 @@ def correlate(
     -----
     In place of `dask_image.ndfilters.correlate` and `convolve`:
 
-    - No kernel is flipped: for `convolve` give `weights[::-1, ::-1]`, and an even side is then
-      centred as ours is, on its element (k - 1)//2.
-    - The border has our words, or "scipy:" before SciPy's: `mode="reflect"`, the default there,
-      is `border="scipy:reflect"`; `cval` is `fill`. There is no `origin`; `padding` of four numbers
-      moves the result.
-    - The last of three axes are the channels, each filtered by itself, where there the kernel has
-      as many axes as the array.
+    - No kernel is flipped: for `convolve` give `weights[::-1, ::-1]`. An even side is centred on
+      element (k - 1)//2 as by that; SciPy's and dask-image's `correlate` take k//2, here
+      `padding=(k//2, (k - 1)//2, (k - 1)//2, k//2)`. There is no other `origin`.
+    - The border has our words, or SciPy's after "scipy:": their default, `mode="reflect"`, is
+      `border="scipy:reflect"`. `cval` is `fill`.
+    - The last of three axes are channels, each filtered by itself, where there a kernel has as many
+      axes as the array.
     - Responses are float32, where there they are cut to the array's type; `apply` rounds them.
     """
     shape = layout(padding, border, fill, stride, dilation)
@@ -176,19 +177,18 @@ def _lazily(array: Any, work: Work, shape: Layout) -> da.Array:
     token = tokenize(array.name, work, shape)
     name, shared = f"imgconv-{token}", f"imgconv-kernel-{token}"
     tasks: Tasks = {shared: work}
+    keys: Mapping[Key, Key] = {}
     ends: list[Key] = []
     if work.levels == "stretch":
-        again, keys = _again(array, token)
-        tasks |= again
-        extents: Tasks = {
-            (f"imgconv-extent-{token}", *place): (_extent, shared, *block)
-            for place, block in _blocks(tasks, array, rows, columns, f"extent-{token}", keys)
-        }
-        tasks |= extents
-        ends.append(_put_together(tasks, f"imgconv-ends-{token}", list(extents)))
-    for place, block in _blocks(tasks, array, rows, columns, token, {}):
+        extents: dict[Place, Key] = {}
+        for place, block in _blocks(tasks, array, rows, columns, f"extent-{token}", {}):
+            extents[place] = (f"imgconv-extent-{token}", *place)
+            tasks[extents[place]] = (_extent, shared, *block)
+        ends.append(_put_together(tasks, f"imgconv-ends-{token}", extents))
+        keys = _again(tasks, array, token, ends[0])
+    for place, block in _blocks(tasks, array, rows, columns, token, keys):
         # The result may have channels where the array has none, and the other way round.
-        key: Key = (name, *place, 0)[: 3 + len(depths)]
+        key: Key = (name, *(*place, 0)[: 2 + len(depths)])
         tasks[key] = (_filtered, shared, *block, *ends)
     chunks = (tuple(line.count for line in rows), tuple(line.count for line in columns), *depths)
     graph = HighLevelGraph.from_collections(name, tasks, dependencies=[array])
@@ -270,7 +270,7 @@ def _blocks(
     columns: list[Lines],
     token: str,
     keys: Mapping[Key, Key],
-) -> Iterator[tuple[tuple[Key, ...], tuple[list[list[Key]], Lines, Lines]]]:
+) -> Iterator[tuple[Place, tuple[list[list[Key]], Lines, Lines]]]:
     """Give the place of each block of the result, and the pieces of chunks that it reads.
 
     What is less than a chunk gets a task that cuts it out, so that only this much is kept or sent.
@@ -293,12 +293,28 @@ def _blocks(
             yield (i, j, *depth), (pieces, down, across)
 
 
-def _again(array: da.Array, token: str) -> tuple[Tasks, dict[Key, Key]]:
-    """Return the tasks of an array under other keys, and these for each key of its own.
+def _put_together(tasks: Tasks, name: str, places: dict[Place, Key]) -> Key:
+    """Add tasks that find the ends of all blocks, and return the key of the last one.
 
-    From the same tasks for both passes Dask would keep every chunk until the second. What is in
-    memory anyway keeps its key. (`graph_manipulation.clone` leaves tasks of `dask.task_spec` tied
-    to the old keys.)
+    Squares of blocks come first: of rows of them Dask would keep a third of all chunks in memory.
+    """
+    level = 0
+    while len(places) > 1 or not level:
+        squares: dict[Place, list[Key]] = {}
+        for (i, j, *_), key in places.items():
+            squares.setdefault((i // FAN_IN, j // FAN_IN), []).append(key)
+        places = {place: (name, level, *place) for place in squares}
+        tasks |= {places[place]: (outermost, keys) for place, keys in squares.items()}
+        level += 1
+    return places[0, 0]
+
+
+def _again(tasks: Tasks, array: da.Array, token: str, after: Key) -> Mapping[Key, Key]:
+    """Add the tasks of an array once more, to run after a task; return the key of each by its old.
+
+    From the same tasks for two passes Dask would keep every chunk from the first to the second.
+    What is in memory anyway keeps its key. (`graph_manipulation.bind` and `clone` leave tasks of
+    `dask.task_spec` tied to the old keys.)
     """
     nodes = dict(optimize(array)[0].dask)
     keys: dict[Key, Key] = {}
@@ -306,19 +322,18 @@ def _again(array: da.Array, token: str) -> tuple[Tasks, dict[Key, Key]]:
         if isinstance(node, Task) or not node.dependencies.isdisjoint(nodes):
             first, *rest = key if isinstance(key, tuple) else (key,)
             keys[key] = (f"{first}-{token}", *rest)
-    return {keys[key]: nodes[key].substitute(keys, key=keys[key]) for key in keys}, keys
+    for old, new in keys.items():
+        node = nodes[old]
+        if node.dependencies.isdisjoint(keys):
+            tasks[new] = Task(new, _first, node, TaskRef(after))
+        else:
+            tasks[new] = node.substitute(keys, key=new)
+    return keys
 
 
-def _put_together(tasks: Tasks, name: str, keys: list[Key]) -> Key:
-    """Add tasks that find the ends of all blocks, and return the key of the last one."""
-    for level in itertools.count():
-        groups = [keys[n : n + FAN_IN] for n in range(0, len(keys), FAN_IN)]
-        found: Tasks = {(name, level, n): (outermost, group) for n, group in enumerate(groups)}
-        tasks |= found
-        keys = list(found)
-        if len(keys) == 1:
-            break
-    return keys[0]
+def _first(value: Any, _: Ends) -> Any:
+    """The value alone; the other one had to be there before."""
+    return value
 
 
 def _part(chunk: Array, rows: tuple[int, int], columns: tuple[int, int]) -> Array:
