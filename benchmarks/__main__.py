@@ -14,13 +14,13 @@ import re
 import subprocess
 from pathlib import Path
 
-from benchmarks import core, larger, layers, programs
+from benchmarks import arrays, core, larger, layers, programs
 from benchmarks.measure import Times
 
 HERE = Path(__file__).parent
 LIBRARIES = (
     "imgconv", "numpy", "numba", "pillow", "opencv-python-headless", "pyvips", "torch", "scipy",
-    "scikit-image",
+    "scikit-image", "dask", "dask-image",
 )  # fmt: skip
 PROGRAMS = (
     ["gm", "version"], [programs.magick("convert"), "--version"], ["vips", "--version"],
@@ -47,11 +47,11 @@ def circumstances() -> str:
 def main() -> None:
     """Measure as the arguments say."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("sections", nargs="*", help="of abcdefgh; all by default")
+    parser.add_argument("sections", nargs="*", help="of abcdefghi; all by default")
     parser.add_argument("--quick", action="store_true", help="fewer sizes and rounds")
     parser.add_argument("--save", action="store_true", help="keep RESULTS.md and the plot")
     asked = parser.parse_args()
-    wanted = "".join(asked.sections) or "abcdefgh"
+    wanted = "".join(asked.sections) or "abcdefghi"
     seconds = 20 if asked.quick else 40
     text = [f"# What was measured\n\n{circumstances()}\n\n{EXPLANATION}"]
     panels: dict[str, dict[str, Times]] = {}
@@ -67,6 +67,8 @@ def main() -> None:
         panels["12 Mpx RGB in memory"] = cells["sobel-left 3x3", 3, 12.0, 2]
     if "g" in wanted:
         add("(g) Sums over channels and combined kernels, 12 Mpx", layers.report())
+    if "h" in wanted:
+        add("(h) Dask arrays, uint8 gray, 12 Mpx", arrays.report())
     if "b" in wanted:
         single = programs.one_picture(seconds)
         add("(b) Whole programs, one picture, sobel-left", programs.report(single))
@@ -82,8 +84,8 @@ def main() -> None:
         add("(e) Growth", core.growth())
     if "f" in wanted:
         add("(f) Where a start goes", programs.start())
-    if "h" in wanted:
-        add("(h) A picture larger than memory: 30,000 x 30,000 RGB in pieces", larger.report())
+    if "i" in wanted:
+        add("(i) A picture larger than memory: 30,000 x 30,000 RGB in pieces", larger.report())
     if asked.save:
         from benchmarks import plot
 

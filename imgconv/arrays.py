@@ -68,7 +68,7 @@ def correlate(
     torch.nn.Conv2d, PyTorch documentation.
     """
     shape = layout(padding, border, fill, stride, dilation)
-    return _respond(_checked(image), Step(load_kernel(kernel), shape))
+    return respond(_checked(image), Step(load_kernel(kernel), shape))
 
 
 def apply(
@@ -106,21 +106,22 @@ def apply(
     shape = layout(padding, border, fill, stride, dilation)
     pixels, step = _checked(image), Step(load_kernel(kernel), shape)
     if levels == "none":
-        return _respond(pixels, step)
+        return respond(pixels, step)
     source = samples.of_array(pixels)
-    out = _room(pixels, step, pixels.dtype.name)
+    out = room(pixels, step, pixels.dtype.name)
     steps.to_pixels(source, samples.of_array(out), step, levels, bytes([1]) * source.channels)
     return out
 
 
-def _respond(image: npt.NDArray[Any], step: Step) -> npt.NDArray[np.float32]:
-    out: npt.NDArray[np.float32] = _room(image, step, "float32")
+def respond(image: npt.NDArray[Any], step: Step) -> npt.NDArray[np.float32]:
+    """Return the responses of a C-contiguous image."""
+    out: npt.NDArray[np.float32] = room(image, step, "float32")
     steps.respond(samples.of_array(image), samples.of_array(out), step)
     return out
 
 
-def _room(image: npt.NDArray[Any], step: Step, kind: str) -> npt.NDArray[Any]:
-    """Room for what comes out; a single output has no axis of channels."""
+def room(image: npt.NDArray[Any], step: Step, kind: str) -> npt.NDArray[Any]:
+    """Return room for what comes out; a single output has no axis of channels."""
     import numpy as np
 
     source = samples.of_array(image)
@@ -134,6 +135,18 @@ def _checked(image: Any) -> npt.NDArray[Any]:
     import numpy as np
 
     array = np.asarray(image)
+    check(array)
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+
+
+def check(array: Any) -> None:
+    """Check the type and the shape of an array of any library.
+
+    Raises
+    ------
+    ImageError
+        If they are not those of an image.
+    """
     if array.dtype.name not in SAMPLES:
         raise ImageError(
             f"image of type {array.dtype}; convert it to {', '.join(SAMPLES)} with .astype()"
@@ -142,4 +155,3 @@ def _checked(image: Any) -> npt.NDArray[Any]:
         raise ImageError(
             f"image of shape {array.shape}; it must be (H, W) or (H, W, C), with no side of 0"
         )
-    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))

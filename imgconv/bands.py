@@ -15,6 +15,7 @@ from imgconv.calls import Columns, Extent, Joined, Rows, Strip, Sweep, rooms
 from imgconv.errors import OptionError
 from imgconv.geometry import Geometry
 from imgconv.layers import Layer
+from imgconv.levels import Ends, outermost
 from imgconv.samples import Samples, pointer
 from imgconv.strips import PIECE, ROWS, Piece, Reader, bytes_of
 
@@ -73,7 +74,7 @@ def run(
 
 def extent(
     source: Samples, layer: Layer, geometry: Geometry, filtered: bytes, threads: int | None
-) -> tuple[Fraction, Fraction] | None:
+) -> Ends | None:
     """Return the least and the greatest finite response of the filtered channels, if there is one.
 
     The layer is of one kernel.
@@ -90,8 +91,7 @@ def extent(
         return [e for find, ends in zip(finds, found, strict=True) for e in find.told(ends)]
 
     each = _in_bands(extents_of_piece, source, layer, [geometry], threads)
-    ends = [pair for pairs in each for pair in pairs]
-    return (min(low for low, _ in ends), max(high for _, high in ends)) if ends else None
+    return outermost(pair for pairs in each for pair in pairs)
 
 
 def sample(source: Samples, target: Samples, geometry: Geometry) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -59,6 +60,12 @@ def extent(response: npt.NDArray[Any]) -> Ends | None:
 
     finite = response[np.isfinite(response)]
     return (Fraction(float(finite.min())), Fraction(float(finite.max()))) if finite.size else None
+
+
+def outermost(each: Iterable[Ends | None]) -> Ends | None:
+    """Return the ends of several parts taken together, if any has some."""
+    found = [ends for ends in each if ends]
+    return (min(low for low, _ in found), max(high for _, high in found)) if found else None
 
 
 def to_levels(

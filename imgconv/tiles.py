@@ -18,7 +18,7 @@ from imgconv import bands, decode, encode, files, samples, tiff, views, zarrs
 from imgconv.decode import Reading
 from imgconv.encode import Writing
 from imgconv.errors import ImageError
-from imgconv.levels import NOTHING, Ends
+from imgconv.levels import NOTHING, Ends, outermost
 from imgconv.metadata import Metadata
 from imgconv.pipeline import Clipped, Work, filter_pixels, find_extent, find_grain, steps_of
 from imgconv.pixels import ArrayPixels, Pixels
@@ -258,15 +258,12 @@ class _Job:
 
     def _extent(self, pool: ThreadPoolExecutor) -> Ends:
         """What a stretch of the whole page spans."""
-        found: list[Ends] = []
+        found: list[Ends | None] = []
         for rows in _spans(self.shape[0], self._high):
             tiles = [self._tile(rows, columns) for columns in self._columns()]
-            each = pool.map(lambda tile: find_extent(tile, self._work), tiles)
-            found.extend(ends for ends in each if ends)
+            found.extend(pool.map(lambda tile: find_extent(tile, self._work), tiles))
             self._progress(rows.stop / self.shape[0] / 2)
-        if not found:
-            return NOTHING
-        return min(low for low, _ in found), max(high for _, high in found)
+        return outermost(found) or NOTHING
 
 
 def _spans(size: int, step: int) -> Iterator[range]:
