@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import os
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 from imgconv import decode, encode, files, samples
@@ -20,7 +18,7 @@ from imgconv.files import PIPE
 from imgconv.naming import Job
 from imgconv.pipeline import Work, filter_pixels
 from imgconv.pixels import Pixels
-from imgconv.report import FAILED, SKIPPED, Outcome
+from imgconv.report import FAILED, OK, SKIPPED, Outcome
 
 
 class Task(NamedTuple):
@@ -33,6 +31,8 @@ class Task(NamedTuple):
     skip_existing: bool = False
     dry: bool = False
     preview: Callable[[Pixels], str] | None = None
+    again: bool = False  # a process that was killed may have begun, or done it all but the telling
+    meaning: str = ""  # what decides an output's bytes beside the input, where a journal is kept
 
 
 def share(cores: int, count: int, jobs: int | None, threads: int | None) -> tuple[int, int]:
@@ -69,7 +69,7 @@ def _outcome(job: Job, task: Task) -> Outcome:
     begin = time.perf_counter()
     outcome = Outcome(job.name, job.target)
     try:
-        outcome = _do(job, task, outcome)
+        outcome = _journaled(job, task, outcome) if task.meaning else _do(job, task, outcome)
     except ImgconvError as error:
         outcome = outcome._replace(status=FAILED, error=str(error))
     except MemoryError:
@@ -83,23 +83,37 @@ def _outcome(job: Job, task: Task) -> Outcome:
     return outcome._replace(seconds=time.perf_counter() - begin)
 
 
+def _journaled(job: Job, task: Task, outcome: Outcome) -> Outcome:
+    """Do a job, unless the journal says that it is done and right; mark what is read and left."""
+    from imgconv import journal
+
+    seen = files.stamp(job.source)
+    if job.marks:
+        now = journal.marks(task.meaning, seen, files.stamp(job.target))
+        if now == job.marks:
+            return outcome._replace(status=SKIPPED)
+        if journal.is_ours(now, job.marks):
+            writing = task.writing._replace(force=True)
+            task = task._replace(writing=writing, skip_existing=False)
+    outcome = _do(job, task, outcome)
+    if task.dry or outcome.status != OK:
+        return outcome
+    return outcome._replace(marks=journal.marks(task.meaning, seen, files.stamp(job.target)))
+
+
 def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     """Read, filter, write."""
-    if job.source != PIPE and os.path.isdir(job.source):
-        if not os.access(job.source, os.R_OK | os.X_OK):
-            raise ImageError("cannot be read: Permission denied")
-        raise ImageError("is a folder; --recursive walks it")
-    target = Path(job.target)
-    exists = job.target != PIPE and os.path.lexists(target)
-    if exists and task.skip_existing:
-        return outcome._replace(status=SKIPPED)
-    if job.target != PIPE:
-        if not task.writing.force:  # before the work; `write` asks once more
+    files.refuse_folder(job.source)
+    target = files.path(job.target)
+    if job.target != PIPE:  # before the work; `write` asks once more
+        files.refuse_readonly(target)
+        if task.skip_existing and files.exists(target):
+            return outcome._replace(status=SKIPPED)
+        if not task.writing.force and not task.again:
             files.refuse_existing(target)
         _format(job)
     if task.dry:
-        if job.source != PIPE and not os.access(job.source, os.R_OK):
-            raise ImageError("cannot be read; it is missing, or not yours to read")
+        files.refuse_missing(job.source)
         return outcome
     picture = decode.read(files.read(job.source), task.reading)
     name = _format(job) if job.target != PIPE else job.format or picture.format
@@ -115,7 +129,7 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     elif job.target == PIPE:
         files.print_bytes(data)
     else:
-        files.write(data, target, force=task.writing.force)
+        files.write(data, target, force=task.writing.force, again=task.again)
     width, height = frames[0].size
     notes = [f"{', '.join(lost)} not kept"] * bool(lost)
     preview = ""
@@ -146,7 +160,7 @@ def _work(task: Task, picture: Picture, name: str) -> Work:
 
 def _format(job: Job) -> str:
     """The format of an output file: by its ending, else as asked for."""
-    target = Path(job.target)
+    target = files.path(job.target)
     if job.format and target.suffix.lower() not in ENDINGS:
         return job.format
     return encode.format_of(target)
