@@ -86,7 +86,8 @@ def test_a_killed_run_goes_on(folder, state_home):
     }
 
 
-def test_a_journal_goes_when_all_is_done(run, folder, state_home):
+@pytest.mark.usefixtures("folder")
+def test_a_journal_goes_when_all_is_done(run, state_home):
     """It stays after a failure and with --resume; a single picture has none."""
     run("apply", "in/0.png", *APPLY)
     run("apply", *names(), *APPLY, "-f")
@@ -106,7 +107,7 @@ def test_a_journal_goes_when_all_is_done(run, folder, state_home):
 def test_nothing_is_done_twice(run):
     """Also with other numbers of threads, under other words for the same, and from elsewhere."""
     before = outputs()
-    for more in ([], ["--jobs", "1"], ["--threads", "2"], ["--padding", "0", "-k"][:0], ["-f"]):
+    for more in ([], ["--jobs", "1"], ["--threads", "2"], ["-f"]):
         assert statuses(run("apply", *names(), *APPLY, "--resume", *more)) == "s" * COUNT
     absolute = [os.path.abspath(name) for name in names()]
     args = ["-o", os.path.abspath("out"), "--json", "--resume"]
@@ -121,7 +122,7 @@ def test_nothing_is_done_twice(run):
 def test_a_changed_input_is_done_again(run):
     """Its output is our own, and needs no --force; the others are left alone."""
     before = outputs()
-    Path("in/2.png").write_bytes(saved(noise("L", size=(9, 9)), "PNG"))
+    Path("in/2.png").write_bytes(saved(noise(size=(9, 9)), "PNG"))
     assert statuses(run("apply", *names(), *APPLY, "--resume")) == "ssoss"
     after = outputs()
     assert [name for name in before if before[name] != after[name]] == ["2.png"]
@@ -132,8 +133,8 @@ def test_a_changed_input_is_done_again(run):
 @pytest.mark.parametrize(
     "changed",
     [
-        ["-k", "blur"], ["--levels", "abs"], ["--border", "wrap"], ["--stride", "2"],
-        ["--channels", "gray"], ["--alpha", "weighted"], ["--background", "red"], ["--frame", "0"],
+        ["-k", "sobel-right"], ["--levels", "abs"], ["--border", "wrap"], ["--stride", "2"],
+        ["--channels", "r,g"], ["--alpha", "weighted"], ["--background", "red"], ["--frame", "0"],
         ["--compress", "small"], ["--strip"], ["--depth", "8"], ["--format", "png"], ["--flip"],
         ["--scale", "2"], ["--quality", "3"],
     ],
@@ -166,7 +167,7 @@ def test_what_somebody_else_wrote_is_not_touched(run):
     assert "out/1.png exists; --force overwrites it" in result.err
     assert statuses(run("apply", *names(), *APPLY, "--resume", "--levels", "abs")) == "ofooo"
     assert Path("out/1.png").read_text() == "mine"
-    both = run("apply", *names(), *APPLY, "--resume", "--skip-existing", "--levels", "offset")
+    both = run("apply", *names(), *APPLY, "--resume", "--skip-existing", "--strip")
     assert statuses(both) == "osooo"
     assert Path("out/1.png").read_text() == "mine"
     assert statuses(run("apply", *names(), *APPLY, "--resume", "--force")) == "ooooo"
