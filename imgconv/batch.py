@@ -20,7 +20,7 @@ from imgconv.files import PIPE
 from imgconv.naming import Job, is_zarr
 from imgconv.pipeline import Work, filter_pixels
 from imgconv.pixels import Pixels
-from imgconv.report import FAILED, SKIPPED, Outcome
+from imgconv.report import FAILED, OK, SKIPPED, Outcome
 
 # Bytes of a TIFF file from which on it is looked at, whether it fits the memory.
 LARGE = 1 << 24
@@ -38,6 +38,8 @@ class Task(NamedTuple):
     preview: Callable[[Pixels], str] | None = None
     tile: int | None = None  # piece by piece, each of so many rows and columns
     progress: Callable[[float], None] | None = None  # of a picture that is done in pieces
+    again: bool = False  # a process that was killed may have begun, or done it all but the telling
+    meaning: str = ""  # what decides an output's bytes beside the input, where a journal is kept
 
 
 def share(cores: int, count: int, jobs: int | None, threads: int | None) -> tuple[int, int]:
@@ -74,7 +76,7 @@ def _outcome(job: Job, task: Task) -> Outcome:
     begin = time.perf_counter()
     outcome = Outcome(job.name, job.target)
     try:
-        outcome = _do(job, task, outcome)
+        outcome = _journaled(job, task, outcome) if task.meaning else _do(job, task, outcome)
     except ImgconvError as error:
         outcome = outcome._replace(status=FAILED, error=str(error))
     except MemoryError:
@@ -88,23 +90,38 @@ def _outcome(job: Job, task: Task) -> Outcome:
     return outcome._replace(seconds=time.perf_counter() - begin)
 
 
+def _journaled(job: Job, task: Task, outcome: Outcome) -> Outcome:
+    """Do a job, unless the journal says that it is done and right; mark what is read and left."""
+    from imgconv import journal
+
+    seen = files.stamp(job.source)
+    if job.marks:
+        now = journal.marks(task.meaning, seen, files.stamp(job.target))
+        if now == job.marks:
+            return outcome._replace(status=SKIPPED)
+        if journal.is_ours(now, job.marks):
+            writing = task.writing._replace(force=True)
+            task = task._replace(writing=writing, skip_existing=False)
+    outcome = _do(job, task, outcome)
+    if task.dry or outcome.status != OK:
+        return outcome
+    return outcome._replace(marks=journal.marks(task.meaning, seen, files.stamp(job.target)))
+
+
 def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     """Read, filter, write."""
-    if job.source != PIPE and os.path.isdir(job.source) and not is_zarr(job.source):
-        if not os.access(job.source, os.R_OK | os.X_OK):
-            raise ImageError("cannot be read: Permission denied")
-        raise ImageError("is a folder; --recursive walks it")
-    target = Path(job.target)
-    exists = job.target != PIPE and os.path.lexists(target)
-    if exists and task.skip_existing:
-        return outcome._replace(status=SKIPPED)
-    if job.target != PIPE:
-        if not task.writing.force:  # before the work; `write` asks once more
+    if not is_zarr(job.source):
+        files.refuse_folder(job.source)
+    target = files.path(job.target)
+    if job.target != PIPE:  # before the work; `write` asks once more
+        files.refuse_readonly(target)
+        if task.skip_existing and files.exists(target):
+            return outcome._replace(status=SKIPPED)
+        if not task.writing.force and not task.again:
             files.refuse_existing(target)
         _format(job)
     if task.dry:
-        if job.source != PIPE and not os.access(job.source, os.R_OK):
-            raise ImageError("cannot be read; it is missing, or not yours to read")
+        files.refuse_missing(job.source)
         return outcome
     if _is_in_pieces(job, task):
         return _in_pieces(job, task, outcome)
@@ -122,7 +139,7 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     elif job.target == PIPE:
         files.print_bytes(data)
     else:
-        files.write(data, target, force=task.writing.force)
+        files.write(data, target, force=task.writing.force, again=task.again)
     width, height = frames[0].size
     notes = [f"{', '.join(lost)} not kept"] * bool(lost)
     preview = ""
@@ -146,7 +163,8 @@ def _is_in_pieces(job: Job, task: Task) -> bool:
     if task.tile or is_zarr(job.source) or is_zarr(job.target):
         return True
     kinds = {ENDINGS.get(os.path.splitext(name)[1].lower()) for name in (job.source, job.target)}
-    if kinds != {"TIFF"} or os.path.getsize(job.source) < LARGE:
+    away = files.is_url(job.source) or files.is_url(job.target)
+    if kinds != {"TIFF"} or away or os.path.getsize(job.source) < LARGE:
         return False
     from imgconv import tiles
 
@@ -155,16 +173,17 @@ def _is_in_pieces(job: Job, task: Task) -> bool:
 
 def _in_pieces(job: Job, task: Task, outcome: Outcome) -> Outcome:
     """Read, filter and write at once."""
-    if PIPE in (job.source, job.target):
-        raise ImageError("comes or goes through a pipe; --tile is for files")
+    target = files.path(job.target)
+    if PIPE in (job.source, job.target) or files.is_url(job.source) or not isinstance(target, Path):
+        raise ImageError("is not from file to file here, as --tile and .zarr want it")
     from imgconv import tiles
 
     notes = []
     if not task.tile and not is_zarr(job.source) and not is_zarr(job.target):
         notes.append("too large to be decoded whole: filtered piece by piece, as --tile does")
     made = tiles.filter_file(
-        job.source, Path(job.target), _format(job), task.work, task.reading, task.writing,
-        task.tile, task.progress,
+        job.source, target, _format(job), task.work, task.reading, task.writing,
+        task.tile, again=task.again, progress=task.progress,
     )  # fmt: skip
     notes += [f"{', '.join(made.lost)} not kept"] * bool(made.lost)
     return outcome._replace(
@@ -188,7 +207,7 @@ def _work(task: Task, picture: Picture, name: str) -> Work:
 
 def _format(job: Job) -> str:
     """The format of an output file: by its ending, else as asked for."""
-    target = Path(job.target)
+    target = files.path(job.target)
     if job.format and target.suffix.lower() not in ENDINGS:
         return job.format
     return encode.format_of(target)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from PIL import Image
 
@@ -16,6 +15,11 @@ from imgconv.errors import ImageError, OptionError
 from imgconv.levels import MAXIMUM
 from imgconv.metadata import Metadata
 from imgconv.pixels import NAMELESS, ImagePixels, Pixels
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from imgconv.stores import Url
 
 # Formats by the ending of a name.
 ENDINGS = {
@@ -79,7 +83,7 @@ def checked(writing: Writing) -> Writing:
     return writing
 
 
-def format_of(path: Path) -> str:
+def format_of(path: Path | Url) -> str:
     """Return the format that a name's ending asks for.
 
     Raises

@@ -4,19 +4,67 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from imgconv.errors import ImageError
 from imgconv.report import discard_stdout
 
+if TYPE_CHECKING:
+    from imgconv.stores import Url
+
 PIPE = "-"
+URL = re.compile("[A-Za-z][A-Za-z0-9+.-]+://")  # of two letters at least: one is a drive
 # What is read of a stream, which may have no end; a file has a size that its owner knows.
 MAX_STREAM = 2 << 30
 CHUNK = 1 << 20
+
+
+def is_url(name: str) -> bool:
+    """Return whether a name is a URL rather than a path here."""
+    return URL.match(name) is not None
+
+
+def path(name: str) -> Path | Url:
+    """Return a name's parts: of a file here, or in a store."""
+    if not is_url(name):
+        return Path(name)
+    from imgconv import stores
+
+    return stores.url(name)
+
+
+def place(name: str) -> object:
+    """Return what two names of one file share: its path without links, or its place in a store."""
+    found = path(name)
+    return os.path.realpath(name) if isinstance(found, Path) else found.place()
+
+
+def is_folder(name: str) -> bool:
+    """Return whether there is a folder of this name."""
+    found = path(name)
+    return os.path.isdir(name) if isinstance(found, Path) else found.is_folder()
+
+
+def exists(target: Path | Url) -> bool:
+    """Return whether there is such a file, or a link in its place."""
+    return os.path.lexists(target) if isinstance(target, Path) else target.exists()
+
+
+def stamp(name: str) -> str:
+    """Return what changes with a file: its size and time, or what its store tells; "" if none."""
+    found = path(name)
+    if not isinstance(found, Path):
+        return found.stamp()
+    try:
+        seen = os.stat(name)
+    except (OSError, ValueError):
+        return ""
+    return f"{seen.st_size} {seen.st_mtime_ns}"
 
 
 def read(source: str, limit: int = MAX_STREAM) -> bytes:
@@ -29,6 +77,9 @@ def read(source: str, limit: int = MAX_STREAM) -> bytes:
     """
     if source == PIPE and sys.stdin is None:
         raise ImageError("is closed")
+    found = path(source)
+    if not isinstance(found, Path):
+        return found.read()
     try:
         if source == PIPE:
             return _read_up_to(sys.stdin.buffer, limit)
@@ -50,22 +101,54 @@ def _read_up_to(file: IO[bytes], limit: int) -> bytes:
     return b"".join(parts)
 
 
-def refuse_existing(path: Path) -> None:
+def refuse_folder(source: str) -> None:
+    """Raise an error for an input that is a folder; a store is asked when it has no such file."""
+    found = path(source)
+    if not isinstance(found, Path):
+        found.refuse_folder()
+    elif source != PIPE and os.path.isdir(source):
+        if not os.access(source, os.R_OK | os.X_OK):
+            raise ImageError("cannot be read: Permission denied")
+        raise ImageError("is a folder; --recursive walks it")
+
+
+def refuse_missing(source: str) -> None:
+    """Raise an error for an input that is not there, or may not be read."""
+    found = path(source)
+    there = os.access(found, os.R_OK) if isinstance(found, Path) else found.exists()
+    if source != PIPE and not there:
+        raise ImageError("cannot be read; it is missing, or not yours to read")
+
+
+def refuse_readonly(target: Path | Url) -> None:
+    """Raise an error for a target where nothing can be written, whatever its name."""
+    if not isinstance(target, Path):
+        target.refuse_writing()
+
+
+def refuse_existing(target: Path | Url) -> None:
     """Raise an error for a file that is already there, or a link in its place."""
-    if os.path.lexists(path):
-        raise ImageError(f"{path} exists; --force overwrites it")
+    if exists(target):
+        raise ImageError(f"{target} exists; --force overwrites it")
 
 
-def write(data: bytes, path: Path, *, force: bool) -> None:
+def write(data: bytes, path: Path | Url, *, force: bool, again: bool = False) -> None:
     """Write a file whole or not at all: under another name first, then renamed; make its folder.
+
+    With `again`, a killed process may have done so: a file that holds these bytes is right.
 
     Raises
     ------
     ImageError
         If the file exists and `force` is not given, or cannot be written.
     """
+    if again and not force and _holds(path, data):
+        return
     if not force:
         refuse_existing(path)
+    if not isinstance(path, Path):
+        path.write(data)
+        return
     try:
         if path.exists() and not path.is_file():  # a pipe or a device is not to be replaced
             path.write_bytes(data)
@@ -79,21 +162,27 @@ def write(data: bytes, path: Path, *, force: bool) -> None:
 
 
 @contextlib.contextmanager
-def whole(path: Path, *, force: bool) -> Iterator[Path]:
+def whole(path: Path, *, force: bool, again: bool = False) -> Iterator[Path]:
     """Give a name beside a file or folder, whose content takes its place if nothing goes wrong.
+
+    With `again`, a file that holds the same is right, as for `write`.
 
     Raises
     ------
     ImageError
         If the file exists and `force` is not given, or cannot be written.
     """
-    if not force:
+    if not force and not again:
         refuse_existing(path)
     target = Path(os.path.realpath(path))  # a link is written through, not replaced
     temporary = target.with_name(f".imgconv-{os.urandom(6).hex()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        if again and not force and exists(target):
+            if not _is_same(temporary, target):
+                refuse_existing(path)
+            return
         if target.is_dir():
             _exchange(temporary, target)
             return
@@ -112,6 +201,14 @@ def settle(path: Path) -> None:
     if path.is_file():
         with path.open("rb") as file:
             os.fsync(file.fileno())
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    if not (one.is_file() and other.is_file()):
+        return False
+    from filecmp import cmp
+
+    return cmp(one, other, shallow=False)
 
 
 def _exchange(new: Path, old: Path) -> None:
@@ -134,6 +231,15 @@ def _remove(path: Path) -> None:
     from shutil import rmtree  # 10 ms
 
     rmtree(path)
+
+
+def _holds(target: Path | Url, data: bytes) -> bool:
+    try:
+        if isinstance(target, Path):
+            return target.stat().st_size == len(data) and target.read_bytes() == data
+        return target.exists() and target.read() == data
+    except (OSError, ImageError):
+        return False
 
 
 def print_bytes(data: bytes) -> None:

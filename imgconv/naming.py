@@ -7,11 +7,15 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from imgconv import files
 from imgconv.encode import ARRAYS, ENDINGS, format_of
 from imgconv.errors import ImageError, OptionError, shortened
 from imgconv.files import PIPE
+
+if TYPE_CHECKING:
+    from imgconv.stores import Url
 
 # The ending that a format is written with where the input's has to give way.
 USUAL = {"JPEG": ".jpg", "TIFF": ".tif", "PNG": ".png"}
@@ -25,11 +29,15 @@ class Source(NamedTuple):
 
 
 class Job(NamedTuple):
-    """An input and its output; `-` is stdin or stdout. `format` where the output does not tell."""
+    """An input and its output; `-` is stdin or stdout. `format` where the output does not tell.
+
+    `marks` are what a journal says that an earlier run has read and left.
+    """
 
     source: str
     target: str
     format: str = ""
+    marks: bytes = b""
 
     @property
     def name(self) -> str:
@@ -61,16 +69,50 @@ def sources(
         raise OptionError("-0 says how --files-from separates names; give that too")
     if [*inputs, files_from].count(PIPE) > 1:
         raise OptionError("stdin ('-') stands twice among the inputs; name it once")
-    named = [*inputs, *(_listed(files_from, null) if files_from is not None else ())]
+    listed = _listed(files_from, null) if files_from is not None else []
+    named = [*(name for path in inputs for name in _expanded(path)), *map(_here, listed)]
     if not named and files_from is None:
         raise OptionError("no input; name image files, - for stdin, or --files-from")
     found: list[Source] = []
     for path in named:
-        if recursive and path != PIPE and os.path.isdir(path) and not is_zarr(path):
-            found.extend(_walk(path, output))
+        if recursive and path != PIPE and not is_zarr(path) and files.is_folder(path):
+            found.extend(_walk(path, _settled(output)))
         else:
-            found.append(Source(path, os.path.basename(path.rstrip("/"))))
+            found.append(Source(path, _name(path)))
     return found
+
+
+def _expanded(path: str) -> list[str]:
+    """The files of a URL with a pattern; those of patterns here the shell has found."""
+    if not files.is_url(path):
+        return [path]
+    from imgconv import stores
+
+    return stores.expand(path)
+
+
+def _here(path: str) -> str:
+    """A file:// URL as a path, so that all that holds for files here holds for it."""
+    if not files.is_url(path):
+        return path
+    from imgconv import stores
+
+    return stores.local(path)
+
+
+def _settled(output: str | None) -> str | None:
+    """The output, with a / at the end where a store has such a folder."""
+    if output is None or not files.is_url(output):
+        return output
+    output = _here(output)
+    templated = "{" in output or "}" in output
+    is_store = files.is_url(output) and not templated
+    return f"{output}/" if is_store and output[-1] != "/" and files.is_folder(output) else output
+
+
+def _name(path: str) -> str:
+    """The name that an input keeps in a folder."""
+    return files.path(path).name if files.is_url(path) else os.path.basename(path.rstrip("/"))
 
 
 def _listed(files_from: str, null: bool) -> list[str]:
@@ -94,15 +136,20 @@ def _listed(files_from: str, null: bool) -> list[str]:
 
 def _walk(folder: str, output: str | None) -> Iterator[Source]:
     """The images in a folder and below, by their endings, in the order of their names."""
+    if files.is_url(folder):
+        from imgconv import stores
+
+        yield from (Source(*found) for found in stores.walk(stores.url(folder), output))
+        return
     avoided = os.path.realpath(output) if output and "{" not in output else None
     closed: list[str] = []
-    for place, folders, files in os.walk(folder, onerror=lambda e: closed.append(e.filename)):
+    for place, folders, names in os.walk(folder, onerror=lambda e: closed.append(e.filename)):
         folders[:] = sorted(
             f for f in folders if os.path.realpath(os.path.join(place, f)) != avoided
         )
         pictures = [name for name in folders if is_zarr(name)]
         folders[:] = [name for name in folders if not is_zarr(name)]
-        for name in sorted([*files, *pictures]):
+        for name in sorted([*names, *pictures]):
             ending = os.path.splitext(name)[1].lower()
             if ENDINGS.get(ending, "CSV") not in ARRAYS:
                 path = os.path.join(place, name)
@@ -143,9 +190,10 @@ def jobs(
     """
     wanted = _format_named(format) if format else ""
     width = len(str(len(inputs)))
+    output = _settled(output)
     found = []
     for i, source in enumerate(inputs, 1):
-        path = Path(source.path)
+        path = files.path(source.path)
         suffix = _suffix(path, wanted)
         fields = {
             "stem": path.stem, "name": path.stem + suffix, "suffix": suffix, "kernel": label,
@@ -166,10 +214,10 @@ def _format_named(text: str) -> str:
 
 
 def _refuse_collisions(jobs: Sequence[Job], *, force: bool) -> None:
-    taken: dict[str, Job] = {}
-    read = {os.path.realpath(job.source): job for job in jobs if force and job.source != PIPE}
+    taken: dict[object, Job] = {}
+    read = {files.place(job.source): job for job in jobs if force and job.source != PIPE}
     for job in jobs:
-        place = os.path.realpath(job.target) if job.target != PIPE else PIPE
+        place = files.place(job.target) if job.target != PIPE else PIPE
         if place in taken:
             raise OptionError(
                 f"{taken[place].name} and {job.name} would both be written to {job.target}; "
@@ -189,7 +237,7 @@ def _target(
     if output == PIPE or (output is None and source.path == PIPE):
         return PIPE
     if output is None:
-        path = Path(source.path)
+        path = files.path(source.path)
         if not path.name:  # a folder, as `.` or `/`: it fails when it is read
             return source.path
         return str(path.with_name("{stem}.{kernel}{suffix}".format(**fields)))
@@ -200,7 +248,7 @@ def _target(
     if output.endswith(("/", os.sep)) or (os.path.isdir(filled) and not is_zarr(filled)):
         if source.path == PIPE:
             raise OptionError(f"stdin has no name to keep in the folder {output}; name a file")
-        path = Path(filled, source.within)
+        path = files.path(filled) / source.within
         return str(path.with_suffix(_suffix(path, wanted))) if path.name else str(path)
     if count > 1 and not templated:
         raise OptionError(
@@ -211,7 +259,7 @@ def _target(
     return filled
 
 
-def _suffix(path: Path, wanted: str) -> str:
+def _suffix(path: Path | Url, wanted: str) -> str:
     """The input's ending, or the usual one of the format that is wanted."""
     if not wanted or ENDINGS.get(path.suffix.lower()) == wanted:
         return path.suffix
@@ -222,14 +270,14 @@ def _check_format(output: str, filled: str, wanted: str) -> None:
     """Refuse an ending that no input can help."""
     if output.endswith(("{suffix}", "{name}")):
         return
-    told = ENDINGS.get(Path(filled).suffix.lower())
+    told = ENDINGS.get(files.path(filled).suffix.lower())
     if wanted and told and told != wanted:
         raise OptionError(
             f"output {output} is {told} by its ending, and --format {wanted}; drop one"
         )
     if not wanted:
         try:
-            format_of(Path(filled))
+            format_of(files.path(filled))
         except ImageError as error:
             raise OptionError(str(error)) from None
 
@@ -248,5 +296,11 @@ def _filled(template: str, source: Source, fields: dict[str, str]) -> str:
         raise OptionError(f"output {template!r} has {shortened(what)}; choose from {choices}")
     filled = literal[0]
     for name, text in zip(named, literal[1:], strict=True):
-        filled += fields[name] + text
+        value = fields[name]
+        if filled and name == "parent" and files.is_url(value):  # no store within a name
+            from imgconv import stores
+
+            value = stores.url(value).path
+            text = text if value else text.removeprefix("/")
+        filled += value + text
     return filled

@@ -25,7 +25,7 @@ KEEPING = {
 class Outcome(NamedTuple):
     """What became of one input; `clipped` of `samples` below and above, notes on what is lost.
 
-    `preview` is the output as a terminal draws it.
+    `preview` is the output as a terminal draws it; `marks` are what a journal keeps.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Outcome(NamedTuple):
     clipped: tuple[int, int] = (0, 0)
     seconds: float = 0.0
     preview: str = ""
+    marks: bytes = b""
 
 
 def printable(text: str) -> str:

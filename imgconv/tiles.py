@@ -56,9 +56,13 @@ def filter_file(
     reading: Reading,
     writing: Writing,
     side: int | None = None,
+    *,
+    again: bool = False,
     progress: Progress | None = None,
 ) -> Made:
     """Filter the pages of a TIFF or .zarr into another, at most `side` rows and columns at once.
+
+    `again` is for `files.whole`.
 
     Raises
     ------
@@ -83,7 +87,7 @@ def filter_file(
         samples.keep_memory()
         pool = ThreadPoolExecutor(work.threads or bands.thread_count())
         opened.callback(pool.shutdown, cancel_futures=True)
-        temporary = opened.enter_context(files.whole(target, force=writing.force))
+        temporary = opened.enter_context(files.whole(target, force=writing.force, again=again))
         with _writer(temporary, name, picture, jobs, writing) as writer:
             for job in jobs:
                 writer.add(job.wanted(pool, writing.compress))

@@ -81,6 +81,10 @@ def apply(
         str | None,
         typer.Option(metavar="I/N", help="Every N-th input from the I-th, sorted by name."),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on where an earlier run of this command stopped."),
+    ] = False,
     padding: Annotated[
         str, typer.Option(metavar="same|valid|N|Y,X|T,R,B,L", help="How much is added around.")
     ] = "same",
@@ -226,6 +230,8 @@ def apply(
     )
     todo = naming.shard(shard, naming.jobs(sources, output, label, format, force=force))
     _refuse_stdout(todo, as_json or dry_run)
+    if resume:
+        _refuse_lasting_nowhere(todo, force)
     draw = _drawing(todo, as_json or dry_run) if preview else None
     if tile:  # each picture takes all cores
         jobs = jobs or 1
@@ -257,8 +263,16 @@ def apply(
         native.hint = report.note
     if len(todo) == 1:
         task = task._replace(progress=report.advance)
+    kept = None
+    if resume or (len(todo) > 1 and not dry_run):
+        from imgconv import journal
+
+        kept = journal.Journal(journal.pattern(output, label), report.note, resume=resume)
+        task = task._replace(meaning=journal.meaning(task, format), again=resume)
+        todo = kept.recall(todo) if resume else todo
+    outcomes = batch.run(todo, task, at_once)
     with report:
-        for outcome in batch.run(todo, task, at_once):
+        for outcome in kept.keep(outcomes) if kept else outcomes:
             report.add(outcome)
     raise typer.Exit(report.exit_code)
 
@@ -276,6 +290,20 @@ def _refuse_stdout(todo: "list[Job]", told: bool) -> None:
     arrays = all(job.source.endswith((".csv", ".npy")) or job.format in ARRAYS for job in todo)
     if sys.stdout is not None and sys.stdout.isatty() and not arrays:
         raise OptionError("an image is not for a terminal; name a file with -o, or pipe it")
+
+
+def _refuse_lasting_nowhere(todo: "list[Job]", force: bool) -> None:
+    """Refuse to resume where nothing tells later what has been done."""
+    from imgconv import files
+
+    for job in todo:
+        if "-" in (job.source, job.target):
+            raise OptionError("--resume is for files, not for stdin or stdout; name them")
+        if force and files.place(job.source) == files.place(job.target):
+            raise OptionError(
+                f"{job.name} would be written over itself, and filtered twice where a run was "
+                "stopped; name another output"
+            )
 
 
 def _drawing(todo: "list[Job]", told: bool) -> "Callable[[Pixels], str] | None":
