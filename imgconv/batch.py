@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +33,7 @@ class Task(NamedTuple):
     skip_existing: bool = False
     dry: bool = False
     preview: Callable[[Pixels], str] | None = None
+    again: bool = False  # a process that was killed may have begun, or done it all but the telling
 
 
 def share(cores: int, count: int, jobs: int | None, threads: int | None) -> tuple[int, int]:
@@ -42,20 +43,20 @@ def share(cores: int, count: int, jobs: int | None, threads: int | None) -> tupl
     return jobs, threads or max(1, cores // jobs)
 
 
-def run(todo: Sequence[Job], task: Task, jobs: int) -> Iterator[Outcome]:
+def run(todo: Sequence[Job], task: Task, jobs: int) -> Generator[Outcome, None, None]:
     """Do the jobs, some at once, and yield their outcomes in order, failed ones among them.
 
     Pillow lets go of the lock while it decodes and encodes, so threads are enough.
     """
     if min(jobs, len(todo)) <= 1:  # without threads, whose pool takes 4 ms to import
-        yield from (_outcome(job, task) for job in todo)
+        yield from (attempt(job, task) for job in todo)
         return
     from concurrent.futures import ThreadPoolExecutor
 
     samples.keep_memory()
     pool = ThreadPoolExecutor(jobs)
     try:
-        coming = (pool.submit(_outcome, job, task) for job in todo)
+        coming = (pool.submit(attempt, job, task) for job in todo)
         # A few more than are done at once, so that a slow picture holds up nobody.
         begun = deque(itertools.islice(coming, 4 * jobs))
         while begun:
@@ -65,7 +66,8 @@ def run(todo: Sequence[Job], task: Task, jobs: int) -> Iterator[Outcome]:
         pool.shutdown(cancel_futures=True)
 
 
-def _outcome(job: Job, task: Task) -> Outcome:
+def attempt(job: Job, task: Task) -> Outcome:
+    """Do a job, and return what became of it, whatever that is."""
     begin = time.perf_counter()
     outcome = Outcome(job.name, job.target)
     try:
@@ -94,7 +96,7 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     if exists and task.skip_existing:
         return outcome._replace(status=SKIPPED)
     if job.target != PIPE:
-        if not task.writing.force:  # before the work; `write` asks once more
+        if not task.writing.force and not task.again:  # before the work; `write` asks once more
             files.refuse_existing(target)
         _format(job)
     if task.dry:
@@ -115,7 +117,7 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     elif job.target == PIPE:
         files.print_bytes(data)
     else:
-        files.write(data, target, force=task.writing.force)
+        files.write(data, target, force=task.writing.force, again=task.again)
     width, height = frames[0].size
     notes = [f"{', '.join(lost)} not kept"] * bool(lost)
     preview = ""

@@ -55,14 +55,19 @@ def refuse_existing(path: Path) -> None:
         raise ImageError(f"{path} exists; --force overwrites it")
 
 
-def write(data: bytes, path: Path, *, force: bool) -> None:
+def write(data: bytes, path: Path, *, force: bool, again: bool = False) -> None:
     """Write a file whole or not at all: under another name first, then renamed; make its folder.
+
+    With `again`, a process that was killed may have begun: a file that holds these bytes is right,
+    and what is left of such attempts goes.
 
     Raises
     ------
     ImageError
         If the file exists and `force` is not given, or cannot be written.
     """
+    if again and not force and _holds(path, data):
+        return
     if not force:
         refuse_existing(path)
     try:
@@ -72,7 +77,11 @@ def write(data: bytes, path: Path, *, force: bool) -> None:
     except OSError as error:
         raise ImageError(f"{path} cannot be written: {error.strerror or error}") from None
     target = Path(os.path.realpath(path))  # a link is written through, not replaced
-    temporary = target.with_name(f".imgconv-{os.urandom(6).hex()}.part")
+    mark = _mark(target) if again else os.urandom(6).hex()
+    temporary = target.with_name(f".imgconv-{mark}.part")
+    left = again and temporary.exists()
+    if left:  # perhaps not by a dead process but by a slow one, whose file is not to be touched
+        temporary = target.with_name(f".imgconv-{mark}-{os.urandom(6).hex()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
@@ -85,6 +94,30 @@ def write(data: bytes, path: Path, *, force: bool) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+    if left:
+        sweep(target)
+
+
+def sweep(path: Path) -> None:
+    """Remove what attempts to write a file again and again have left."""
+    target = Path(os.path.realpath(path))
+    for temporary in target.parent.glob(f".imgconv-{_mark(target)}*.part"):
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _mark(target: Path) -> str:
+    """What the names of all temporary files for a target share."""
+    from hashlib import blake2b
+
+    return blake2b(os.fsencode(target.name), digest_size=8).hexdigest()
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        return False
 
 
 def _write_through(file: IO[bytes], data: bytes) -> None:

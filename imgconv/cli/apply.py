@@ -2,6 +2,7 @@
 
 import re
 import sys
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated
@@ -180,6 +181,13 @@ def apply(
     threads: Annotated[
         int | None, typer.Option(metavar="N", min=1, max=1024, help="Threads within an image.")
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="tcp://HOST:PORT|local:N",
+            help="Run on the workers of a Dask scheduler, or on N processes here.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="A JSON object for each input, one a line.")
     ] = False,
@@ -221,7 +229,13 @@ def apply(
     todo = naming.shard(shard, naming.jobs(sources, output, label, format, force=force))
     _refuse_stdout(todo, as_json or dry_run)
     draw = _drawing(todo, as_json or dry_run) if preview else None
+    if scheduler and jobs:
+        raise OptionError("--jobs is for this machine alone; a scheduler's workers have threads")
+    if scheduler and preview:
+        raise OptionError("--preview draws what is done here; leave out --scheduler")
     at_once, each = batch.share(thread_count(), len(todo), jobs, threads)
+    if scheduler:
+        each = threads or 1
     work = Work(tuple(kernels), shape, levels or "clip", channels, each, alpha, _colour(background))
     task = batch.Task(
         work,
@@ -246,8 +260,14 @@ def apply(
         report.note("no preview: stdout is no terminal with colours")
     if verbose:
         native.hint = report.note
-    with report:
-        for outcome in batch.run(todo, task, at_once):
+    if scheduler and not dry_run:
+        from imgconv import cluster
+
+        outcomes = cluster.run(todo, task, scheduler, report.note)
+    else:
+        outcomes = batch.run(todo, task, at_once)
+    with report, closing(outcomes):
+        for outcome in outcomes:
             report.add(outcome)
     raise typer.Exit(report.exit_code)
 
