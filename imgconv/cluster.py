@@ -183,14 +183,21 @@ def _connect(address: str, links: contextlib.ExitStack) -> Client:
 
 
 def _knock(address: str, host: str, port: int) -> None:
-    """Refuse at once where nobody listens; Dask would go on trying."""
+    """Refuse at once where nobody listens, or no scheduler does; Dask would wait without end."""
+    remedy = "start one (dask scheduler), or take local:N"
     try:
-        socket.create_connection((host, port), ANSWER).close()
+        with socket.create_connection((host, port), ANSWER) as line:
+            line.settimeout(ANSWER)
+            # A scheduler greets first, with the length of its message: 8 bytes, the low ones first.
+            greeting = line.recv(8) if address.startswith("tcp:") else bytes(8)
+    except TimeoutError:
+        raise OptionError(f"no scheduler answers at {address}; {remedy}") from None
     except OSError as error:
         raise OptionError(
-            f"no scheduler at {address}: {error.strerror or error}; start one (dask scheduler), "
-            "or take local:N"
+            f"no scheduler at {address}: {error.strerror or error}; {remedy}"
         ) from None
+    if greeting[-1:] != b"\0":
+        raise OptionError(f"what answers at {address} is no Dask scheduler; {remedy}")
 
 
 def _quietly(close: Callable[[float], Any], seconds: float) -> None:
