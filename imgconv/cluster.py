@@ -36,7 +36,8 @@ LOCAL = re.compile(r"local:([1-9]\d{0,3})")
 ANSWER = 10.0  # seconds that a scheduler may take to answer, and workers to come before a note
 LOOK = 0.5  # seconds between looks at whether the scheduler is still there
 COUNT = 2.0  # seconds between counts of the workers, which come and go
-SECONDS = 1.0  # of work in a group: the scheduler takes 2 ms for it
+SECONDS = 1.0  # of work in a group, for which the scheduler takes 2.5 ms
+RATE = 100  # groups a second, which keep it a quarter busy; more workers have larger ones
 FIRST, MOST, GROWTH = 4, 2000, 4  # pictures in the first groups and in any; from one to the next
 WAITING = 3  # groups that a thread of a worker has, one being done
 AHEAD = 16  # groups that a thread may be ahead of one that takes long
@@ -210,8 +211,8 @@ def _refuse_other_workers(client: Client, todo: Sequence[Job]) -> None:
     """Refuse workers that would not do what this process would; those that come later do it."""
 
     def ask(what: Callable[..., Any], *arguments: str) -> dict[str, Any]:
-        found: dict[str, Any] = client.run(what, *arguments, on_error="ignore")
-        return found
+        found: dict[str, Any] = client.run(what, *arguments, on_error="return")
+        return {worker: it for worker, it in found.items() if not isinstance(it, OSError)}  # gone
 
     imgconvs = ask(pydoc.locate, "imgconv.__version__")
     pythons = ask(sysconfig.get_python_version)
@@ -233,7 +234,7 @@ def _refuse_other_workers(client: Client, todo: Sequence[Job]) -> None:
 def _difference(client: Versions, worker: Versions) -> str:
     """What a worker has otherwise than the client."""
     for name, here, there in zip(Versions._fields, client, worker, strict=True):
-        if there is None:
+        if not isinstance(there, str):  # not there, or an error
             return f"has no {name}; install imgconv {client.imgconv} there"
         if here != there:
             return f"has {name} {there}, and this is {here}; install the same on both"
@@ -394,7 +395,8 @@ class _Run:
         for place, outcome in zip(group.places, outcomes, strict=True):
             self._outcomes[place] = self._as_given(place, outcome)
         seconds = sum(outcome.seconds for outcome in outcomes) / len(outcomes)
-        fit = round(SECONDS / max(seconds, SECONDS / MOST))
+        wanted = SECONDS * max(1, self._threads / RATE)
+        fit = round(wanted / max(seconds, wanted / MOST))
         self._size = max(1, min(fit, MOST, GROWTH * self._size))
 
     def _as_given(self, place: int, outcome: Outcome) -> Outcome:
@@ -409,9 +411,14 @@ class _Run:
         from distributed import KilledWorker
 
         error = future.exception()
+        if isinstance(error, ClusterError):
+            raise ClusterError(f"a worker {error}")
         if not isinstance(error, KilledWorker):
             text = " ".join(str(error).split())
-            raise ClusterError(f"a worker {text or type(error).__name__}")
+            raise ClusterError(
+                f"a worker cannot do its work: {type(error).__name__}: {shortened(text, 100)}; "
+                f"install imgconv {HERE.imgconv} there"
+            )
         group = self._flying.pop(future.key)
         if not group.alone:
             self._suspects.extend(group.places)

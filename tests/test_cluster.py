@@ -294,14 +294,21 @@ def test_an_end_by_force_leaves_no_worker_behind(number, tmp_path):
 
 
 @needs_dask
-def test_workers_with_another_version_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("preload", "message"),
+    [
+        ("import imgconv; imgconv.__version__ = '0.0.1'", "has imgconv 0.0.1, and this is"),
+        ("import sys; sys.modules.update({'imgconv': None})", "has no imgconv; install imgconv"),
+    ],
+)
+def test_workers_with_another_version_or_none_are_refused(preload, message, tmp_path):
     """In one line that says which, before the first file."""
-    (tmp_path / "old.py").write_text("import imgconv\nimgconv.__version__ = '0.0.1'\n")
+    (tmp_path / "early.py").write_text(preload)
     (tmp_path / "a.png").write_bytes(saved(noise(), "PNG"))
-    environment = {**os.environ, "DASK_DISTRIBUTED__WORKER__PRELOAD": str(tmp_path / "old.py")}
+    environment = {**os.environ, "DASK_DISTRIBUTED__WORKER__PRELOAD": str(tmp_path / "early.py")}
     code, _, err = finished(apply("a.png", "--scheduler", "local:1", cwd=tmp_path, env=environment))
     assert (code, len(err)) == (2, 1)
-    assert "has imgconv 0.0.1, and this is" in err[0]
+    assert message in err[0]
     assert not (tmp_path / "a.sharpen.png").exists()
 
 
