@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -49,20 +49,20 @@ def share(cores: int, count: int, jobs: int | None, threads: int | None) -> tupl
     return jobs, threads or max(1, cores // jobs)
 
 
-def run(todo: Sequence[Job], task: Task, jobs: int) -> Iterator[Outcome]:
+def run(todo: Sequence[Job], task: Task, jobs: int) -> Generator[Outcome, None, None]:
     """Do the jobs, some at once, and yield their outcomes in order, failed ones among them.
 
     Pillow lets go of the lock while it decodes and encodes, so threads are enough.
     """
     if min(jobs, len(todo)) <= 1:  # without threads, whose pool takes 4 ms to import
-        yield from (_outcome(job, task) for job in todo)
+        yield from (attempt(job, task) for job in todo)
         return
     from concurrent.futures import ThreadPoolExecutor
 
     samples.keep_memory()
     pool = ThreadPoolExecutor(jobs)
     try:
-        coming = (pool.submit(_outcome, job, task) for job in todo)
+        coming = (pool.submit(attempt, job, task) for job in todo)
         # A few more than are done at once, so that a slow picture holds up nobody.
         begun = deque(itertools.islice(coming, 4 * jobs))
         while begun:
@@ -72,7 +72,8 @@ def run(todo: Sequence[Job], task: Task, jobs: int) -> Iterator[Outcome]:
         pool.shutdown(cancel_futures=True)
 
 
-def _outcome(job: Job, task: Task) -> Outcome:
+def attempt(job: Job, task: Task) -> Outcome:
+    """Do a job, and return what became of it, whatever that is."""
     begin = time.perf_counter()
     outcome = Outcome(job.name, job.target)
     try:

@@ -22,5 +22,9 @@ class GeometryError(ImgconvError):
     """Image, kernel, padding, stride and dilation do not fit together."""
 
 
+class ClusterError(ImgconvError):
+    """The work cannot go on, since the workers or their scheduler cannot."""
+
+
 class ImageError(ImgconvError):
     """An image cannot be read, kept or written."""

@@ -135,7 +135,8 @@ def refuse_existing(target: Path | Url) -> None:
 def write(data: bytes, path: Path | Url, *, force: bool, again: bool = False) -> None:
     """Write a file whole or not at all: under another name first, then renamed; make its folder.
 
-    With `again`, a killed process may have done so: a file that holds these bytes is right.
+    With `again`, a process that was killed may have begun: a file that holds these bytes is right,
+    and what is left of such attempts goes.
 
     Raises
     ------
@@ -155,7 +156,7 @@ def write(data: bytes, path: Path | Url, *, force: bool, again: bool = False) ->
             return
     except OSError as error:
         raise ImageError(f"{path} cannot be written: {error.strerror or error}") from None
-    with whole(path, force=True) as temporary, temporary.open("xb") as file:
+    with whole(path, force=force, again=again) as temporary, temporary.open("xb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -165,7 +166,7 @@ def write(data: bytes, path: Path | Url, *, force: bool, again: bool = False) ->
 def whole(path: Path, *, force: bool, again: bool = False) -> Iterator[Path]:
     """Give a name beside a file or folder, whose content takes its place if nothing goes wrong.
 
-    With `again`, a file that holds the same is right, as for `write`.
+    `again` is as for `write`.
 
     Raises
     ------
@@ -175,7 +176,11 @@ def whole(path: Path, *, force: bool, again: bool = False) -> Iterator[Path]:
     if not force and not again:
         refuse_existing(path)
     target = Path(os.path.realpath(path))  # a link is written through, not replaced
-    temporary = target.with_name(f".imgconv-{os.urandom(6).hex()}.part")
+    mark = _mark(target) if again else os.urandom(6).hex()
+    temporary = target.with_name(f".imgconv-{mark}.part")
+    left = again and temporary.exists()
+    if left:  # perhaps not by a dead process but by a slow one, whose file is not to be touched
+        temporary = target.with_name(f".imgconv-{mark}-{os.urandom(6).hex()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -194,6 +199,23 @@ def whole(path: Path, *, force: bool, again: bool = False) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             _remove(temporary)
+    if left:
+        sweep(target)
+
+
+def sweep(path: Path) -> None:
+    """Remove what attempts to write a file again and again have left."""
+    target = Path(os.path.realpath(path))
+    for temporary in target.parent.glob(f".imgconv-{_mark(target)}*.part"):
+        with contextlib.suppress(OSError):
+            _remove(temporary)
+
+
+def _mark(target: Path) -> str:
+    """What the names of all temporary files for a target share."""
+    from hashlib import blake2b
+
+    return blake2b(os.fsencode(target.name), digest_size=8).hexdigest()
 
 
 def settle(path: Path) -> None:

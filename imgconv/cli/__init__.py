@@ -8,7 +8,7 @@ import typer
 
 from imgconv.cli import apply, show, sheet, explain, learn, cache  # isort: skip  (the help's order)
 from imgconv.cli.common import app
-from imgconv.errors import ImgconvError
+from imgconv.errors import ClusterError, ImgconvError
 from imgconv.report import discard_stdout, say
 
 __all__ = ["app", "apply", "cache", "explain", "learn", "main", "sheet", "show"]
@@ -32,6 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     except typer.TyperException as error:
         say(f"{error.format_message()} (imgconv --help)")
         return 2
+    except ClusterError as error:  # after some inputs were done
+        say(str(error))
+        return 1
     except ImgconvError as error:
         say(str(error))
         return 2

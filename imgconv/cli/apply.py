@@ -2,6 +2,7 @@
 
 import re
 import sys
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated
@@ -184,6 +185,13 @@ def apply(
     threads: Annotated[
         int | None, typer.Option(metavar="N", min=1, max=1024, help="Threads within an image.")
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="tcp://HOST:PORT|local:N",
+            help="Run on the workers of a Dask scheduler, or on N processes here.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="A JSON object for each input, one a line.")
     ] = False,
@@ -235,7 +243,13 @@ def apply(
     draw = _drawing(todo, as_json or dry_run) if preview else None
     if tile:  # each picture takes all cores
         jobs = jobs or 1
+    if scheduler and jobs:
+        raise OptionError("--jobs is for this machine alone; a scheduler's workers have threads")
+    if scheduler and preview:
+        raise OptionError("--preview draws what is done here; leave out --scheduler")
     at_once, each = batch.share(thread_count(), len(todo), jobs, threads)
+    if scheduler:
+        each = threads or 1
     work = Work(tuple(kernels), shape, levels or "clip", channels, each, alpha, _colour(background))
     task = batch.Task(
         work,
@@ -261,7 +275,7 @@ def apply(
         report.note("no preview: stdout is no terminal with colours")
     if verbose:
         native.hint = report.note
-    if len(todo) == 1:
+    if len(todo) == 1 and not scheduler:
         task = task._replace(progress=report.advance)
     kept = None
     if resume or (len(todo) > 1 and not dry_run):
@@ -270,8 +284,13 @@ def apply(
         kept = journal.Journal(journal.pattern(output, label), report.note, resume=resume)
         task = task._replace(meaning=journal.meaning(task, format), again=resume)
         todo = kept.recall(todo) if resume else todo
-    outcomes = batch.run(todo, task, at_once)
-    with report:
+    if scheduler and not dry_run:
+        from imgconv import cluster
+
+        outcomes = cluster.run(todo, task, scheduler, report.note)
+    else:
+        outcomes = batch.run(todo, task, at_once)
+    with report, closing(outcomes):
         for outcome in kept.keep(outcomes) if kept else outcomes:
             report.add(outcome)
     raise typer.Exit(report.exit_code)
