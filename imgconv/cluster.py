@@ -77,17 +77,21 @@ class Call(NamedTuple):
 
 
 def work(
-    jobs: Sequence[tuple[str, str, str]], task: bytes, client: tuple[str, ...]
+    jobs: Sequence[tuple[str, str, str, bytes]], task: bytes, client: tuple[str, ...]
 ) -> list[Outcome]:
     """Do the jobs on a worker, until the client no longer wants them."""
     if client != HERE:
         raise ClusterError(_difference(Versions(*client), HERE))
     samples.keep_memory()
+    wanted = _task(task)
     done: list[Outcome] = []
-    for job in jobs:
+    for job in map(Job._make, jobs):
         if _cancelled():
             break
-        done.append(batch.attempt(Job(*job), _task(task))._replace(name="", output=""))
+        # Of a file here the client has seen to that; a store would keep it waiting for each.
+        skips = wanted.skip_existing and files.is_url(job.target)
+        outcome = batch.attempt(job, wanted._replace(skip_existing=skips))
+        done.append(outcome._replace(name="", output=""))
     return done
 
 
@@ -136,7 +140,7 @@ def _refuse_unfit(todo: Sequence[Job], task: Task) -> None:
     if not task.writing.force:
         return
     for job in todo:
-        if os.path.realpath(job.source) == os.path.realpath(job.target):
+        if files.place(job.source) == files.place(job.target):
             raise OptionError(
                 f"{job.name} would be written over itself, which a second attempt after a "
                 "worker's death would filter twice; name another output"
@@ -243,7 +247,7 @@ def _difference(client: Versions, worker: Versions) -> str:
 
 def _sent(path: str) -> str:
     """A name as workers understand it: they are in another folder."""
-    return path if "://" in path else os.path.abspath(path)
+    return path if files.is_url(path) else os.path.abspath(path)
 
 
 class _Run:
@@ -260,7 +264,7 @@ class _Run:
         self._todo, self._task, self._address = todo, task, address
         self._client, self._tell = client, tell
         self._packed = pickle.dumps(
-            task._replace(skip_existing=False, again=True, preview=None), pickle.HIGHEST_PROTOCOL
+            task._replace(again=True, preview=None), pickle.HIGHEST_PROTOCOL
         )
         self._key = f"imgconv-{os.urandom(6).hex()}"
         self._begun = 0  # jobs
@@ -326,7 +330,8 @@ class _Run:
 
     def _settled(self, job: Job) -> Outcome | None:
         """What becomes of a job whose output exists: on the worker it may be of a first attempt."""
-        if self._task.writing.force or not os.path.lexists(job.target):
+        here = not files.is_url(job.target)
+        if self._task.writing.force or not (here and os.path.lexists(job.target)):
             return None
         outcome = batch.attempt(job, self._task._replace(dry=True))
         return None if outcome.status == OK else outcome
@@ -425,7 +430,8 @@ class _Run:
             return
         (place,) = group.places
         job = self._todo[place]
-        files.sweep(Path(job.target))
+        if not files.is_url(job.target):
+            files.sweep(Path(job.target))
         self._outcomes[place] = Outcome(
             job.name, job.target, FAILED, "every worker that read it died; has it enough memory?"
         )
