@@ -180,6 +180,11 @@ def test_workers_do_what_this_process_does(tmp_path):
     assert contents(tmp_path / "out") == results[0][3]
 
 
+def identities(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return what tells that a file was written once more."""
+    return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
 def dies(tmp_path: Path, cluster: Cluster, count: int) -> None:
     """Kill a worker and then, in another run, the scheduler, in the middle of a batch."""
     source = tmp_path / "in"
@@ -200,9 +205,9 @@ def dies(tmp_path: Path, cluster: Cluster, count: int) -> None:
     assert contents(tmp_path / "out") == right
 
     running = apply(*remote, "-o", f"{tmp_path}/half/", prefix=cluster.prefix)
-    after(count // 10, running)
+    first = after(count // 10, running)
     cluster.scheduler.kill()
-    code, _, err = finished(running)
+    code, out, err = finished(running)
     assert (code, len(err)) == (1, 1)
     assert err[0] == (
         f"imgconv: the scheduler at {cluster.address} has gone; "
@@ -215,6 +220,15 @@ def dies(tmp_path: Path, cluster: Cluster, count: int) -> None:
     half = contents(tmp_path / "half")
     assert half.items() <= right.items()
     assert len(half) < count
+
+    left = identities(tmp_path / "half")
+    code, resumed, err = finished(apply(*arguments, "-o", f"{tmp_path}/half/", "--resume"))
+    assert (code, err) == (0, [])
+    assert contents(tmp_path / "half") == right
+    # What was right is read at most, never written again.
+    assert left.items() <= identities(tmp_path / "half").items()
+    known = {each["input"] for each in told(first + out)}
+    assert {e["input"] for e in told(resumed) if e["status"] == "skipped"} == known
 
 
 @needs_dask
