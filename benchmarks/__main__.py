@@ -14,7 +14,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from benchmarks import arrays, core, larger, layers, programs
+from benchmarks import arrays, cluster, core, larger, layers, programs
 from benchmarks.measure import Times
 
 HERE = Path(__file__).parent
@@ -47,11 +47,11 @@ def circumstances() -> str:
 def main() -> None:
     """Measure as the arguments say."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("sections", nargs="*", help="of abcdefghi; all by default")
+    parser.add_argument("sections", nargs="*", help="of abcdefghij; all by default")
     parser.add_argument("--quick", action="store_true", help="fewer sizes and rounds")
     parser.add_argument("--save", action="store_true", help="keep RESULTS.md and the plot")
     asked = parser.parse_args()
-    wanted = "".join(asked.sections) or "abcdefghi"
+    wanted = "".join(asked.sections) or "abcdefghij"
     seconds = 20 if asked.quick else 40
     text = [f"# What was measured\n\n{circumstances()}\n\n{EXPLANATION}"]
     panels: dict[str, dict[str, Times]] = {}
@@ -86,6 +86,8 @@ def main() -> None:
         add("(f) Where a start goes", programs.start())
     if "i" in wanted:
         add("(i) A picture larger than memory: 30,000 x 30,000 RGB in pieces", larger.report())
+    if "j" in wanted:
+        add("(j) 2,000 of 512x512 JPEG on the workers of a Dask scheduler", cluster.report())
     if asked.save:
         from benchmarks import plot
 
