@@ -145,6 +145,7 @@ def test_existing_outputs_are_kept_in_stores_too(run, memory):
     ("arguments", "words"),
     [
         (["memory://in/z*.png"], "matches no file"),
+        (["memory://none/", "--recursive"], "no folder with files"),
         (["foo://in/a.png"], "foo:// is no protocol that fsspec knows"),
         (["memory://in/a.png", "memory:///in/a.png"], "would both be written"),
         (["memory://in/a.png", "memory://in/b.png", "-o", "memory://x.png"], "2 inputs for one"),
@@ -213,7 +214,7 @@ class Aside(MemoryFileSystem):
     cachable = False
     store: dict = {}  # noqa: RUF012
     pseudo_dirs = [""]  # noqa: RUF012
-    over, limit = True, 1 << 30
+    over, limit, racing = True, 1 << 30, False
 
     @classmethod
     def _strip_protocol(cls, path):
@@ -225,6 +226,13 @@ class Aside(MemoryFileSystem):
         if len(value) >= self.limit:
             raise ConnectionError("the line is\ndead")
         super().pipe_file(path, value)
+
+    def makedirs(self, path, exist_ok=False):
+        """Make a folder, which another one has just made."""
+        if Aside.racing:
+            Aside.racing = False
+            raise FileExistsError(path)
+        super().makedirs(path, exist_ok)
 
     def mv(self, path1, path2, **_):
         """Rename."""
@@ -246,6 +254,7 @@ def aside(monkeypatch):
 def test_an_output_appears_whole_or_not_at_all(run, aside, over):
     """Under another name first; what fails leaves the old file, and nothing beside it."""
     aside.setattr(Aside, "over", over)
+    aside.setattr(Aside, "racing", True)
     args = ["apply", "memory://in/a.png", *K, "-o", "aside://host/o/a.png"]
     assert run(*args).code == 0
     old = bytes(Aside.store["/host/o/a.png"].getvalue())
