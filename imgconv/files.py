@@ -31,8 +31,12 @@ def is_url(name: str) -> bool:
 
 def path(name: str) -> Path | Url:
     """Return a name's parts: of a file here, or in a store."""
+    return _url(name) or Path(name)
+
+
+def _url(name: str) -> Url | None:
     if not is_url(name):
-        return Path(name)
+        return None
     from imgconv import stores
 
     return stores.url(name)
@@ -40,14 +44,14 @@ def path(name: str) -> Path | Url:
 
 def place(name: str) -> object:
     """Return what two names of one file share: its path without links, or its place in a store."""
-    found = path(name)
-    return os.path.realpath(name) if isinstance(found, Path) else found.place()
+    url = _url(name)
+    return url.place() if url else os.path.realpath(name)
 
 
 def is_folder(name: str) -> bool:
     """Return whether there is a folder of this name."""
-    found = path(name)
-    return os.path.isdir(name) if isinstance(found, Path) else found.is_folder()
+    url = _url(name)
+    return url.is_folder() if url else os.path.isdir(name)
 
 
 def exists(target: Path | Url) -> bool:
@@ -57,9 +61,8 @@ def exists(target: Path | Url) -> bool:
 
 def stamp(name: str) -> str:
     """Return what changes with a file: its size and time, or what its store tells; "" if none."""
-    found = path(name)
-    if not isinstance(found, Path):
-        return found.stamp()
+    if url := _url(name):
+        return url.stamp()
     try:
         seen = os.stat(name)
     except (OSError, ValueError):
@@ -77,9 +80,8 @@ def read(source: str, limit: int = MAX_STREAM) -> bytes:
     """
     if source == PIPE and sys.stdin is None:
         raise ImageError("is closed")
-    found = path(source)
-    if not isinstance(found, Path):
-        return found.read()
+    if url := _url(source):
+        return url.read()
     try:
         if source == PIPE:
             return _read_up_to(sys.stdin.buffer, limit)
@@ -102,10 +104,9 @@ def _read_up_to(file: IO[bytes], limit: int) -> bytes:
 
 
 def refuse_folder(source: str) -> None:
-    """Raise an error for an input that is a folder; a store is asked when it has no such file."""
-    found = path(source)
-    if not isinstance(found, Path):
-        found.refuse_folder()
+    """Raise an error for an input that is a folder."""
+    if url := _url(source):
+        url.refuse_folder()
     elif source != PIPE and os.path.isdir(source):
         if not os.access(source, os.R_OK | os.X_OK):
             raise ImageError("cannot be read: Permission denied")
@@ -114,9 +115,9 @@ def refuse_folder(source: str) -> None:
 
 def refuse_missing(source: str) -> None:
     """Raise an error for an input that is not there, or may not be read."""
-    found = path(source)
-    there = os.access(found, os.R_OK) if isinstance(found, Path) else found.exists()
-    if source != PIPE and not there:
+    url = _url(source)
+    there = url.exists() if url else source == PIPE or os.access(source, os.R_OK)
+    if not there:
         raise ImageError("cannot be read; it is missing, or not yours to read")
 
 

@@ -84,13 +84,13 @@ class Journal:
     def __init__(self, where: str, note: Callable[[str], None], *, resume: bool) -> None:
         self._name = _short(where, 16)
         self._own = "" if resume else f"-{os.urandom(6).hex()}"
-        self._note, self._resume = note, resume
+        self._note, self._resume, self._here = note, resume, os.getcwd()
         self._file: int | None = None
         self._begun = False
 
     def recall(self, todo: Sequence[Job]) -> list[Job]:
         """Return the jobs with the marks that earlier runs have left of them."""
-        keys = [_key(job.name, job.target) for job in todo]
+        keys = [self._key(job.name, job.target) for job in todo]
         found = dict.fromkeys(keys, b"")
         for line in self._lines():
             key = line[-LINE : -LINE + KEY]
@@ -114,7 +114,7 @@ class Journal:
         try:
             for outcome in outcomes:
                 if outcome.status == OK and outcome.marks:
-                    self._append(_key(outcome.name, outcome.output) + outcome.marks + b"\n")
+                    self._append(self._key(outcome.name, outcome.output) + outcome.marks + b"\n")
                 complete = complete and outcome.status != FAILED
                 yield outcome
         except BaseException:
@@ -122,6 +122,11 @@ class Journal:
             raise
         finally:
             self._close(remove=complete and not self._resume)
+
+    def _key(self, source: str, target: str) -> bytes:
+        """What a line begins with: its input and output."""
+        names = _absolute(source, self._here), _absolute(target, self._here)
+        return _short("\n".join(names), KEY).encode()
 
     def _append(self, line: bytes) -> None:
         try:
@@ -152,7 +157,7 @@ def pattern(output: str | None, label: str) -> str:
     """Return what the outputs of a run have in common, as far as the user said."""
     if output is None:
         return f"{{stem}}.{label}{{suffix}}"
-    return _absolute(output.replace("{kernel}", label))
+    return _absolute(output.replace("{kernel}", label), os.getcwd())
 
 
 def state_folder() -> Path:
@@ -165,13 +170,8 @@ def state_folder() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "imgconv"
 
 
-def _key(source: str, target: str) -> bytes:
-    """What a line begins with: its input and output."""
-    return _short(f"{_absolute(source)}\n{_absolute(target)}", KEY).encode()
-
-
-def _absolute(name: str) -> str:
-    return name if files.is_url(name) else os.path.abspath(name)
+def _absolute(name: str, here: str) -> str:
+    return name if files.is_url(name) else os.path.normpath(os.path.join(here, name))
 
 
 def _short(text: str, letters: int) -> str:

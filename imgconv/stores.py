@@ -227,6 +227,8 @@ def walk(folder: Url, output: str | None) -> Iterator[tuple[str, str]]:
         fs, path = _store(folder)
         found = [_within(path, each) for each in fs.find(path)]
         fs.invalidate_cache()
+    if not found:
+        raise OptionError(f"{folder} is no folder with files; look at its name")
     avoided = _avoided(folder, output)
     for within in sorted(found, key=_order):
         ending = PurePosixPath(within).suffix.lower()
@@ -280,8 +282,7 @@ def _write_aside(fs: Any, path: str, data: bytes) -> None:
     """Write under another name beside the file, then give it its own."""
     folder = path.rpartition("/")[0]
     temporary = f"{folder}/.imgconv-{os.urandom(6).hex()}.part"
-    if folder:
-        fs.makedirs(folder, exist_ok=True)
+    _make_folder(fs, folder)
     try:
         fs.pipe_file(temporary, data)
         _move(fs, temporary, path)
@@ -289,6 +290,19 @@ def _write_aside(fs: Any, path: str, data: bytes) -> None:
         with contextlib.suppress(Exception):
             fs.rm_file(temporary)
         raise
+
+
+def _make_folder(fs: Any, folder: str) -> None:
+    """Make a folder and those above it; another thread or process may be at the same."""
+    for attempt in range(5):
+        try:
+            if folder:
+                fs.makedirs(folder, exist_ok=True)
+            return
+        except Exception:
+            if attempt == 4:
+                raise
+            fs.invalidate_cache()
 
 
 def _move(fs: Any, temporary: str, path: str) -> None:
@@ -325,7 +339,7 @@ def _reason(url: Url, error: Exception) -> str:
     if "credential" in type(error).__name__.lower() or "credential" in text.lower():
         return f"no credentials for {url.protocol}://; set them as its own tools want them"
     if isinstance(error, FileNotFoundError):
-        return text if " " in text and "://" not in text else "no such file or folder"
+        return text if text and url.name not in text else "no such file or folder"
     if isinstance(error, PermissionError):
         return f"{text or 'forbidden'}; other credentials may be allowed to"
     if isinstance(error, TimeoutError):
@@ -336,5 +350,6 @@ def _reason(url: Url, error: Exception) -> str:
 def _line(error: Exception) -> str:
     """What an error says, on one line."""
     status = getattr(error, "status", None)
-    text = f"{status} {getattr(error, 'message', '')}" if status else str(error)
+    said = getattr(error, "strerror", None) or str(error)
+    text = f"{status} {getattr(error, 'message', '')}" if status else said
     return shortened(" ".join(text.split()), 160)

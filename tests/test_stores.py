@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 from urllib.request import pathname2url
 
+import numpy as np
 import pytest
 from images import noise, saved
 
@@ -20,7 +21,7 @@ from fsspec.implementations.memory import MemoryFileSystem  # noqa: E402
 from imgconv import stores  # noqa: E402
 
 PICTURE = saved(noise(), "PNG")
-K = ["-k", "1"]
+K = ["-k", "sobel-left", "-q"]
 
 
 @pytest.fixture
@@ -62,24 +63,26 @@ def test_a_file_goes_through_stores_as_through_folders(run, memory, here):
     assert here.joinpath("memory:").exists() is False
 
 
-def test_arrays_are_kept_in_stores(run, memory):
-    """CSV in, NPY and CSV out."""
-    memory.pipe_file("/t.csv", b"1,2\n3,4\n")
-    assert run("apply", "memory://t.csv", *K, "-o", "memory://u.csv").code == 0
-    assert memory.cat("/u.csv") == b"1,2\n3,4\n"
-    assert run("apply", "memory://t.csv", *K, "-o", "memory://u.npy").code == 0
-    assert memory.cat("/u.npy")[:6] == b"\x93NUMPY"
+def test_arrays_are_kept_in_stores(run, memory, here):
+    """As in files."""
+    np.save("a.npy", np.arange(30, dtype=np.uint8).reshape(5, 6))
+    memory.pipe_file("/a.npy", here.joinpath("a.npy").read_bytes())
+    for ending in ("npy", "csv"):
+        args = [*K, "--levels", "clip", "-o"]
+        assert run("apply", "a.npy", *args, f"b.{ending}").code == 0
+        assert run("apply", "memory://a.npy", *args, f"memory://b.{ending}").code == 0
+        assert memory.cat(f"/b.{ending}") == Path(f"b.{ending}").read_bytes()
 
 
 @pytest.mark.parametrize(
     ("inputs", "output", "expected"),
     [
-        (["memory://in/a.png"], None, ["memory://in/a.custom.png"]),
+        (["memory://in/a.png"], None, ["memory://in/a.sobel-left.png"]),
         (["memory://in/*.png"], "memory://o/", ["memory://o/a.png", "memory://o/b.png"]),
         (["memory://in/**/*.png"], "{stem}-{index}.png", ["a-1.png", "b-2.png", "e-3.png"]),
         (["memory://in/deep/c.PNG"], "{parent}/{stem}-x{suffix}", ["memory://in/deep/c-x.PNG"]),
         (["memory://in/deep/c.PNG"], "memory://o/{parent}/{name}", ["memory://o/in/deep/c.PNG"]),
-        (["memory://in/deep/c.PNG"], "o/{parent}/{kernel}.png", ["o/in/deep/custom.png"]),
+        (["memory://in/deep/c.PNG"], "o/{parent}/{kernel}.png", ["o/in/deep/sobel-left.png"]),
         (["memory://in/a.png"], "memory://in/deep", ["memory://in/deep/a.png"]),
         (["memory://in/a.png", "memory://in/b.png"], "o/", ["o/a.png", "o/b.png"]),
     ],
@@ -145,6 +148,7 @@ def test_existing_outputs_are_kept_in_stores_too(run, memory):
     ("arguments", "words"),
     [
         (["memory://in/z*.png"], "matches no file"),
+        (["memory://none/", "--recursive"], "no folder with files"),
         (["foo://in/a.png"], "foo:// is no protocol that fsspec knows"),
         (["memory://in/a.png", "memory:///in/a.png"], "would both be written"),
         (["memory://in/a.png", "memory://in/b.png", "-o", "memory://x.png"], "2 inputs for one"),
@@ -213,7 +217,7 @@ class Aside(MemoryFileSystem):
     cachable = False
     store: dict = {}  # noqa: RUF012
     pseudo_dirs = [""]  # noqa: RUF012
-    over, limit = True, 1 << 30
+    over, limit, racing = True, 1 << 30, False
 
     @classmethod
     def _strip_protocol(cls, path):
@@ -225,6 +229,13 @@ class Aside(MemoryFileSystem):
         if len(value) >= self.limit:
             raise ConnectionError("the line is\ndead")
         super().pipe_file(path, value)
+
+    def makedirs(self, path, exist_ok=False):
+        """Make a folder, which another one has just made."""
+        if Aside.racing:
+            Aside.racing = False
+            raise FileExistsError(path)
+        super().makedirs(path, exist_ok)
 
     def mv(self, path1, path2, **_):
         """Rename."""
@@ -246,17 +257,18 @@ def aside(monkeypatch):
 def test_an_output_appears_whole_or_not_at_all(run, aside, over):
     """Under another name first; what fails leaves the old file, and nothing beside it."""
     aside.setattr(Aside, "over", over)
+    aside.setattr(Aside, "racing", True)
     args = ["apply", "memory://in/a.png", *K, "-o", "aside://host/o/a.png"]
     assert run(*args).code == 0
     old = bytes(Aside.store["/host/o/a.png"].getvalue())
     assert "exists" in run(*args).err
     aside.setattr(Aside, "limit", 10)
-    result = run(*args, "-f", "--flip", "--levels", "abs")
+    result = run(*args, "-f", "--levels", "abs")
     assert (result.code, len(result.errors)) == (1, 1)
     assert "aside://host/o/a.png cannot be written: the line is dead" in result.err
     assert {name: file.getvalue() for name, file in Aside.store.items()} == {"/host/o/a.png": old}
     aside.setattr(Aside, "limit", 1 << 30)
-    assert run(*args, "-f", "--scale", "3").code == 0
+    assert run(*args, "-f", "--levels", "abs").code == 0
     (name,) = Aside.store
     assert (name, Aside.store[name].getvalue() != old) == ("/host/o/a.png", True)
 
@@ -334,7 +346,7 @@ def imgconv(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
 def test_the_web_gives_and_takes_nothing(web):
     """Pictures are read; without -o, and with a web address there, each fails with the remedy."""
     result = imgconv(f"{web}/a%20b.png?size=3", f"{web}/c.png", *K, "-o", "o/")
-    assert (result.returncode, result.stderr.count("\n")) == (0, 1)
+    assert (result.returncode, result.stderr) == (0, "")
     assert sorted(p.name for p in Path("o").iterdir()) == ["a b.png", "c.png"]
     listed = imgconv(f"{web}/*.png", *K, "-o", "p/")
     assert (listed.returncode, len(list(Path("p").iterdir()))) == (0, 2), listed.stderr
@@ -343,7 +355,7 @@ def test_the_web_gives_and_takes_nothing(web):
         assert (result.returncode, result.stderr.count("\n")) == (1, 1)
         assert "nothing is written to the web; name another place with -o" in result.stderr
     result = imgconv(f"{web}/none.png", "http://127.0.0.1:9/a.png", *K, "-o", "q/")
-    assert (result.returncode, result.stderr.count("\n")) == (1, 3), result.stderr
+    assert (result.returncode, result.stderr.count("\n")) == (1, 2), result.stderr
     assert "none.png: cannot be read: no such file" in result.stderr
 
 
@@ -379,7 +391,7 @@ def test_an_s3_store_takes_part(s3):
     first, second = imgconv(*args, **s3), imgconv(*args, **s3)
     for result, status in ((first, '"ok"'), (second, '"skipped"')):
         assert (result.returncode, result.stdout.count(status)) == (0, 3), result.stderr
-        assert result.stderr.count("\n") == 1
+        assert result.stderr == ""
     result = imgconv("s3://bucket/in/*.png", *K, "-o", "local/", **s3)
     assert (result.returncode, len(os.listdir("local"))) == (0, 2)
     body = client.get_object(Bucket="bucket", Key="in/out/a.png")["Body"].read()
