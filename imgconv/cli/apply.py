@@ -225,7 +225,7 @@ def apply(
     todo = naming.shard(shard, naming.jobs(sources, output, label, format, force=force))
     _refuse_stdout(todo, as_json or dry_run)
     if resume:
-        _refuse_lasting_nowhere(todo, force)
+        _refuse_lasting_nowhere(todo)
     draw = _drawing(todo, as_json or dry_run) if preview else None
     at_once, each = batch.share(thread_count(), len(todo), jobs, threads)
     work = Work(tuple(kernels), shape, levels or "clip", channels, each, alpha, _colour(background))
@@ -281,14 +281,14 @@ def _refuse_stdout(todo: "list[Job]", told: bool) -> None:
         raise OptionError("an image is not for a terminal; name a file with -o, or pipe it")
 
 
-def _refuse_lasting_nowhere(todo: "list[Job]", force: bool) -> None:
-    """Refuse to resume where nothing tells later what has been done."""
+def _refuse_lasting_nowhere(todo: "list[Job]") -> None:
+    """Refuse to resume where nothing would tell what has been done."""
     from imgconv import files
 
     for job in todo:
         if "-" in (job.source, job.target):
             raise OptionError("--resume is for files, not for stdin or stdout; name them")
-        if force and files.place(job.source) == files.place(job.target):
+        if files.place(job.source) == files.place(job.target):
             raise OptionError(
                 f"{job.name} would be written over itself, and filtered twice where a run was "
                 "stopped; name another output"
