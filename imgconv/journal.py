@@ -176,5 +176,5 @@ def _absolute(name: str, here: str) -> str:
 
 def _short(text: str, letters: int) -> str:
     """A hash in so many letters, of 6 bits each."""
-    data = blake2b(text.encode(errors="surrogateescape"), digest_size=letters * 3 // 4 + 1).digest()
+    data = blake2b(text.encode(errors="surrogatepass"), digest_size=letters * 3 // 4 + 1).digest()
     return urlsafe_b64encode(data)[:letters].decode()

@@ -45,9 +45,14 @@ class Url(NamedTuple):
     @property
     def name(self) -> str:
         """The last part of the path, as people write it; the query is none of it."""
-        last = self.path.rpartition("/")[2]
-        plain = unquote(last) if self.protocol in WEB else last
-        return last if "/" in plain or "\0" in plain else plain
+        return self.plain(self.path.rpartition("/")[2])
+
+    def plain(self, path: str) -> str:
+        """Return a path as people write it, with the same slashes: on the web, decoded."""
+        if self.protocol not in WEB:
+            return path
+        decoded = [(part, unquote(part)) for part in path.split("/")]
+        return "/".join(part if re.search(r"[/\0]", plain) else plain for part, plain in decoded)
 
     @property
     def stem(self) -> str:
@@ -97,13 +102,14 @@ class Url(NamedTuple):
             return False
         with _told(self, "looked up"):
             fs, path = _store(self)
-            return bool(fs.isdir(path))
+            found = bool(fs.isdir(path))
+            fs.invalidate_cache()  # what is looked up later may be new
+            return found
 
-    def place(self) -> tuple[int, str]:
-        """Return what two URLs of one file share."""
+    def place(self) -> tuple[Any, str]:
+        """Return what two URLs of one file share: the file system and the path there."""
         with _told(self, "reached", OptionError):
-            fs, path = _store(self)
-            return id(fs), path
+            return _store(self)
 
     def stamp(self) -> str:
         """Return what changes when the file does; nothing where the store does not tell."""
@@ -234,9 +240,10 @@ def walk(folder: Url, output: str | None) -> Iterator[tuple[str, str]]:
         ending = PurePosixPath(within).suffix.lower()
         if ENDINGS.get(ending, "CSV") in ARRAYS or (avoided and within.startswith(avoided)):
             continue
-        if ".." in within.split("/"):
+        plain = folder.plain(within)
+        if ".." in plain.split("/"):
             raise OptionError(f"{folder / within} has '..' in its path; name it by itself")
-        yield str(folder / within), within
+        yield str(folder / within), plain
 
 
 def _avoided(folder: Url, output: str | None) -> str:

@@ -257,6 +257,7 @@ def test_a_dry_run_tells_what_would_be_done(run, state_home):
 def test_what_cannot_be_resumed_is_misuse(run):
     """Pipes, which keep nothing, and pictures written over themselves, which would be twice."""
     args = ["-k", "blur", "--resume"]
-    for wrong in (["-", "-o", "a.png"], ["in/0.png", "-o", "-"], ["in/0.png", "-o", "in/", "-f"]):
+    same = ["in/0.png", "-o", "in/"]
+    for wrong in (["-", "-o", "a.png"], ["in/0.png", "-o", "-"], same, [*same, "-f"]):
         result = run("apply", *wrong, *args)
         assert (result.code, len(result.errors)) == (2, 1)

@@ -350,6 +350,8 @@ def test_the_web_gives_and_takes_nothing(web):
     assert sorted(p.name for p in Path("o").iterdir()) == ["a b.png", "c.png"]
     listed = imgconv(f"{web}/*.png", *K, "-o", "p/")
     assert (listed.returncode, len(list(Path("p").iterdir()))) == (0, 2), listed.stderr
+    walked = imgconv(f"{web}/", "--recursive", *K, "-o", "r/")
+    assert (walked.returncode, sorted(os.listdir("r"))) == (0, ["a b.png", "c.png"])
     for out in ([], ["-o", f"{web}/new.png"]):
         result = imgconv(f"{web}/c.png", *K, *out)
         assert (result.returncode, result.stderr.count("\n")) == (1, 1)

@@ -239,7 +239,7 @@ def apply(
     todo = naming.shard(shard, naming.jobs(sources, output, label, format, force=force))
     _refuse_stdout(todo, as_json or dry_run)
     if resume:
-        _refuse_lasting_nowhere(todo, force)
+        _refuse_lasting_nowhere(todo)
     draw = _drawing(todo, as_json or dry_run) if preview else None
     if tile:  # each picture takes all cores
         jobs = jobs or 1
@@ -311,14 +311,14 @@ def _refuse_stdout(todo: "list[Job]", told: bool) -> None:
         raise OptionError("an image is not for a terminal; name a file with -o, or pipe it")
 
 
-def _refuse_lasting_nowhere(todo: "list[Job]", force: bool) -> None:
-    """Refuse to resume where nothing tells later what has been done."""
+def _refuse_lasting_nowhere(todo: "list[Job]") -> None:
+    """Refuse to resume where nothing would tell what has been done."""
     from imgconv import files
 
     for job in todo:
         if "-" in (job.source, job.target):
             raise OptionError("--resume is for files, not for stdin or stdout; name them")
-        if force and files.place(job.source) == files.place(job.target):
+        if files.place(job.source) == files.place(job.target):
             raise OptionError(
                 f"{job.name} would be written over itself, and filtered twice where a run was "
                 "stopped; name another output"
