@@ -24,10 +24,12 @@ from imgconv.recipes import COMBINE, Combined, combined
 from imgconv.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
+    from imgconv.batch import Task
     from imgconv.naming import Job
     from imgconv.pixels import Pixels
+    from imgconv.report import Outcome
 
 
 @app.command()
@@ -241,15 +243,12 @@ def apply(
     if resume:
         _refuse_lasting_nowhere(todo)
     draw = _drawing(todo, as_json or dry_run) if preview else None
+    if scheduler:
+        _refuse_what_is_done_here(jobs, preview=preview)
+        threads = threads or 1  # a worker does as many at once as it has threads
     if tile:  # each picture takes all cores
         jobs = jobs or 1
-    if scheduler and jobs:
-        raise OptionError("--jobs is for this machine alone; a scheduler's workers have threads")
-    if scheduler and preview:
-        raise OptionError("--preview draws what is done here; leave out --scheduler")
     at_once, each = batch.share(thread_count(), len(todo), jobs, threads)
-    if scheduler:
-        each = threads or 1
     work = Work(tuple(kernels), shape, levels or "clip", channels, each, alpha, _colour(background))
     task = batch.Task(
         work,
@@ -284,16 +283,28 @@ def apply(
         kept = journal.Journal(journal.pattern(output, label), report.note, resume=resume)
         task = task._replace(meaning=journal.meaning(task, format), again=resume)
         todo = kept.recall(todo) if resume else todo
-    if scheduler and not dry_run:
-        from imgconv import cluster
-
-        outcomes = cluster.run(todo, task, scheduler, report.note)
-    else:
-        outcomes = batch.run(todo, task, at_once)
-    with report, closing(outcomes):
+    run = _on_workers(scheduler, report) if scheduler and not dry_run else batch.run
+    with report, closing(run(todo, task, at_once)) as outcomes:
         for outcome in kept.keep(outcomes) if kept else outcomes:
             report.add(outcome)
     raise typer.Exit(report.exit_code)
+
+
+def _on_workers(
+    scheduler: str, report: Report
+) -> "Callable[[list[Job], Task, int], Generator[Outcome, None, None]]":
+    """What runs jobs on the workers of a scheduler, who share them out."""
+    from imgconv import cluster
+
+    return lambda todo, task, _: cluster.run(todo, task, scheduler, report.note)
+
+
+def _refuse_what_is_done_here(jobs: int | None, *, preview: bool) -> None:
+    """Refuse options that mean nothing on the workers of a scheduler."""
+    if jobs:
+        raise OptionError("--jobs is for this machine alone; a scheduler's workers have threads")
+    if preview:
+        raise OptionError("--preview draws what is done here; leave out --scheduler")
 
 
 def _refuse_stdout(todo: "list[Job]", told: bool) -> None:
