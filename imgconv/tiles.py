@@ -228,7 +228,7 @@ class _Job:
 
     def _bands(self, pool: ThreadPoolExecutor) -> Iterator[npt.NDArray[Any]]:
         """Compute bands of rows, the next one while one is being written."""
-        self._page.keep(2 * views.reach(self._page.shape, self._steps, self._high))
+        self._page.keep(views.reach(self._page.shape, self._steps, self._high))
         passes = 2 if self._work.levels == "stretch" else 1
         if passes == 2:
             self._work = replace(self._work, ends=self._extent(pool))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Change: TypeAlias = Callable[[Pixels], Pixels]
 Shape = tuple[int, int]
+Sources: TypeAlias = "array[int] | range"
 
 
 class Link(NamedTuple):
@@ -214,19 +215,16 @@ class _Run:
         on = [whole.on(shape, kernel.size) for kernel in step.kernels]
         high = _span([geometry.rows.positions(rows) for geometry in on])
         wide = _span([geometry.columns.positions(columns) for geometry in on])
-        down, across = (
-            Window(axis, [span], {}).sources()
-            for axis, span in ((on[0].rows, high), (on[0].columns, wide))
-        )
+        down, across = _sources(on[0].rows, high), _sources(on[0].columns, wide)
         cut = Cut(whole, shape, rows, columns, (high, wide))
         return self._gathered(k - 1, down, across, whole.fill), step._replace(layout=cut)
 
-    def _gathered(self, k: int, down: array[int], across: array[int], fill: float) -> Samples:
+    def _gathered(self, k: int, down: Sources, across: Sources, fill: float) -> Samples:
         """What the k-th link makes at any rows and columns, those outside filled."""
-        high, wide = _stretches(down), _stretches(across)
-        if (down, across) == (array("q", high[0]), array("q", wide[0])):  # as in the middle
-            found: Samples = self.made(k, high[0], wide[0])
+        if isinstance(down, range) and isinstance(across, range):
+            found: Samples = self.made(k, down, across)
             return found
+        high, wide = _stretches(down), _stretches(across)
         import numpy as np
 
         block = np.concatenate([
@@ -242,13 +240,22 @@ class _Run:
         return samples.of_array(out)
 
 
+def _sources(axis: Axis, span: range) -> Sources:
+    """Which samples stand at positions: themselves, where none of them is outside."""
+    if span.start >= 0 and span.stop <= axis.size:
+        return span
+    return Window(axis, [span], {}).sources()
+
+
 def _span(each: Sequence[range]) -> range:
     """The positions from the first to the last of several ranges."""
     return range(min(r.start for r in each), max(r.stop for r in each))
 
 
-def _stretches(sources: Iterable[int]) -> list[range]:
+def _stretches(sources: Sources) -> list[range]:
     """Indices as ranges, in order; 0 where all are outside, so that there is something."""
+    if isinstance(sources, range):
+        return [sources]
     found: list[range] = []
     for index in sorted(set(sources) - {OUTSIDE}) or [0]:
         if found and found[-1].stop == index:
