@@ -25,13 +25,11 @@ PICTURES = {
 }
 EDGE = Kernel([[0, 1, 0], [2, -9, 3], [0, 1, 1]])
 EVEN = Kernel([[1, 2, -1, 1]], divisor=2)
-SOFT = Kernel([[0.1, 0.2, 0.3], [0.15, 0.1, 0.05], [0.02, 0.03, 0.05]])
+# Few of them: each kind of kernel on each kind of sample is compiled first.
 CHAINS = [
     (EDGE,),
-    (SOFT, EVEN),
-    (EVEN, EDGE, SOFT),
+    (EDGE, EVEN, EDGE),
     (Combined("magnitude", (EDGE, EVEN)),),
-    (EDGE, Combined("max", (EDGE, EVEN))),
 ]
 
 
@@ -88,7 +86,7 @@ def test_tiles_make_the_bytes_of_the_whole(data):
         data.draw(st.sampled_from([1, 1, 2, (3, 1)])),
         data.draw(st.sampled_from([1, 1, 2, (1, 3)])),
     )
-    levels = data.draw(st.sampled_from(["clip", "abs", "offset", "stretch", "none"]))
+    levels = data.draw(st.sampled_from(["clip", "stretch", "none"]))
     work = Work(
         kernels, options, levels if (channels, levels) != ("luma", "none") else "clip",
         channels, 1, "weighted" if weighted else "keep",
@@ -108,7 +106,7 @@ def test_tiles_make_the_bytes_of_the_whole(data):
 def test_a_tile_reads_what_it_needs(border):
     """A tile in the middle reads itself and a halo, once, whatever the border."""
     pixels = ArrayPixels(np.zeros((300, 400, 3), np.uint8), "rgb")
-    work = Work((SOFT, SOFT), layout(border=border), threads=1)
+    work = Work((EDGE, EDGE), layout(border=border), threads=1)
     _, _, read = in_tiles(pixels, work, [range(100, 120)], [range(200, 230)])
     assert read == [(range(98, 122), range(198, 232))]
 
