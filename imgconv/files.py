@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from imgconv.stores import Url
 
 PIPE = "-"
-URL = re.compile("[A-Za-z][A-Za-z0-9+.-]+://")  # of two letters at least: one is a drive
 # What is read of a stream, which may have no end; a file has a size that its owner knows.
 MAX_STREAM = 2 << 30
 CHUNK = 1 << 20
@@ -26,7 +25,8 @@ CHUNK = 1 << 20
 
 def is_url(name: str) -> bool:
     """Return whether a name is a URL rather than a path here."""
-    return URL.match(name) is not None
+    scheme, mark, _ = name.partition("://")  # two letters at least: one is a drive
+    return bool(mark) and re.fullmatch("[A-Za-z][A-Za-z0-9+.-]+", scheme) is not None
 
 
 def path(name: str) -> Path | Url:
