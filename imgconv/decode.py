@@ -253,7 +253,7 @@ def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
     if bits > 16 and 3 not in kinds:
         raise ImageError(f"has samples of {bits} bits; convert them to 16")
     if bits <= 8:
-        return ""
+        return "has gray and alpha in planes" * (tags.get(PLANES, 1) == 2 and image.mode == "LA")
     # Pillow mixes up planes of 16 bits, and does not turn white at 0 into black.
     odd = tags.get(PLANES, 1) == 2 or tags.get(PHOTOMETRIC, 1) == 0
     plain = image.mode in ("I;16", "I;16B", "F")

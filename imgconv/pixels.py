@@ -138,10 +138,13 @@ class ArrayPixels(NamedTuple):
         """Red, green and blue, and alpha."""
         import numpy as np
 
-        if self.names == "cmyk":  # as Pillow does with 8 bits: what ink and black leave
-            top = np.array(MAXIMUM[self.kind], self.samples.dtype)
-            ink = np.minimum(self.samples[:, :, :3], top - self.samples[:, :, 3:])
-            return of_array(top - self.samples[:, :, 3:] - ink, "rgb")
+        if self.names == "cmyk":  # as Pillow does with 8 bits: of what black leaves, what ink does
+            top = MAXIMUM[self.kind]
+            wide = self.samples.astype(np.int64 if top > 1 else np.float64)
+            light = top - wide[:, :, 3:]
+            ink = wide[:, :, :3] * light
+            left = light - (ink + top // 2) // top if top > 1 else light - ink
+            return of_array(left.astype(self.samples.dtype), "rgb")
         if not self.names.startswith("l"):
             return self
         repeated = [self.samples[:, :, :1]] * 3

@@ -217,10 +217,17 @@ class Writer:
 def _tiles(
     bands: Iterable[npt.NDArray[Any]], width: int, *, several: bool
 ) -> Iterator[npt.NDArray[Any]]:
-    """Cut rows into tiles, those at the right and below filled up by tifffile."""
+    """Cut rows into tiles, those at the right and below filled up with zeros.
+
+    (tifffile would do that, but takes one column for channels.)
+    """
     for rows in regrouped(bands, SIDE):
         for x in range(0, width, SIDE):
             tile = rows[:, x : x + SIDE]
+            if tile.shape[:2] != (SIDE, SIDE):
+                whole = np.zeros((SIDE, SIDE, tile.shape[2]), tile.dtype)
+                whole[: tile.shape[0], : tile.shape[1]] = tile
+                tile = whole
             yield np.ascontiguousarray(tile if several else tile[:, :, 0])
 
 

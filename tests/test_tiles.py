@@ -97,6 +97,23 @@ def test_borders_and_strides(border, stride, tmp_path):
     np.testing.assert_array_equal(pieces, whole)
 
 
+@pytest.mark.parametrize("size", [(300, 1), (1, 300), (1, 1), (2, 1)])
+def test_a_single_row_or_column(size, tmp_path):
+    """Fewer samples than a tile has, in any direction."""
+    tifffile.imwrite(tmp_path / "a.tif", samples(channels=1)[: size[0], : size[1]], tile=(64, 64))
+    whole, pieces = both(tmp_path, "a.tif", "-k", "emboss", "--border", "reflect")
+    np.testing.assert_array_equal(pieces, whole)
+
+
+def test_inks_become_gray_as_from_memory(tmp_path):
+    """All four of them, black too."""
+    tifffile.imwrite(tmp_path / "a.tif", samples(channels=4), photometric="separated")
+    whole, pieces = both(tmp_path, "a.tif", "-k", "1", "--channels", "gray")
+    np.testing.assert_array_equal(pieces, whole)
+    with Image.open(tmp_path / "a.tif") as image:
+        np.testing.assert_array_equal(pieces, np.asarray(image.convert("L")))
+
+
 def test_what_is_said_is_the_same(tmp_path):
     """Sizes and counts of clipped samples as from memory."""
     tifffile.imwrite(tmp_path / "a.tif", samples(), photometric="rgb", tile=(64, 64))
