@@ -25,7 +25,8 @@ MAX_PIXELS = 500_000_000
 MAX_TEXT = 1 << 26
 UNKNOWN_LAYOUT = "has a layout that Pillow does not read"
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-BITS, PHOTOMETRIC, SAMPLES_A_PIXEL, PLANES, EXTRA_SAMPLES, FORMAT = 258, 262, 277, 284, 338, 339
+BITS, COMPRESSION, PHOTOMETRIC, SAMPLES_A_PIXEL = 258, 259, 262, 277
+PLANES, EXTRA_SAMPLES, FORMAT = 284, 338, 339
 TABLES = b"\x93 \t\r\n+-.0123456789nNiI"  # what an array in a file may begin with
 # What Pillow logs of a broken file is told by our own error.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -254,8 +255,10 @@ def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
         raise ImageError(f"has samples of {bits} bits; convert them to 16")
     if bits <= 8:
         return "has gray and alpha in planes" * (tags.get(PLANES, 1) == 2 and image.mode == "LA")
-    # Pillow mixes up planes of 16 bits, and does not turn white at 0 into black.
-    odd = tags.get(PLANES, 1) == 2 or tags.get(PHOTOMETRIC, 1) == 0
+    # Pillow mixes up planes of 16 bits and the bytes of reals that libtiff has put in order, and
+    # does not turn white at 0 into black.
+    swapped = image.mode == "F" and tags.prefix == b"MM" and tags.get(COMPRESSION, 1) != 1
+    odd = tags.get(PLANES, 1) == 2 or tags.get(PHOTOMETRIC, 1) == 0 or swapped
     plain = image.mode in ("I;16", "I;16B", "F")
     if not odd and (plain or how.shallow):
         return ""

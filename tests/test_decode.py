@@ -140,6 +140,28 @@ def test_deep_pictures_are_read_sample_for_sample(data, wanted):
     np.testing.assert_array_equal(read_deep(data), wanted)
 
 
+@pytest.mark.parametrize("compression", [None, "lzw", "deflate"])
+@pytest.mark.parametrize("end", ["<", ">"])
+@pytest.mark.parametrize("kind", ["uint16", "float32"])
+def test_every_byte_order_is_read(kind, end, compression):
+    """Whole numbers and reals, compressed or not."""
+    array = np.random.default_rng(1).integers(0, 65536, (5, 7)).astype(kind)
+    out = io.BytesIO()
+    tifffile.imwrite(out, array, byteorder=end, compression=compression, metadata=None)
+    (frame,) = decode.read(out.getvalue()).frames
+    np.testing.assert_array_equal(frame.array()[:, :, 0], array)
+
+
+def test_gray_and_alpha_in_planes_are_read():
+    """Which Pillow calls a broken image."""
+    array = np.random.default_rng(1).integers(0, 256, (2, 5, 7), np.uint8)
+    out = io.BytesIO()
+    options = {"planarconfig": "separate", "extrasamples": ["unassalpha"]}
+    tifffile.imwrite(out, array, photometric="minisblack", metadata=None, **options)
+    (frame,) = decode.read(out.getvalue()).frames
+    np.testing.assert_array_equal(frame.array(), np.moveaxis(array, 0, 2))
+
+
 @pytest.mark.parametrize("data", [data for data, _ in DEEP.values()], ids=DEEP.keys())
 def test_without_the_extra_a_deep_picture_is_refused_with_its_remedies(data, monkeypatch):
     """Never a silent cut: the error names the depth, the extra and the option."""
