@@ -165,7 +165,12 @@ def _is_in_pieces(job: Job, task: Task) -> bool:
         return True
     kinds = {ENDINGS.get(os.path.splitext(name)[1].lower()) for name in (job.source, job.target)}
     away = files.is_url(job.source) or files.is_url(job.target)
-    if kinds != {"TIFF"} or away or os.path.getsize(job.source) < LARGE:
+    if kinds != {"TIFF"} or away:
+        return False
+    try:
+        if os.path.getsize(job.source) < LARGE:
+            return False
+    except OSError:  # which is told when it is read
         return False
     from imgconv import tiles
 

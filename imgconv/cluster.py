@@ -137,6 +137,8 @@ def run(
 def _refuse_unfit(todo: Sequence[Job], task: Task) -> None:
     if any(PIPE in (job.source, job.target) for job in todo):
         raise OptionError("--scheduler has workers for files alone; leave out stdin and stdout")
+    if any(name.startswith("memory:") for job in todo for name in (job.source, job.target)):
+        raise OptionError("memory:// is of this process alone; workers have their own")
     if not task.writing.force:
         return
     for job in todo:

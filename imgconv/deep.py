@@ -137,6 +137,8 @@ def channels_of(page: Any) -> str:
     import numpy as np
 
     kind, count = np.dtype(page.dtype), page.samplesperpixel
+    if page.imagedepth > 1:
+        raise ImageError(f"has {page.imagedepth} planes of depth; save them as pages")
     colour = {0: "l", 1: "l", 2: "rgb", 5: "cmyk"}.get(int(page.photometric))
     extra = count - len(colour) if colour else 0
     if kind.name not in ("uint8", "uint16", "float16", "float32", "float64") or (

@@ -67,7 +67,16 @@ def stamp(name: str) -> str:
         seen = os.stat(name)
     except (OSError, ValueError):
         return ""
+    if stat.S_ISDIR(seen.st_mode):  # a .zarr, whose own time does not tell of its chunks
+        return str(_tree(Path(name)))
     return f"{seen.st_size} {seen.st_mtime_ns}"
+
+
+def _tree(folder: Path) -> list[tuple[str, int, int]]:
+    """The files in a folder and below, with their sizes and times."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    each = [(str(p.relative_to(folder)), p.stat()) for p in files]
+    return [(name, seen.st_size, seen.st_mtime_ns) for name, seen in each]
 
 
 def read(source: str, limit: int = MAX_STREAM) -> bytes:
@@ -227,11 +236,14 @@ def settle(path: Path) -> None:
 
 
 def _is_same(one: Path, other: Path) -> bool:
-    if not (one.is_file() and other.is_file()):
-        return False
     from filecmp import cmp
 
-    return cmp(one, other, shallow=False)
+    if one.is_file() and other.is_file():
+        return cmp(one, other, shallow=False)
+    names = [[name for name, *_ in _tree(folder)] for folder in (one, other)]
+    return names[0] == names[1] and all(
+        cmp(one / name, other / name, shallow=False) for name in names[0]
+    )
 
 
 def _exchange(new: Path, old: Path) -> None:
@@ -251,9 +263,14 @@ def _remove(path: Path) -> None:
     if not path.is_dir():
         path.unlink()
         return
+    import time
     from shutil import rmtree  # 10 ms
 
-    rmtree(path)
+    for _ in range(50):  # where a disk is full, threads of zarr may still write
+        rmtree(path, ignore_errors=True)
+        if not path.exists():
+            return
+        time.sleep(0.05)
 
 
 def _holds(target: Path | Url, data: bytes) -> bool:

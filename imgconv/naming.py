@@ -46,8 +46,11 @@ class Job(NamedTuple):
 
 
 def is_zarr(path: str) -> bool:
-    """Return whether a folder of this name is a picture."""
-    return path.rstrip("/").lower().endswith(".zarr")
+    """Return whether a folder of this name is a picture, or an array in such a folder."""
+    name = path.rstrip("/").lower()
+    if ".zarr/" in name:
+        return any(os.path.isfile(os.path.join(path, mark)) for mark in ("zarr.json", ".zarray"))
+    return name.endswith(".zarr")
 
 
 def sources(

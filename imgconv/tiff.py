@@ -56,6 +56,8 @@ class File:
                 pages = list(tifffile.TiffFile(self._file).pages)
                 chosen = pages if how.frame is None else [pages[choose(len(pages), how)]]
                 self.pages = [Page(page.aspage(), self._file.fileno(), how) for page in chosen]
+                doubles = any(p.aspage().dtype == "float64" for p in chosen) and not how.shallow
+                self.lost = ["64-bit reals (read as 32-bit)"] * doubles
                 self.metadata = tuple(deep.metadata_of(self._file, p.aspage()) for p in chosen)
         except BaseException:
             self._file.close()

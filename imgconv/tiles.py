@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # bands of a picture 30,000 wide, with what they read, take 300 MB.
 ROWS, COLUMNS = 512, 2048
 BAND = 1 << 27  # bytes that a band may have, unless the picture is so wide that 256 rows have more
-FORMATS = ("TIFF", "ZARR")
+FORMATS = ("TIFF", zarrs.NAME)
 
 Progress = Callable[[float], None]
 File = tiff.File | zarrs.File
@@ -72,6 +72,8 @@ def filter_file(
     if name not in FORMATS:
         raise ImageError(f"is to be filtered in pieces, and {name} is written whole; choose .tif")
     with ExitStack() as opened:
+        if name == zarrs.NAME:
+            zarrs.refuse_other(target)
         picture = _open(source, reading)
         opened.callback(picture.close)
         count = len(picture.pages)
@@ -167,11 +169,11 @@ def _metadata(
 ) -> tuple[list[Metadata], list[str]]:
     """What is kept beside the pixels of each page, and what is not."""
     if writing.strip:
-        return [], []
+        return [], picture.lost
     pairs = zip(picture.metadata, jobs, strict=False)
     pages = [meta.fitted(job.names, *job.shape[::-1]) for meta, job in pairs]
     _, lost = pages[0].options(name)
-    return pages, [*lost, *pages[0].lost]
+    return pages, [*lost, *pages[0].lost, *picture.lost]
 
 
 def _part(progress: Progress | None, index: int, count: int) -> Progress:

@@ -20,7 +20,15 @@ from imgconv.tiff import Wanted, regrouped
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+NAME = "ZARR"  # of the format
+MARKS = ("zarr.json", ".zarray", ".zgroup")  # what is in the folder of every array and group
 SIDE = 1024  # of the chunks that are written where the source has none
+
+
+def refuse_other(target: Path) -> None:
+    """Raise an error for what is in the place of an output and is no .zarr."""
+    if target.exists() and not any((target / mark).is_file() for mark in MARKS):
+        raise ImageError(f"{target} is there and no .zarr; name another output")
 
 
 class File:
@@ -33,6 +41,7 @@ class File:
         except Exception as error:  # zarr and its stores raise many kinds
             raise ImageError(f"broken .zarr: {_line(error)}") from None
         self.ome = _ome(found.attrs) if isinstance(found, zarr.Group) else None
+        self._coloured = "omero" in found.attrs.get("ome", found.attrs)
         if self.ome:
             name = str(self.ome["datasets"][0]["path"])
             if name not in found:
@@ -46,8 +55,17 @@ class File:
         others = [range(n) for n, a in zip(found.shape, self.axes, strict=True) if a not in "cyx"]
         planes = list(itertools.product(*others))
         chosen = planes if how.frame is None else [planes[choose(len(planes), how)]]
+        self.whole = how.frame is None
+        self.lost = self._lost(how)
         self.pages = [Plane(found, self.axes, place, how) for place in chosen]
         self.metadata = (Metadata(),)
+
+    def _lost(self, how: Reading) -> list[str]:
+        """What of the file no output has."""
+        kind = self.array.dtype.name
+        lost = [f"{kind} (read as float32)"] * (kind not in SAMPLES and not how.shallow)
+        levels = len(self.ome["datasets"]) - 1 if self.ome else 0
+        return lost + [f"{levels} further levels"] * bool(levels) + ["omero"] * self._coloured
 
     def close(self) -> None:
         """Nothing is open: zarr opens chunks when they are read."""
@@ -159,7 +177,8 @@ class Writer:
         if source:
             old = dict(zip(source.axes, source.array.shape, strict=True))
             chunks = dict(zip(source.axes, source.array.chunks, strict=True))
-        shape = [new.get(axis) or old[axis] for axis in self._axes]
+        kept: dict[str, int] = old if source and source.whole else {}  # of the other axes
+        shape = [new.get(axis) or kept.get(axis, 1) for axis in self._axes]
         options: dict[str, Any] = {
             "shape": shape,
             "chunks": [min(chunks.get(a, n), n) for a, n in zip(self._axes, shape, strict=True)],
@@ -173,11 +192,11 @@ class Writer:
             self._describe(
                 ome,
                 options["zarr_format"],
-                [o / n for o, n in zip((old[a] for a in self._axes), shape, strict=True)],
+                [old[a] / new[a] if a in "yx" else 1 for a in self._axes],
             )
         self._array = self._zarr.create_array(str(self._path), **options)
         others = [a for a in self._axes if a not in "cyx"]
-        self._places = itertools.product(*(range(old[axis]) for axis in others))
+        self._places = itertools.product(*(range(kept.get(axis, 1)) for axis in others))
 
     def _describe(self, ome: dict[str, Any], version: int, times: list[float]) -> None:
         """The attributes of an OME-Zarr with one level, whose pixels are so many times as large."""

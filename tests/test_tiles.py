@@ -183,6 +183,66 @@ def test_arrays(tmp_path):
     np.testing.assert_array_equal(zarr.open(str(tmp_path / "d.zarr"), mode="r")[:], made[:])
 
 
+def test_a_frame_of_ome_zarr_is_all_of_its_output(tmp_path):
+    """The plane that was chosen, with axes of one for the others."""
+    data = CHANCE.integers(0, 60000, (2, 3, 2, 50, 40), dtype=np.uint16)
+    described = [{"axes": [{"name": n} for n in "tczyx"], "datasets": [{"path": "0"}]}]
+    attributes = {"ome": {"version": "0.5", "multiscales": described}}
+    group = zarr.create_group(str(tmp_path / "a.zarr"), attributes=attributes)
+    group.create_array("0", data=data, chunks=(1, 1, 1, 32, 32))
+    apply("a.zarr", "-k", "1", "--frame", 3, "-o", "b.zarr", cwd=tmp_path)
+    made = zarr.open(str(tmp_path / "b.zarr"), mode="r")["0"][:]
+    np.testing.assert_array_equal(made, data[1:, :, 1:])
+    apply("a.zarr/0", "-k", "1", "-o", "c.zarr", cwd=tmp_path, code=1)  # five axes without names
+
+
+def test_an_array_in_a_group_is_named_by_its_path(tmp_path):
+    """And what is lost of it is told."""
+    group = zarr.create_group(str(tmp_path / "a.zarr"))
+    data = CHANCE.random((30, 40))
+    group.create_array("inner", data=data, chunks=(16, 16))
+    done = apply("a.zarr/inner", "-k", "1", "-o", "b.zarr", cwd=tmp_path)
+    made = zarr.open(str(tmp_path / "b.zarr"), mode="r")[:]
+    np.testing.assert_array_equal(made, data.astype(np.float32))
+    assert "float64 (read as float32) not kept" in done.stderr
+
+
+def test_a_folder_that_is_no_zarr_is_not_replaced(tmp_path):
+    """Whatever its name, and with --force."""
+    zarr.create_array(str(tmp_path / "a.zarr"), data=samples(), chunks=(100, 100, 3))
+    (tmp_path / "keep.zarr").mkdir()
+    (tmp_path / "keep.zarr/thesis.txt").write_text("precious")
+    done = apply("a.zarr", "-k", "1", "-o", "keep.zarr", "-f", cwd=tmp_path, code=1)
+    assert "is there and no .zarr" in done.stderr
+    assert (tmp_path / "keep.zarr/thesis.txt").read_text() == "precious"
+
+
+def test_zarrs_are_resumed_by_their_chunks(tmp_path):
+    """A chunk that changed in the input or is missing in the output is not done and right."""
+    source = zarr.create_array(str(tmp_path / "a.zarr"), data=samples(), chunks=(100, 100, 3))
+    run = ("a.zarr", "-k", "blur", "-o", "b.zarr", "--resume", "--json")
+
+    def status():
+        return json.loads(apply(*run, cwd=tmp_path).stdout)["status"]
+
+    assert [status(), status()] == ["ok", "skipped"]
+    source[0:50, 0:50] = 0
+    assert [status(), status()] == ["ok", "skipped"]
+
+
+def test_a_second_attempt_accepts_the_same(tmp_path):
+    """What a process that was killed has written already, TIFF or .zarr."""
+    from pathlib import Path
+
+    from imgconv import files
+
+    for again in (False, True):
+        with files.whole(tmp_path / "a.zarr", force=False, again=again) as folder:
+            zarr.create_array(str(folder), data=np.arange(100.0), chunks=(30,))
+    assert isinstance(folder, Path)
+    assert os.listdir(tmp_path) == ["a.zarr"]
+
+
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_ome_zarr(version, tmp_path):
     """Each plane of each channel by itself; the axes and the size of a pixel are kept."""
@@ -220,6 +280,7 @@ def test_ome_zarr(version, tmp_path):
     ("arguments", "told"),
     [
         (("a.png", "-o", "b.tif", "--tile", "64"), "is decoded as a whole"),
+        (("gone.tif", "-o", "b.tif"), "cannot be read: No such file"),
         (("a.tif", "-o", "b.png", "--tile", "64"), "PNG is written whole"),
         (("turned.tif", "-o", "b.tif", "--tile", "64"), "is to be turned"),
         (("cut.tif", "-o", "b.tif", "--tile", "64"), "broken image: it is cut off"),

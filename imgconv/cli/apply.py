@@ -200,7 +200,10 @@ def apply(
     tile: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=1, help="Piece by piece, N x N: TIFF and .zarr larger than memory."
+            metavar="N",
+            min=1,
+            max=1_000_000,
+            help="Piece by piece, N x N: TIFF and .zarr larger than memory.",
         ),
     ] = None,
     preview: Annotated[
