@@ -13,9 +13,9 @@ from torch.nn import functional
 
 import imgconv
 from benchmarks.measure import in_turns, ratio, table
-from imgconv import samples, steps
-from imgconv.geometry import layout
-from imgconv.recipes import Combined
+from imgconv.engine import samples, steps
+from imgconv.engine.geometry import layout
+from imgconv.kernels.recipes import Combined
 
 HEIGHT, WIDTH = 3000, 4000
 Calls = dict[str, Callable[[], Any]]

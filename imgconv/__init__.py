@@ -7,20 +7,20 @@ if TYPE_CHECKING:
     from imgconv.arrays import apply as apply
     from imgconv.arrays import correlate as correlate
     from imgconv.errors import ImgconvError as ImgconvError
-    from imgconv.kernel import Kernel as Kernel
-    from imgconv.spec import list_kernels as list_kernels
-    from imgconv.spec import load_kernel as load_kernel
+    from imgconv.kernels.kernel import Kernel as Kernel
+    from imgconv.kernels.spec import list_kernels as list_kernels
+    from imgconv.kernels.spec import load_kernel as load_kernel
 
 __version__ = "0.1.0"
 
 # Names are loaded when first used, so that the command line pays only for what it needs.
 _HOMES = {
-    "Kernel": "kernel",
+    "Kernel": "kernels.kernel",
     "ImgconvError": "errors",
     "apply": "arrays",
     "correlate": "arrays",
-    "list_kernels": "spec",
-    "load_kernel": "spec",
+    "list_kernels": "kernels.spec",
+    "load_kernel": "kernels.spec",
 }
 __all__ = ["ImgconvError", "Kernel", "apply", "correlate", "list_kernels", "load_kernel"]
 

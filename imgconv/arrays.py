@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from imgconv import samples, steps
+from imgconv.engine import samples, steps
+from imgconv.engine.geometry import Padding, Pair, layout
+from imgconv.engine.levels import SAMPLES
+from imgconv.engine.steps import Step
 from imgconv.errors import ImageError
-from imgconv.geometry import Padding, Pair, layout
-from imgconv.levels import SAMPLES
-from imgconv.spec import load_kernel
-from imgconv.steps import Step
+from imgconv.kernels.spec import load_kernel
 
 if TYPE_CHECKING:
     import numpy as np

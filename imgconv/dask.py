@@ -11,16 +11,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from imgconv import arrays, samples, steps
+from imgconv import arrays
+from imgconv.engine import samples, steps
+from imgconv.engine.geometry import OUTSIDE, Axis, Layout, Padding, Pair, Window, layout
+from imgconv.engine.layers import make_layer
+from imgconv.engine.levels import NONE, Ends, outermost, rule
+from imgconv.engine.plan import IDENTITY
+from imgconv.engine.samples import Samples
+from imgconv.engine.steps import Step
 from imgconv.errors import ImageError
-from imgconv.geometry import OUTSIDE, Axis, Layout, Padding, Pair, Window, layout
-from imgconv.kernel import Kernel
-from imgconv.layers import make_layer
-from imgconv.levels import NONE, Ends, outermost, rule
-from imgconv.plan import IDENTITY
-from imgconv.samples import Samples
-from imgconv.spec import load_kernel
-from imgconv.steps import Step
+from imgconv.kernels.kernel import Kernel
+from imgconv.kernels.spec import load_kernel
 
 try:
     import dask.array as da

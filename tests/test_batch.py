@@ -123,8 +123,8 @@ def test_the_limit_of_pixels_can_be_moved(run, tmp_path):
 
 def test_a_stream_without_end_is_refused(monkeypatch):
     """Stdin is read up to a limit, and no further."""
-    from imgconv import files
     from imgconv.errors import ImageError
+    from imgconv.pictures import files
 
     with open("/dev/zero", "rb") as endless:
         monkeypatch.setattr(sys, "stdin", type("Stdin", (), {"buffer": endless}))

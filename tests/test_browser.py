@@ -13,7 +13,7 @@ from chromium import Chromium, program
 from PIL import Image
 
 import imgconv
-from imgconv.geometry import layout
+from imgconv.engine.geometry import layout
 
 pytestmark = [
     pytest.mark.browser,

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imgconv import catalog
 from imgconv.errors import KernelError
-from imgconv.kernel import Kernel
-from imgconv.spec import find_step, list_kernels, load_kernel
+from imgconv.kernels import catalog
+from imgconv.kernels.kernel import Kernel
+from imgconv.kernels.spec import find_step, list_kernels, load_kernel
 
 SHIPPED = Path(__file__).parents[1] / "kernels"
 RECIPES = set(tomllib.loads((SHIPPED / "recipes.toml").read_text(encoding="utf-8")))

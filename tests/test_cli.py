@@ -18,8 +18,8 @@ from PIL import Image
 from test_catalog import DIVISORS, KERNELS, WEIGHTS
 
 import imgconv
-from imgconv.kernel import Kernel
-from imgconv.spec import list_kernels, load_kernel
+from imgconv.kernels.kernel import Kernel
+from imgconv.kernels.spec import list_kernels, load_kernel
 
 MODULE = [sys.executable, "-m", "imgconv"]
 SCRIPT = Path(sysconfig.get_path("scripts")) / "imgconv"
@@ -909,7 +909,7 @@ def test_an_interrupt_exits_130(run, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("imgconv.encode.encode", interrupt)
+    monkeypatch.setattr("imgconv.pictures.encode.encode", interrupt)
     result = run("apply", "a.png", "-k", "identity")
     assert (result.code, result.out) == (130, b"")
     assert len(result.errors) <= 1

@@ -18,7 +18,7 @@ import pytest
 from images import noise, saved
 from PIL import Image
 
-from imgconv import files
+from imgconv.pictures import files
 
 PYTHON = (sys.executable, "-m")
 IMGCONV = (*PYTHON, "imgconv")

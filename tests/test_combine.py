@@ -11,9 +11,9 @@ from PIL import Image
 from scipy import ndimage
 
 from imgconv import load_kernel
-from imgconv.catalog import open_catalog
 from imgconv.errors import KernelError
-from imgconv.spec import find_step
+from imgconv.kernels.catalog import open_catalog
+from imgconv.kernels.spec import find_step
 
 WINDS = ("n", "ne", "e", "se", "s", "sw", "w", "nw")
 JOIN = {

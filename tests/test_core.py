@@ -14,21 +14,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
-from imgconv import (
-    ImgconvError,
-    Kernel,
-    apply,
-    bands,
-    correlate,
-    list_kernels,
-    load_kernel,
-    samples,
-)
+from imgconv import ImgconvError, Kernel, apply, correlate, list_kernels, load_kernel
+from imgconv.engine import bands, samples
+from imgconv.engine.geometry import layout
+from imgconv.engine.levels import to_pixels
+from imgconv.engine.steps import Step
+from imgconv.engine.steps import to_pixels as store_pixels
 from imgconv.errors import GeometryError, ImageError, KernelError, OptionError
-from imgconv.geometry import layout
-from imgconv.levels import to_pixels
-from imgconv.steps import Step
-from imgconv.steps import to_pixels as store_pixels
 
 BORDERS = ["edge", "constant", "reflect", "symmetric", "wrap"]
 LEVELS = ["clip", "abs", "offset", "stretch"]

@@ -13,10 +13,10 @@ import tifffile
 from images import HEIGHT, PLAIN, WIDTH, deep, noise, png, samples, saved, tiff
 from PIL import Image
 
-from imgconv import decode
-from imgconv.decode import Reading
 from imgconv.errors import ImageError
-from imgconv.pixels import ImagePixels
+from imgconv.pictures import decode
+from imgconv.pictures.decode import Reading
+from imgconv.pictures.pixels import ImagePixels
 
 
 def single(data: bytes) -> Image.Image:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from images import noise
 from PIL import Image
 
-from imgconv import Kernel, dialects, load_kernel
+from imgconv import Kernel, load_kernel
+from imgconv.kernels import dialects
 
 NUMBERS = st.one_of(
     st.integers(-1000, 1000), st.floats(-1e6, 1e6, allow_nan=False, allow_subnormal=False)

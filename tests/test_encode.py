@@ -9,11 +9,11 @@ import pytest
 from images import PLAIN, noise, samples
 from PIL import Image
 
-from imgconv import decode, encode
-from imgconv.decode import Picture
-from imgconv.encode import Writing
 from imgconv.errors import ImageError
-from imgconv.pixels import ImagePixels
+from imgconv.pictures import decode, encode
+from imgconv.pictures.decode import Picture
+from imgconv.pictures.encode import Writing
+from imgconv.pictures.pixels import ImagePixels
 
 
 def encoded(image: Image.Image, name: str, **how) -> bytes:

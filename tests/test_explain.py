@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import imgconv
-from imgconv.explain import as_json, as_text, explain
-from imgconv.geometry import layout
-from imgconv.kernel import Kernel
-from imgconv.pipeline import Work, filter_pixels
-from imgconv.pixels import of_array
+from imgconv.engine.geometry import layout
+from imgconv.kernels.kernel import Kernel
+from imgconv.pictures.pixels import of_array
+from imgconv.pipeline.filter import Work, filter_pixels
+from imgconv.teach.explain import as_json, as_text, explain
 
 NAMES = {"gray": "l", "rgb": "rgb", "rgba": "rgba", "deep": "l"}
 

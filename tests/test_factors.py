@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgconv import load_kernel
-from imgconv.factors import outer_products
+from imgconv.kernels.factors import outer_products
 
 whole = st.integers(-30, 30)
 

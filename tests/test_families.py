@@ -11,8 +11,8 @@ from scipy import ndimage
 
 from imgconv import load_kernel
 from imgconv.errors import KernelError
-from imgconv.families import FAMILIES, usage
-from imgconv.spec import find
+from imgconv.kernels.families import FAMILIES, usage
+from imgconv.kernels.spec import find
 
 
 def weights(spec: str) -> np.ndarray:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from imgconv import files
 from imgconv.errors import ImageError
+from imgconv.pictures import files
 
 
 @contextlib.contextmanager

@@ -12,9 +12,11 @@ from PIL import Image
 from scipy import ndimage
 from test_dialects import call, kernels, peer
 
-from imgconv import Kernel, dialects, load_kernel, show
+from imgconv import Kernel, load_kernel
 from imgconv.errors import KernelError
-from imgconv.spec import CUSTOM, Entry
+from imgconv.kernels import dialects
+from imgconv.kernels.spec import CUSTOM, Entry
+from imgconv.teach import show
 
 M = "1 2 3 4 5 6 7 8 9"
 ROWS = ((1, 2, 3), (4, 5, 6), (7, 8, 9))

@@ -6,8 +6,8 @@ import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imgconv.engine.geometry import OUTSIDE, Axis, border_named, layout
 from imgconv.errors import GeometryError, OptionError
-from imgconv.geometry import OUTSIDE, Axis, border_named, layout
 
 BORDERS = ["edge", "constant", "reflect", "symmetric", "wrap"]
 

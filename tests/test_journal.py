@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from images import noise, saved
 
-from imgconv import journal
-from imgconv.naming import Job
-from imgconv.report import Outcome
+from imgconv.runs import journal
+from imgconv.runs.naming import Job
+from imgconv.runs.report import Outcome
 
 IMGCONV = (sys.executable, "-m", "imgconv")
 APPLY = ["-k", "sobel-left", "-o", "out/", "--json"]

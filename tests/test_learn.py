@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageFilter
 from scipy import ndimage
 
-from imgconv import learn, load_kernel
+from imgconv import load_kernel
 from imgconv.errors import KernelError, OptionError
+from imgconv.teach import learn
 
 
 @pytest.fixture(scope="module")

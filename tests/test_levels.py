@@ -8,8 +8,8 @@ import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imgconv.engine.levels import LEVELS, rule, to_pixels
 from imgconv.errors import OptionError
-from imgconv.levels import LEVELS, rule, to_pixels
 
 MAXIMUM = {"uint8": 255, "uint16": 65535}
 NAN, INF = float("nan"), float("inf")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from images import noise, saved
 
-from imgconv import naming
 from imgconv.errors import OptionError
-from imgconv.naming import Job, Source
+from imgconv.runs import naming
+from imgconv.runs.naming import Job, Source
 
 PICTURE = saved(noise(), "PNG")
 

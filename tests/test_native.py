@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgconv import linker, native
+from imgconv.engine import linker, native
 
 ROOT = Path(__file__).parents[1]
 EXPECTED = [[0, 0, 0], [0, 255, 0], [0, 0, 0]]

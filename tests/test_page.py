@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgconv import page
-from imgconv.pixels import of_array
+from imgconv.pictures.pixels import of_array
+from imgconv.teach import page
 
 
 @pytest.fixture

@@ -8,11 +8,12 @@ import pytest
 import reference
 from PIL import Image
 
-from imgconv import bands, load_kernel
+from imgconv import load_kernel
+from imgconv.engine import bands
+from imgconv.engine.geometry import layout
 from imgconv.errors import GeometryError, ImageError, OptionError
-from imgconv.geometry import layout
-from imgconv.pipeline import Work, filter_pixels
-from imgconv.pixels import ImagePixels
+from imgconv.pictures.pixels import ImagePixels
+from imgconv.pipeline.filter import Work, filter_pixels
 
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 COLOURS = {"L": 1, "LA": 1, "RGB": 3, "RGBA": 3}

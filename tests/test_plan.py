@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from imgconv import Kernel, apply, bands, calls, correlate, plan, strips
-from imgconv.passes import Plan
-from imgconv.plan import make_plan, reciprocal
+from imgconv import Kernel, apply, correlate
+from imgconv.engine import bands, calls, plan, strips
+from imgconv.engine.passes import Plan
+from imgconv.engine.plan import make_plan, reciprocal
 
 BORDERS = ["edge", "constant", "reflect", "symmetric", "wrap"]
 MAXIMUM = {"uint8": 255, "uint16": 65535, "float32": 1}

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgconv.pixels import of_array
-from imgconv.preview import drawn
+from imgconv.pictures.pixels import of_array
+from imgconv.teach.preview import drawn
 from tests.terminal import PALETTE, in_terminal
 
 OWN = None  # the terminal's own colour

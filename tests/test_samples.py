@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgconv import load_kernel, samples
-from imgconv.geometry import layout
-from imgconv.pipeline import Work, filter_pixels
-from imgconv.pixels import ImagePixels
+from imgconv import load_kernel
+from imgconv.engine import samples
+from imgconv.engine.geometry import layout
+from imgconv.pictures.pixels import ImagePixels
+from imgconv.pipeline.filter import Work, filter_pixels
 
 
 def noise(mode: str, width: int, height: int) -> Image.Image:

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from PIL import Image, features
 from scipy import ndimage
 
-from imgconv import sheet
-from imgconv.catalog import open_catalog
-from imgconv.kernel import Kernel
-from imgconv.recipes import Combined
-from imgconv.sheet import PAPER, Look, Tile
-from imgconv.spec import find_step
+from imgconv.kernels.catalog import open_catalog
+from imgconv.kernels.kernel import Kernel
+from imgconv.kernels.recipes import Combined
+from imgconv.kernels.spec import find_step
+from imgconv.teach import sheet
+from imgconv.teach.sheet import PAPER, Look, Tile
 from tests.images import noise
 
 # Example 10 of the course: names, weights and divisors as it prints them.

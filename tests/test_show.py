@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgconv import Kernel
-from imgconv.show import card
-from imgconv.spec import CUSTOM, Entry
+from imgconv.kernels.spec import CUSTOM, Entry
+from imgconv.teach.show import card
 from tests.terminal import PALETTE, in_terminal
 
 
@@ -59,8 +59,8 @@ def test_the_cost_is_counted(run):
 )
 def test_the_receptive_field_is_what_an_output_depends_on(sides, stride, dilation):
     """Example 12: by counting, backwards, the samples that the first output reads."""
-    from imgconv.geometry import layout
-    from imgconv.show import chain
+    from imgconv.engine.geometry import layout
+    from imgconv.teach.show import chain
 
     entries = [Entry(Kernel(np.ones(side)), CUSTOM, CUSTOM) for side in sides]
     seen = []

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgconv import show
-from imgconv.catalog import Catalog
 from imgconv.errors import KernelError
-from imgconv.kernel import Kernel
-from imgconv.spec import find, list_kernels, load_kernel
+from imgconv.kernels.catalog import Catalog
+from imgconv.kernels.kernel import Kernel
+from imgconv.kernels.spec import find, list_kernels, load_kernel
+from imgconv.teach import show
 
 BLUR = ((1, 2, 1), (2, 4, 2), (1, 2, 1))
 WHOLE = st.integers(-(2**53), 2**53)

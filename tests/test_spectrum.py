@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import signal
 
 from imgconv import Kernel, load_kernel
-from imgconv.spectrum import BLOCKS, DRAWN, drawing, magnitude, profiles, table, verdict
+from imgconv.kernels.spectrum import BLOCKS, DRAWN, drawing, magnitude, profiles, table, verdict
 
 SIDES = st.tuples(st.integers(1, 7), st.integers(1, 7))
 WEIGHTS = SIDES.flatmap(lambda side: arrays(np.int64, side, elements=st.integers(-9, 9)))

@@ -18,7 +18,7 @@ from images import noise, saved
 fsspec = pytest.importorskip("fsspec")
 from fsspec.implementations.memory import MemoryFileSystem  # noqa: E402
 
-from imgconv import stores  # noqa: E402
+from imgconv.pictures import stores  # noqa: E402
 
 PICTURE = saved(noise(), "PNG")
 K = ["-k", "sobel-left", "-q"]

@@ -11,9 +11,9 @@ from images import noise, saved
 from PIL import Image
 from scipy import ndimage
 
-from imgconv import decode, tables
 from imgconv.errors import ImageError
-from imgconv.pixels import ArrayPixels
+from imgconv.pictures import decode, tables
+from imgconv.pictures.pixels import ArrayPixels
 
 X = "0,1,2\n3,4,5\n6,7,8\n"
 SOBEL = np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]])

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgconv import metadata
+from imgconv.pictures import metadata
 
 tifffile = pytest.importorskip("tifffile")
 zarr = pytest.importorskip("zarr")
@@ -234,7 +234,7 @@ def test_a_second_attempt_accepts_the_same(tmp_path):
     """What a process that was killed has written already, TIFF or .zarr."""
     from pathlib import Path
 
-    from imgconv import files
+    from imgconv.pictures import files
 
     for again in (False, True):
         with files.whole(tmp_path / "a.zarr", force=False, again=again) as folder:

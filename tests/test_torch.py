@@ -150,7 +150,7 @@ def test_layers_are_varied():
 
 def test_written_code_gives_the_same():
     """What `show --as torch` writes is executed and gives the responses of the kernel."""
-    from imgconv.dialects import WRITERS
+    from imgconv.kernels.dialects import WRITERS
 
     random = np.random.default_rng(9)
     image = random.normal(size=(9, 10, 4)).astype(np.float32)

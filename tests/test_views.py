@@ -7,14 +7,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from imgconv.engine.geometry import layout
 from imgconv.errors import GeometryError
-from imgconv.geometry import layout
-from imgconv.kernel import Kernel
-from imgconv.pipeline import Work, filter_pixels, find_extent
-from imgconv.pixels import ArrayPixels
-from imgconv.recipes import Combined
-from imgconv.spec import load_kernel
-from imgconv.views import Tile
+from imgconv.kernels.kernel import Kernel
+from imgconv.kernels.recipes import Combined
+from imgconv.kernels.spec import load_kernel
+from imgconv.pictures.pixels import ArrayPixels
+from imgconv.pipeline.filter import Work, filter_pixels, find_extent
+from imgconv.pipeline.views import Tile
 
 CHANCE = np.random.default_rng(7)
 PICTURES = {

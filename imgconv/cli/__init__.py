@@ -1,4 +1,7 @@
-"""The command line: parse, call, print, exit; a file for each command."""
+"""The command line: parse, call, print, exit; a file for each command.
+
+Hands out `main`, which the program runs. Never holds what Python users could want to call.
+"""
 
 import io
 import sys
@@ -9,7 +12,7 @@ import typer
 from imgconv.cli import apply, show, sheet, explain, learn, cache  # isort: skip  (the help's order)
 from imgconv.cli.common import app
 from imgconv.errors import ClusterError, ImgconvError
-from imgconv.report import discard_stdout, say
+from imgconv.runs.report import discard_stdout, say
 
 __all__ = ["app", "apply", "cache", "explain", "learn", "main", "sheet", "show"]
 

@@ -19,17 +19,17 @@ from imgconv.cli.common import (
     show_compiling,
 )
 from imgconv.errors import OptionError, shortened
-from imgconv.kernel import Kernel
-from imgconv.recipes import COMBINE, Combined, combined
-from imgconv.report import Report
+from imgconv.kernels.kernel import Kernel
+from imgconv.kernels.recipes import COMBINE, Combined, combined
+from imgconv.runs.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from imgconv.batch import Task
-    from imgconv.naming import Job
-    from imgconv.pixels import Pixels
-    from imgconv.report import Outcome
+    from imgconv.pictures.pixels import Pixels
+    from imgconv.runs.batch import Task
+    from imgconv.runs.naming import Job
+    from imgconv.runs.report import Outcome
 
 
 @app.command()
@@ -220,8 +220,8 @@ def apply(
     The kernel is not flipped (a correlation, as in deep learning and OpenCV). Sizes and pairs are
     rows, columns.
     """
-    from imgconv.geometry import layout
-    from imgconv.spec import find_step
+    from imgconv.engine.geometry import layout
+    from imgconv.kernels.spec import find_step
 
     known = catalogue(catalog, Report(quiet=quiet))
     entries = [find_step(spec, known) for spec in kernel]
@@ -234,9 +234,11 @@ def apply(
     if force and skip_existing:
         raise OptionError("--force and --skip-existing contradict each other; give one")
 
-    from imgconv import batch, decode, encode, naming, native
-    from imgconv.bands import thread_count
-    from imgconv.pipeline import Work
+    from imgconv.engine import native
+    from imgconv.engine.bands import thread_count
+    from imgconv.pictures import decode, encode
+    from imgconv.pipeline.filter import Work
+    from imgconv.runs import batch, naming
 
     sources = naming.sources(
         inputs or [], files_from=files_from, null=null, recursive=recursive, output=output
@@ -281,7 +283,7 @@ def apply(
         task = task._replace(progress=report.advance)
     kept = None
     if resume or (len(todo) > 1 and not dry_run):
-        from imgconv import journal
+        from imgconv.runs import journal
 
         kept = journal.Journal(journal.pattern(output, label), report.note, resume=resume)
         task = task._replace(meaning=journal.meaning(task, format), again=resume)
@@ -297,7 +299,7 @@ def _on_workers(
     scheduler: str, report: Report
 ) -> "Callable[[list[Job], Task, int], Generator[Outcome, None, None]]":
     """What runs jobs on the workers of a scheduler, who share them out."""
-    from imgconv import cluster
+    from imgconv.runs import cluster
 
     return lambda todo, task, _: cluster.run(todo, task, scheduler, report.note)
 
@@ -312,7 +314,7 @@ def _refuse_what_is_done_here(jobs: int | None, *, preview: bool) -> None:
 
 def _refuse_stdout(todo: "list[Job]", told: bool) -> None:
     """Refuse an image on stdout where a terminal is, or where stdout is for something else."""
-    from imgconv.encode import ARRAYS
+    from imgconv.pictures.encode import ARRAYS
 
     if told and sys.stdout is None:
         raise OptionError("stdout is closed; --json and --dry-run print there")
@@ -327,7 +329,7 @@ def _refuse_stdout(todo: "list[Job]", told: bool) -> None:
 
 def _refuse_lasting_nowhere(todo: "list[Job]") -> None:
     """Refuse to resume where nothing would tell what has been done."""
-    from imgconv import files
+    from imgconv.pictures import files
 
     for job in todo:
         if "-" in (job.source, job.target):
@@ -350,7 +352,7 @@ def _drawing(todo: "list[Job]", told: bool) -> "Callable[[Pixels], str] | None":
         raise OptionError("--preview draws on stdout, where the result goes; name a file with -o")
     if not has_colours(sys.stdout) or not sys.stdout.encoding.lower().startswith("utf"):
         return None
-    from imgconv.preview import for_terminal
+    from imgconv.teach.preview import for_terminal
 
     return for_terminal
 

@@ -3,7 +3,7 @@
 import typer
 
 from imgconv.cli.common import app, show_compiling
-from imgconv.report import say
+from imgconv.runs.report import say
 
 cache = typer.Typer(help="Manage the code that was compiled for this machine.")
 app.add_typer(cache, name="cache")
@@ -12,7 +12,7 @@ app.add_typer(cache, name="cache")
 @cache.command("info")
 def cache_info() -> None:
     """Say where compiled code is kept, and how much."""
-    from imgconv import native
+    from imgconv.engine import native
 
     native.hint = say
     folder, kept = native.cache_folder(), list(native.entries())
@@ -24,9 +24,9 @@ def cache_info() -> None:
 @cache.command("warm")
 def cache_warm() -> None:
     """Compile now what the catalogue's kernels need on every kind of image."""
-    from imgconv import native, steps
-    from imgconv.catalog import open_catalog
-    from imgconv.spec import find_step
+    from imgconv.engine import native, steps
+    from imgconv.kernels.catalog import open_catalog
+    from imgconv.kernels.spec import find_step
 
     native.hint, native.compiling = say, show_compiling
     if native.cache_folder() is None:
@@ -40,7 +40,7 @@ def cache_warm() -> None:
 @cache.command("clear")
 def cache_clear() -> None:
     """Remove all compiled code."""
-    from imgconv import native
+    from imgconv.engine import native
 
     native.hint = say
     for path in native.entries():

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from imgconv import __version__
-from imgconv.report import Report
+from imgconv.runs.report import Report
 
 if TYPE_CHECKING:
-    from imgconv.catalog import Catalog
+    from imgconv.kernels.catalog import Catalog
 
 app = typer.Typer(
     name="imgconv",
@@ -39,7 +39,7 @@ def start(
 
 def complete_kernel(incomplete: str) -> list[str]:
     """The names of the catalogues that begin so."""
-    from imgconv.catalog import open_catalog
+    from imgconv.kernels.catalog import open_catalog
 
     known = open_catalog()
     return [name for name in sorted([*known, *known.recipes]) if name.startswith(incomplete)]
@@ -47,14 +47,14 @@ def complete_kernel(incomplete: str) -> list[str]:
 
 def complete_border(incomplete: str) -> list[str]:
     """The borders that begin so."""
-    from imgconv.geometry import ALIASES
+    from imgconv.engine.geometry import ALIASES
 
     return [name for name in ALIASES if name.startswith(incomplete)]
 
 
 def catalogue(extra: list[Path] | None, report: Report) -> "Catalog":
     """The shipped catalogue, the user's own and those of --catalog."""
-    from imgconv.catalog import open_catalog
+    from imgconv.kernels.catalog import open_catalog
 
     return open_catalog(extra or (), report.note)
 

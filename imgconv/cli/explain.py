@@ -19,13 +19,13 @@ from imgconv.cli.common import (
     show_compiling,
 )
 from imgconv.errors import ImgconvError, OptionError, shortened
-from imgconv.kernel import Kernel
-from imgconv.report import Report, say
+from imgconv.kernels.kernel import Kernel
+from imgconv.runs.report import Report, say
 
 if TYPE_CHECKING:
-    from imgconv.catalog import Catalog, Entry
-    from imgconv.decode import Picture, Reading
-    from imgconv.pipeline import Work
+    from imgconv.kernels.catalog import Catalog, Entry
+    from imgconv.pictures.decode import Picture, Reading
+    from imgconv.pipeline.filter import Work
 
 # What the parts of the arithmetic look like on a terminal, in ANSI's codes.
 STYLES = {"heading": "1", "border": "33", "pixel": "1;36"}
@@ -88,7 +88,7 @@ def explain_(
 
     The pixel is the one that apply writes.
     """
-    from imgconv.geometry import layout
+    from imgconv.engine.geometry import layout
 
     place = _place(at)
     _check_what(place, html, as_json, channels, levels)
@@ -103,8 +103,10 @@ def explain_(
     entry = entry._replace(kernel=chosen)
     shape = layout(padding, border, fill, stride, dilation)
 
-    from imgconv import decode, files, native, page
-    from imgconv.pipeline import Work
+    from imgconv.engine import native
+    from imgconv.pictures import decode, files
+    from imgconv.pipeline.filter import Work
+    from imgconv.teach import page
 
     if html:
         page.check(entry.kernel)
@@ -168,8 +170,8 @@ def _check_what(
 
 def _only(specs: list[str], known: "Catalog") -> "Entry":
     """The one kernel that is explained."""
-    from imgconv.catalog import NAME
-    from imgconv.spec import find
+    from imgconv.kernels.catalog import NAME
+    from imgconv.kernels.spec import find
 
     if len(specs) > 1:
         raise OptionError(f"explain is for one kernel, not for {len(specs)}; give one -k")
@@ -182,7 +184,7 @@ def _only(specs: list[str], known: "Catalog") -> "Entry":
 
 def _read(source: str, reading: "Reading") -> "Picture":
     """The picture, of which the first frame is explained."""
-    from imgconv import decode, files
+    from imgconv.pictures import decode, files
 
     picture = decode.read(files.read(source), reading)
     if len(picture.frames) > 1:
@@ -195,8 +197,8 @@ def _print_pixel(
 ) -> None:
     import shutil
 
-    from imgconv import explain
-    from imgconv.encode import ARRAYS
+    from imgconv.pictures.encode import ARRAYS
+    from imgconv.teach import explain
 
     if levels is None and picture.format in ARRAYS:  # as apply to another array
         work = replace(work, levels="none")

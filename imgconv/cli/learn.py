@@ -8,7 +8,7 @@ import typer
 
 from imgconv.cli.common import app
 from imgconv.errors import ImgconvError, OptionError
-from imgconv.report import say
+from imgconv.runs.report import say
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -45,8 +45,9 @@ def learn_(
     """
     import json
 
-    from imgconv import files, learn, show
-    from imgconv.catalog import Entry, open_catalog
+    from imgconv.kernels.catalog import Entry, open_catalog
+    from imgconv.pictures import files
+    from imgconv.teach import learn, show
 
     if method not in ("lstsq", "sgd"):
         raise OptionError(f"no method {method!r}; choose from lstsq, sgd")
@@ -103,7 +104,7 @@ def learn_(
 
 def _samples(source: str) -> "npt.NDArray[Any]":
     """The colours of a picture's only frame, or of an array."""
-    from imgconv import decode, files
+    from imgconv.pictures import decode, files
 
     try:
         picture = decode.read(files.read(source))

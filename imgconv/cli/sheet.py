@@ -15,7 +15,7 @@ from imgconv.cli.common import (
     show_compiling,
 )
 from imgconv.errors import ImgconvError, OptionError
-from imgconv.report import Report, say
+from imgconv.runs.report import Report, say
 
 
 @app.command("sheet")
@@ -77,18 +77,20 @@ def sheet_(
 
     The original comes first. Transparent pictures lie on the sheet; deeper ones are cut to 8 bits.
     """
-    from imgconv.spec import find_step
+    from imgconv.kernels.spec import find_step
 
     known = catalogue(catalog, Report(quiet=False))
     specs = kernel or list(dict.fromkeys([*known, *known.recipes]))
     steps = [find_step(spec, known) for spec in specs]
 
-    from imgconv import decode, encode, files, native, sheet
-    from imgconv.bands import thread_count
-    from imgconv.geometry import layout
-    from imgconv.levels import LEVELS, NONE
-    from imgconv.metadata import Metadata
-    from imgconv.pipeline import Work
+    from imgconv.engine import native
+    from imgconv.engine.bands import thread_count
+    from imgconv.engine.geometry import layout
+    from imgconv.engine.levels import LEVELS, NONE
+    from imgconv.pictures import decode, encode, files
+    from imgconv.pictures.metadata import Metadata
+    from imgconv.pipeline.filter import Work
+    from imgconv.teach import sheet
 
     if levels == NONE:
         raise OptionError("--levels none makes no pixels; choose from " + ", ".join(LEVELS))
@@ -120,7 +122,7 @@ def sheet_(
 
 def _format(output: str) -> str:
     """The format of the sheet, by the ending of its name."""
-    from imgconv.encode import ARRAYS, format_of
+    from imgconv.pictures.encode import ARRAYS, format_of
 
     if output == "-":
         if sys.stdout is not None and sys.stdout.isatty():

@@ -10,7 +10,7 @@ import typer
 
 from imgconv.cli.common import Catalogs, app, catalogue, complete_kernel, has_colours
 from imgconv.errors import OptionError, shortened
-from imgconv.report import Report, say
+from imgconv.runs.report import Report, say
 
 
 @app.command("list")
@@ -23,7 +23,7 @@ def list_(
     catalog: Catalogs = None,
 ) -> None:
     """List the kernels of the catalogues."""
-    from imgconv import show
+    from imgconv.teach import show
 
     known = catalogue(catalog, Report(quiet=False))
     entries = show.matching(known.values(), pattern)
@@ -68,9 +68,9 @@ def show_(
     catalog: Catalogs = None,
 ) -> None:
     """Show kernels: weights, sum, gain, structure, response range, source; several as a chain."""
-    from imgconv import grid, show
-    from imgconv.geometry import layout
-    from imgconv.spec import find
+    from imgconv.engine.geometry import layout
+    from imgconv.kernels.spec import find
+    from imgconv.teach import grid, show
 
     if form is not None and form not in show.FORMS:
         raise OptionError(f"no form {form!r} for --as; choose from {', '.join(show.FORMS)}")

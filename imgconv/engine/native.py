@@ -1,0 +1,284 @@
+"""From a function of `core` to a C function: compiled once, kept as machine code, mapped later.
+
+Numba and its 600 ms are needed for the first call of a form on a machine; later processes map the
+code that was kept (see `linker`; llvmlite links it where that cannot). An entry is named by
+everything that decides the code, and begins with a SHA-256 of the rest. Whatever is wrong with the
+cache, the function is compiled in this process instead: the result never depends on it.
+
+The code refers to a few Python and Numba symbols, all of them on paths that cannot be reached:
+the loops raise nothing, so the error exit of the C wrapper is dead; and they allocate nothing, so
+every array in them is a view without an owner and its reference counting returns at once. Those
+symbols are linked to `abort`, which the tests would notice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import hashlib
+import importlib.util
+import os
+import stat
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from imgconv.engine import linker
+
+# The C signatures of `core`, kept here so that a compiled function can be called without it.
+# S: samples read, A: accumulators, U: samples written; a star is a pointer.
+SIGNATURES = {
+    "sweep": "S* int64 U* int64 int64 int64 int64 int64* A* int64 A* A* int64 uint8* int64* "
+    "int64 int64",
+    "columns": "S* int64 A* int64 int64 int64 int64* A* int64 A* int64",
+    "extent": "S* int64 int64 int64 int64 int64* A* int64 A* A* int64 uint8* A*",
+    "join": "S* int64 int64 int64 U* int64 int64 int64 int64 A* A* A* int64 uint8* int64*",
+    "interleave": "U* int64 int64 int64 U* int64 int64 int64 int64",
+    "gather": "S* int64 int64 int64* U* int64 int64 int64* int64 U*",
+}
+# What compiled loops may really call.
+LIBRARY = ("sqrt", "sqrtf", "memcpy", "memmove", "memset", "rint", "rintf")
+SUFFIX = ".code"
+IMAGE = b"image\n"  # what an entry begins with that is mapped as it is
+
+Form = tuple[str | int, ...]
+
+_lock = threading.Lock()
+
+
+def function(name: str, *form: str | int, S: str, A: str = "", U: str = "") -> Callable[..., None]:
+    """Return a C function of `core` for the given types; a call lets go of the GIL.
+
+    `form` are the further arguments of the function in `core` that makes it.
+    """
+    with _lock:
+        return _function(name, form, S, A, U)
+
+
+@functools.cache
+def _function(name: str, form: Form, S: str, A: str, U: str) -> Callable[..., None]:
+    words = SIGNATURES[name].split()
+    prototype = ctypes.CFUNCTYPE(
+        None, *(ctypes.c_void_p if w[-1] == "*" else ctypes.c_int64 for w in words)
+    )
+    key = _key("-".join(map(str, (name, *form, S, A, U))))
+    folder = cache_folder()
+    entry = _load(folder / (key + SUFFIX)) if folder else None
+    if entry:
+        try:
+            return prototype(_link(entry))
+        except (OSError, RuntimeError, ValueError) as error:
+            hint(f"cached code cannot be linked, it is compiled again: {error}")
+    entry = _compile(name, form, {"S": S, "A": A, "U": U})
+    if folder:
+        _save(entry, folder / (key + SUFFIX))
+    return prototype(_link(entry))
+
+
+def hint(text: str) -> None:
+    """Tell a hint on the cache; the command line replaces this to print it."""
+
+
+def compiling(done: bool) -> None:
+    """Tell that a compilation begins or is done; the command line replaces this to show it."""
+
+
+def cache_folder() -> Path | None:
+    """Return the folder where compiled code is kept, made private to the user; None where not.
+
+    IMGCONV_CACHE_DIR, or `imgconv` in the platform's place for caches.
+    """
+    try:
+        folder = _folder_asked_for()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except (OSError, RuntimeError) as error:  # RuntimeError: the user has no home folder
+        hint(f"compiled code is not kept: {error}")
+        return None
+    if not stat.S_ISDIR(found.st_mode) or not _is_private(found):
+        hint(f"compiled code is not kept: {folder} is not a folder that only you can write to")
+        return None
+    return folder
+
+
+def _folder_asked_for() -> Path:
+    if asked := os.environ.get("IMGCONV_CACHE_DIR"):
+        return Path(asked)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "imgconv"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/imgconv"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imgconv"
+
+
+def _is_private(found: os.stat_result) -> bool:
+    """Whether a file or folder is the user's, and nobody else may write to it."""
+    if not hasattr(os, "geteuid"):  # a system without such owners and modes
+        return True
+    return found.st_uid == os.geteuid() and not found.st_mode & 0o022
+
+
+def entries() -> Iterator[Path]:
+    """Yield the files of the cache, those that a stopped process left unfinished included."""
+    folder = cache_folder()
+    if folder:
+        yield from sorted(p for p in folder.iterdir() if p.name.endswith((SUFFIX, ".part")))
+
+
+def _key(wanted: str) -> str:
+    return hashlib.sha256(f"{wanted}\n{_circumstances()}".encode()).hexdigest()[:40]
+
+
+@functools.cache
+def _circumstances() -> str:
+    """Everything but the function itself that decides its machine code."""
+    packages = [_version(name) for name in ("numba", "llvmlite")]
+    files = ("core.py", "linker.py", "native.py")
+    ours = [hashlib.sha256(Path(__file__).with_name(n).read_bytes()).hexdigest() for n in files]
+    settings = sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith("NUMBA_"))
+    return repr((sys.version_info[:2], sys.platform, packages, ours, _processor(), settings))
+
+
+def _version(package: str) -> str:
+    """What tells one version of a package from another, without importing it."""
+    found = importlib.util.find_spec(package)
+    try:
+        home = Path(found.origin if found and found.origin else "")
+        return home.with_name("_version.py").read_text()
+    except (OSError, ValueError):  # a package without it
+        from importlib.metadata import version  # takes 10 ms to import
+
+        return version(package)
+
+
+def _processor() -> str:
+    """The name and the features of the processor, without LLVM where the system tells them."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+        wanted = ("model name", "flags", "Features", "CPU implementer", "CPU part")
+        return repr(
+            [line for line in text.split("\n\n")[0].splitlines() if line.startswith(wanted)]
+        )
+    except OSError:
+        import llvmlite.binding as llvm
+
+        return f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
+
+
+def _load(path: Path) -> bytes | None:
+    """Return an entry, or None where it is missing, not ours or damaged."""
+    try:
+        with path.open("rb") as file:
+            private = _is_private(os.fstat(file.fileno()))
+            data = file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        hint(f"cached code cannot be read: {error}")
+        return None
+    digest, entry = data[:32], data[32:]
+    if not private or hashlib.sha256(entry).digest() != digest:
+        hint(f"cached code {path} is damaged or not yours; it is made again")
+        return None
+    return entry
+
+
+def _save(entry: bytes, path: Path) -> None:
+    """Keep an entry, whole or not at all; failing to is only a hint."""
+    temporary = path.with_name(f"{path.stem}.{os.getpid()}.part")
+    try:
+        with temporary.open("xb") as file:
+            file.write(hashlib.sha256(entry).digest() + entry)
+        temporary.replace(path)
+    except OSError as error:
+        hint(f"compiled code is not kept: {error}")
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _compile(name: str, form: Form, kinds: dict[str, str]) -> bytes:
+    """Return an entry: an image, or object code after the names that llvmlite needs to link it."""
+    compiling(False)
+    import llvmlite.binding as llvm
+    import numba
+    import numpy as np
+    from numba.core.registry import cpu_target
+
+    from imgconv.engine import core
+
+    words = SIGNATURES[name].split()
+    types = [f"CPointer({kinds.get(w[:-1], w[:-1])})" if w[-1] == "*" else w for w in words]
+    first = (getattr(np, kinds["A"]),) if kinds["A"] else ()
+    python = getattr(core, name)(*first, *form)
+    # `contract` lets a multiplication and an addition become one rounding; nothing is reordered,
+    # so the bytes do not depend on where a band or a block begins.
+    signature = f"void({', '.join(types)})"
+    codegen = cpu_target.target_context.codegen()
+    target = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=_features(), opt=3, reloc="pic", codemodel="small"
+    )
+    # Numba's optimizer asks this machine how wide a vector is best.
+    numbas, codegen._tm = codegen._tm, target
+    try:
+        code = numba.cfunc(signature, fastmath={"contract"}, error_model="numpy")(python)
+    finally:
+        codegen._tm = numbas
+    module = llvm.parse_assembly(code.inspect_llvm())
+    outside = [v.name for v in (*module.functions, *module.global_variables) if v.is_declaration]
+    imports = " ".join(n for n in outside if not n.startswith("llvm."))
+    compiled: bytes = target.emit_object(module)
+    compiling(True)
+    try:
+        return IMAGE + linker.flatten(compiled, code.native_name)
+    except linker.UnknownObjectError:  # another machine or system: llvmlite will link it
+        return f"{code.native_name}\n{imports}\n".encode() + compiled
+
+
+def _features() -> str:
+    """The features of the processor, with vectors of 512 bits where it has them.
+
+    LLVM prefers 256 for fear of a lower clock, which processors since 2019 no longer have: 5x5 and
+    larger kernels gain 15 to 35 %.
+    """
+    import llvmlite.binding as llvm
+
+    features: str = llvm.get_host_cpu_features().flatten()
+    return features + ",-prefer-256-bit" * ("+avx512bw" in features)
+
+
+def _link(entry: bytes) -> int:
+    """Put an entry's machine code into this process and return the function's address."""
+    if entry.startswith(IMAGE):
+        address, memory = linker.load(entry[len(IMAGE) :], _address)
+        _linked.append(memory)
+        return address
+    import llvmlite.binding as llvm
+
+    symbol, imports, compiled = entry.split(b"\n", 2)
+    library = llvm.JITLibraryBuilder().add_object_img(compiled).export_symbol(symbol.decode())
+    for name in {*LIBRARY, *imports.decode().split()}:
+        library.import_symbol(name, _address(name))
+    linked = library.link(_jit(), f"imgconv-{len(_linked)}")
+    _linked.append(linked)
+    return int(linked[symbol.decode()])
+
+
+# What was linked is unloaded with the last reference to it, so these are kept.
+_linked: list[object] = []
+
+
+def _address(name: str) -> int:
+    """The address of a library function, or of `abort` for one that cannot be reached."""
+    found = getattr(ctypes.CDLL(None), name if name in LIBRARY else "abort")
+    return ctypes.cast(found, ctypes.c_void_p).value or 0
+
+
+@functools.cache
+def _jit():  # type: ignore[no-untyped-def]
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.create_lljit_compiler()

@@ -1,0 +1,259 @@
+"""TOML files to kernels by name: where they are looked for, and how a wrong one is reported."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import sys
+import tomllib
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from imgconv.errors import KernelError, shortened
+from imgconv.kernels.kernel import Kernel
+from imgconv.kernels.recipes import Recipe, is_recipe, recipe_of
+
+MAX_BYTES = 1_000_000
+NAME = re.compile(r"(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
+
+
+class Entry(NamedTuple):
+    """A kernel, where it comes from (no path: shipped) and its word in a file name."""
+
+    kernel: Kernel
+    family: str
+    label: str
+    path: Path | None = None
+
+
+class Catalog(Mapping[str, Entry]):
+    """Kernels by name, in the order of their files; of two with one name the later one."""
+
+    def __init__(
+        self, *layers: Mapping[str, Entry], recipes: Callable[[], dict[str, Recipe]] = dict
+    ) -> None:
+        self._layers = layers
+        self._find_recipes = recipes
+
+    @functools.cached_property
+    def recipes(self) -> dict[str, Recipe]:
+        """The recipes by name, which are looked for only when one is asked for."""
+        return self._find_recipes()
+
+    def __getitem__(self, name: str) -> Entry:
+        for layer in reversed(self._layers):
+            if found := layer.get(name):
+                return found
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(name for layer in self._layers for name in layer))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def entry(self, name: str, where: str = "") -> Entry:
+        """Return a kernel's entry.
+
+        Raises
+        ------
+        KernelError
+            If there is none; the message suggests the nearest name.
+        """
+        if name in self:
+            return self[name]
+        import difflib
+
+        close = difflib.get_close_matches(name[:60], [*self, *self.recipes], 1, cutoff=0.5)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        remedy = f"; it holds {', '.join(self)}" if where else " (imgconv list)"
+        raise KernelError(f"no kernel named {shortened(name)!r}{where}{hint}{remedy}")
+
+
+class _Shipped(Mapping[str, Entry]):
+    """The shipped kernels: for one of them only the file in which its name stands is parsed.
+
+    All of them would take 6 ms of every start. Hidden are those whose names are recipes by now.
+    """
+
+    def __init__(self, hidden: Collection[str] = ()) -> None:
+        self._hidden = hidden
+
+    def __getitem__(self, name: str) -> Entry:
+        if name in self._hidden:
+            raise KeyError(name)
+        if "_all" in vars(self):
+            return self._all[name]
+        header = f"[{name}]".encode()
+        for file in shipped_folder().glob("*.toml"):
+            if header in file.read_bytes() and (entry := _read_file(file).get(name)):
+                return entry._replace(path=None)
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @functools.cached_property
+    def _all(self) -> dict[str, Entry]:
+        found = read(shipped_folder())
+        return {n: e._replace(path=None) for n, e in found.items() if n not in self._hidden}
+
+
+def shipped_folder() -> Path:
+    """Return the folder of the shipped catalogue: beside this code, or at the top of a checkout."""
+    here = Path(__file__).parent
+    return here if any(here.glob("*.toml")) else here.parents[1] / "kernels"
+
+
+def own_folder() -> Path:
+    """Return the folder where the user's own catalogue files are looked for."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return base / "imgconv" / "kernels"
+
+
+def open_catalog(
+    extra: Iterable[Path] = (), warn: Callable[[str], None] = warnings.warn
+) -> Catalog:
+    """Return the shipped kernels, then the user's own, then those of each extra; later names win.
+
+    Raises
+    ------
+    KernelError
+        If an extra catalogue is broken. A broken one in the user's own folder is a warning.
+    """
+    entries: dict[str, Entry] = {}
+    recipes: dict[str, Recipe] = {}
+
+    def add(path: Path) -> bool:
+        kernels, combined = read(path), read_recipes(path)
+        for name in kernels:
+            if name in combined:
+                raise KernelError(f"{path}: {name} is a kernel and a recipe; rename one")
+            recipes.pop(name, None)
+        for name in combined:
+            entries.pop(name, None)
+        entries.update(kernels)
+        recipes.update(combined)
+        return bool(kernels or combined)
+
+    for file in _own_files(warn):
+        try:
+            add(file)
+        except KernelError as error:
+            warn(f"your own kernels are left out: {error}")
+    for path in extra:
+        if not add(path):
+            raise KernelError(f"{path}: holds no kernel; name a .toml file or a folder of them")
+
+    def all_recipes() -> dict[str, Recipe]:
+        shipped = read_recipes(shipped_folder())
+        return {name: r for name, r in shipped.items() if name not in entries} | recipes
+
+    return Catalog(_Shipped(hidden=recipes.keys()), entries, recipes=all_recipes)
+
+
+def _own_files(warn: Callable[[str], None]) -> list[Path]:
+    try:
+        return sorted(own_folder().glob("*.toml"))
+    except (OSError, RuntimeError) as error:  # RuntimeError: the user has no home folder
+        warn(f"your own kernels cannot be looked for: {error}")
+        return []
+
+
+def read(path: Path) -> dict[str, Entry]:
+    """Return the kernels of a TOML file, or of all TOML files of a folder.
+
+    Raises
+    ------
+    KernelError
+        If a file cannot be read or is wrong, or two files of the folder hold the same name.
+    """
+    entries: dict[str, Entry] = {}
+    for file in sorted(path.glob("*.toml")) if path.is_dir() else [path]:
+        for name, entry in _read_file(file).items():
+            if name in entries:
+                raise KernelError(
+                    f"{file}: kernel {name!r} stands in {entries[name].path} too; rename one"
+                )
+            entries[name] = entry
+    return entries
+
+
+def read_recipes(path: Path) -> dict[str, Recipe]:
+    """Return the recipes of a TOML file, or of all TOML files of a folder.
+
+    Raises
+    ------
+    KernelError
+        If a file cannot be read or a recipe is wrong.
+    """
+    found: dict[str, Recipe] = {}
+    for file in sorted(path.glob("*.toml")) if path.is_dir() else [path]:
+        for name, fields in _tables(file).items():
+            if is_recipe(fields):
+                _check_name(name, file)
+                if name in found:
+                    raise KernelError(f"{file}: recipe {name!r} stands in another file too")
+                try:
+                    found[name] = recipe_of(name, fields, file.stem)
+                except KernelError as error:
+                    raise KernelError(f"{file}: recipe {name!r}: {error}") from None
+    return found
+
+
+def _read_file(path: Path) -> dict[str, Entry]:
+    tables = _tables(path)
+    entries = {}
+    for name, fields in tables.items():
+        if is_recipe(fields):
+            continue
+        _check_name(name, path)
+        if not isinstance(fields, dict):
+            raise KernelError(f"{path}: {name!r} is not a kernel; write its name above it, [name]")
+        try:
+            if "name" in fields:
+                raise KernelError("unknown key 'name'; the name stands above it, as [name]")
+            kernel = Kernel.from_fields(fields, name)
+        except KernelError as error:
+            raise KernelError(f"{path}: kernel {name!r}: {error}") from None
+        entries[name] = Entry(kernel, path.stem, name, path)
+    return entries
+
+
+def _check_name(name: str, path: Path) -> None:
+    if not NAME.fullmatch(name):
+        raise KernelError(
+            f"{path}: kernel {name[:40]!r}: a name has small letters, digits and single hyphens"
+        )
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file; every way in which it can be broken ends in one line."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise KernelError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(data) > MAX_BYTES:
+        raise KernelError(f"{path}: over 1 MB, too large for a catalogue; split it")
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise KernelError(f"{path}: begins with a byte-order mark; save it as UTF-8 without one")
+    try:
+        return tomllib.loads(data.decode())
+    except UnicodeDecodeError as error:
+        raise KernelError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    except RecursionError:
+        raise KernelError(f"{path}: nested too deeply; weights are rows of numbers") from None
+    except ValueError as error:  # TOMLDecodeError, or a number of more digits than Python converts
+        raise KernelError(f"{path}: not TOML: {str(error).partition(';')[0]}") from None

@@ -1,0 +1,315 @@
+"""Image files to pictures: every frame upright, in channels we filter, nothing cut in silence."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+
+from imgconv.engine import samples
+from imgconv.engine.levels import to_pixels
+from imgconv.errors import ImageError
+from imgconv.pictures import metadata
+from imgconv.pictures.metadata import Metadata
+from imgconv.pictures.pixels import MODES, ImagePixels, Pixels
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+# An allow-list: some formats that Pillow reads run other programs.
+READ = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+MAX_PIXELS = 500_000_000
+MAX_TEXT = 1 << 26
+UNKNOWN_LAYOUT = "has a layout that Pillow does not read"
+TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+BITS, COMPRESSION, PHOTOMETRIC, SAMPLES_A_PIXEL = 258, 259, 262, 277
+PLANES, EXTRA_SAMPLES, FORMAT = 284, 338, 339
+TABLES = b"\x93 \t\r\n+-.0123456789nNiI"  # what an array in a file may begin with
+# What Pillow logs of a broken file is told by our own error.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+
+class Reading(NamedTuple):
+    """How inputs are read: `shallow` lets them be cut to 8 bits, `frame` chooses one, from 0."""
+
+    max_pixels: int = MAX_PIXELS
+    shallow: bool = False
+    frame: int | None = None
+
+
+AS_IT_IS = Reading()
+
+
+class Picture(NamedTuple):
+    """The frames of a file, the format they came in, what it says beside, and their timing.
+
+    `metadata` are those of each frame of a TIFF, else one for all; `durations` are milliseconds,
+    none where the frames are pages. `loop` is how often they are shown, 0 for ever.
+    """
+
+    frames: tuple[Pixels, ...]
+    format: str
+    metadata: tuple[Metadata, ...] = (Metadata(),)
+    durations: tuple[float, ...] = ()
+    loop: int | None = None
+    apart: bool = False  # the first frame of a PNG is for viewers that show no animation
+    lost: tuple[str, ...] = ()
+
+
+def read(data: bytes, how: Reading = AS_IT_IS) -> Picture:
+    """Decode an image file's bytes.
+
+    Raises
+    ------
+    ImageError
+        If they are no image, a broken one, or one that would lose something by being read.
+    """
+    Image.MAX_IMAGE_PIXELS = None  # the limit is ours, see below
+    samples.in_one_block()
+    if not data:
+        raise ImageError("the file is empty")
+    if data[:1] in TABLES:
+        from imgconv.pictures import tables
+
+        if tables.is_table(data):
+            return tables.read(data, how)
+    try:
+        with warnings.catch_warnings():  # what Pillow says of broken tags is no line of ours
+            warnings.simplefilter("ignore")
+            return _decoded(data, how)
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # decoders raise a dozen kinds on broken files
+        fault = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"broken image: {fault}") from None
+
+
+def _decoded(data: bytes, how: Reading) -> Picture:
+    if data[:4] == b"\x89PNG":  # long text is no reason to refuse a picture
+        from PIL import PngImagePlugin
+
+        PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT
+    try:
+        image = Image.open(io.BytesIO(data), formats=READ)
+    except UnidentifiedImageError:
+        if data[:4] in TIFF_MAGIC:
+            from imgconv.pictures import deep
+
+            return deep.read_tiff(data, how, UNKNOWN_LAYOUT)
+        kinds = ", ".join(READ)
+        raise ImageError(f"not an image of a kind that is read ({kinds})") from None
+    with image:
+        count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        chosen = [choose(count, how)] if how.frame is not None else list(range(count))
+        fault = _looked_over(image, chosen, how)
+        if fault:
+            from imgconv.pictures import deep
+
+            read_deep = {"PNG": deep.read_png, "TIFF": deep.read_tiff}.get(image.format or "")
+            if read_deep is None:
+                raise ImageError("has 16 bits a channel, which are not read; --depth 8 cuts them")
+            return read_deep(data, how, fault)
+        if count == 1:
+            return _single(image, how)
+        return _several(image, chosen, how)
+
+
+def _looked_over(image: ImageFile.ImageFile, chosen: list[int], how: Reading) -> str:
+    """Look at the headers of all frames; return why Pillow must not decode them, if so."""
+    if image.format != "TIFF":  # its frames are all alike
+        refuse_too_many([image.size] * len(chosen), how)
+        return _fault(image, how)
+    sizes, faults = [], []
+    for index in chosen:
+        image.seek(index)
+        sizes.append(image.size)
+        refuse_too_many(sizes, how)
+        faults.append(_fault(image, how))
+    image.seek(chosen[0])
+    return next(filter(None, faults), "")
+
+
+def refuse_too_many(sizes: list[tuple[int, int]], how: Reading) -> None:
+    """Raise an error for more pixels than are allowed, or none, before any is decoded."""
+    width, height = sizes[-1]
+    if not width or not height:
+        raise ImageError(f"broken image: it is {width}x{height}")
+    if sum(w * h for w, h in sizes) > how.max_pixels:
+        times = f"{len(sizes)} frames up to " if len(sizes) > 1 else ""
+        limit = f"{how.max_pixels / 1e6:g} million pixels"
+        raise ImageError(f"{times}{width}x{height} is more than {limit}; --max-pixels allows more")
+
+
+def choose(count: int, how: Reading) -> int:
+    """Return the frame that is asked for."""
+    frame = how.frame or 0
+    if frame >= count:
+        raise ImageError(f"has no frame {frame}; its frames are 0 to {count - 1}")
+    return frame
+
+
+def _single(image: ImageFile.ImageFile, how: Reading) -> Picture:
+    gray = _is_gray(image)
+    _scale_transparency(image)
+    if image.format in ("JPEG", "MPO"):  # other plugins prepare in ways of their own
+        samples.prepare(image)
+    ImageOps.exif_transpose(image, in_place=True)
+    kept = metadata.read(image)
+    lost = ("further pictures",) if image.format == "MPO" else _left_out(image)
+    return Picture((_plain(image, gray, how),), _format(image), (kept,), lost=lost)
+
+
+def _scale_transparency(image: ImageFile.ImageFile) -> None:
+    """Give the transparent value of a PNG of 2 or 4 bits in units of 8, as its samples are."""
+    times = {"L;2": 85, "L;4": 17}.get(str(image.tile[0].args) if image.tile else "")
+    if times and isinstance(image.info.get("transparency"), int):
+        image.info["transparency"] *= times
+
+
+def _left_out(image: Image.Image) -> tuple[str, ...]:
+    """What of a TIFF's samples Pillow leaves out or changes."""
+    if image.format != "TIFF":
+        return ()
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    found = []
+    if tags.get(SAMPLES_A_PIXEL, 1) > len(image.getbands()):
+        found.append("an extra channel")
+    if 1 in tags.get(EXTRA_SAMPLES, ()):
+        found.append("the multiplication of colours by alpha")
+    return tuple(found)
+
+
+def _several(image: ImageFile.ImageFile, chosen: Iterable[int], how: Reading) -> Picture:
+    """Frames as they are seen: Pillow has laid those that are only changes upon the others."""
+    pages = image.format == "TIFF"
+    frames: list[Pixels] = []
+    durations: list[float] = []
+    kept: list[Metadata] = []
+    lost: dict[str, None] = {}
+    for index in chosen:
+        image.seek(index)
+        gray = _is_gray(image)
+        image.load()
+        durations.append(float(image.info.get("duration") or 0))
+        frame = image.copy()
+        if pages or not kept:
+            kept.append(metadata.read(image))
+            lost |= dict.fromkeys(_left_out(image))
+        if not pages:  # a TIFF turns itself
+            ImageOps.exif_transpose(frame, in_place=True)
+        frames.append(_plain(frame, gray, how))
+    if not pages:
+        frames = _alike(frames)
+    several = len(frames) > 1
+    return Picture(
+        tuple(frames),
+        _format(image),
+        tuple(kept),
+        tuple(durations) if several and not pages else (),
+        image.info.get("loop") if several else None,
+        several and bool(image.info.get("default_image")),
+        tuple(lost),
+    )
+
+
+def _alike(frames: list[Pixels]) -> list[Pixels]:
+    """Frames of the same channels: of all that any of them has."""
+    names = {frame.names for frame in frames}
+    if len(names) == 1:
+        return frames
+    colour, alpha = any("r" in n for n in names), any("a" in n for n in names)
+    mode = ("RGB" if colour else "L") + "A" * alpha
+    return [ImagePixels(f.image.convert(mode)) if isinstance(f, ImagePixels) else f for f in frames]
+
+
+def _format(image: Image.Image) -> str:
+    names = {"MPO": "JPEG", "PPM": "PFM" if image.mode == "F" else "PNM"}
+    return names.get(image.format or "", image.format or "")
+
+
+def _fault(image: ImageFile.ImageFile, how: Reading) -> str:
+    """Why Pillow must not decode an image: it would cut or change samples; by the header only."""
+    if image.format == "TIFF":
+        return _fault_of_tiff(image, how)
+    transparent = "transparency" in image.info
+    if image.mode in ("I;16", "I;16B", "F"):
+        return "has 16 bits and a transparent value" * (transparent and not how.shallow)
+    arguments = str(image.tile[0].args) if image.tile else ""
+    if image.format == "PPM":
+        deep = image.mode not in ("I", "F") and _maximum(image) > 255
+    else:
+        deep = ";16" in arguments
+    # Pillow compares the cut samples with the whole transparent value.
+    return "has 16 bits a channel" * (deep and (transparent or not how.shallow))
+
+
+def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    kinds, bits = tags.get(FORMAT, (1,)), max(tags.get(BITS, (1,)))
+    if 2 in kinds:
+        raise ImageError("has signed samples; convert them to 8 or 16 bits without a sign")
+    if bits > 16 and 3 not in kinds:
+        raise ImageError(f"has samples of {bits} bits; convert them to 16")
+    if bits <= 8:
+        return "has gray and alpha in planes" * (tags.get(PLANES, 1) == 2 and image.mode == "LA")
+    # Pillow mixes up planes of 16 bits and the bytes of reals that libtiff has put in order, and
+    # does not turn white at 0 into black.
+    swapped = image.mode == "F" and tags.prefix == b"MM" and tags.get(COMPRESSION, 1) != 1
+    odd = tags.get(PLANES, 1) == 2 or tags.get(PHOTOMETRIC, 1) == 0 or swapped
+    plain = image.mode in ("I;16", "I;16B", "F")
+    if not odd and (plain or how.shallow):
+        return ""
+    return "has colours of real numbers" if 3 in kinds else f"has {bits} bits a channel"
+
+
+def _maximum(image: ImageFile.ImageFile) -> int:
+    """What a PPM calls white."""
+    arguments = image.tile[0].args if image.tile else ()
+    found = arguments[1] if isinstance(arguments, tuple) and len(arguments) > 1 else 255
+    return found if isinstance(found, int) else 255
+
+
+def _is_gray(image: ImageFile.ImageFile) -> bool:
+    """Whether Pillow will give colours for a gray file: a PNG of 16 bits with alpha."""
+    return "LA;16" in (str(image.tile[0].args) if image.tile else "")
+
+
+def _plain(image: Image.Image, gray: bool, how: Reading) -> Pixels:
+    """The pixels in channels that we filter: palettes expanded, transparency as alpha."""
+    image.load()
+    if image.mode in ("I;16B", "I"):
+        image = image.convert("I").convert("I;16")  # straight to I;16 would clip at 255
+    if how.shallow and image.mode in ("I;16", "F"):
+        image = _cut(image)
+    if gray:
+        return ImagePixels(image.convert("LA"))
+    if image.has_transparency_data and image.mode not in ("LA", "RGBA"):
+        return ImagePixels(image.convert("LA" if image.mode in ("1", "L") else "RGBA"))
+    target = {"1": "L", "P": "RGB", "PA": "RGBA", "RGBX": "RGB"}.get(image.mode, image.mode)
+    if target not in MODES:
+        raise ImageError(f"has samples of mode {image.mode}; convert it to gray or RGB first")
+    # convert() to the same mode copies
+    return ImagePixels(image if target == image.mode else image.convert(target))
+
+
+def cut(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return samples of 8 bits: the upper ones of 16, as Pillow cuts colours; reals from 0 to 1."""
+    if array.dtype.kind == "f":
+        return to_pixels(array * 255.0, "uint8")
+    return (array >> 8).astype("uint8") if array.dtype.itemsize == 2 else array
+
+
+def _cut(image: Image.Image) -> Image.Image:
+    import numpy as np
+
+    array = np.asarray(image)
+    shallow = Image.fromarray(cut(array))
+    value = image.info.get("transparency")
+    if value is None:
+        return shallow
+    alpha = Image.fromarray(np.where(array == value, 0, 255).astype(np.uint8))
+    return Image.merge("LA", (shallow, alpha))

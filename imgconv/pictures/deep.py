@@ -1,0 +1,250 @@
+"""Colours of 16 bits and of real numbers, which Pillow would cut: through imagecodecs, tifffile."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import logging
+import struct
+from types import ModuleType
+from typing import IO, TYPE_CHECKING, Any
+
+from PIL import Image, ImageOps
+
+from imgconv.errors import ImageError
+from imgconv.pictures import metadata
+from imgconv.pictures.decode import UNKNOWN_LAYOUT, Picture, Reading, choose, cut, refuse_too_many
+from imgconv.pictures.metadata import Metadata
+from imgconv.pictures.pixels import NAMELESS, Pixels, of_array
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+CHANNELS = {1: "l", 2: "la", 3: "rgb", 4: "rgba"}
+COMPRESS_PNG: dict[str, dict[str, int]] = {
+    "fast": {"level": 1, "strategy": 3, "filter": 16},
+    "small": {"level": 9, "strategy": 0},
+    "none": {"level": 0},
+}
+COMPRESS_TIFF = {"fast": "lzw", "small": "zlib", "none": None}
+PHOTOMETRIC = {"l": "minisblack", "rgb": "rgb", "cmyk": "separated"}
+ORIENTATION = 274
+# From an orientation of EXIF: whether rows and columns change places, then which axes turn round.
+UPRIGHT: dict[int, tuple[bool, tuple[int, ...]]] = {
+    1: (False, ()), 2: (False, (1,)), 3: (False, (0, 1)), 4: (False, (0,)),
+    5: (True, ()), 6: (True, (1,)), 7: (True, (0, 1)), 8: (True, (0,)),
+}  # fmt: skip
+
+
+class _Faults(logging.Handler):
+    """What tifffile logs as an error and reads on from is a broken image to us."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise ImageError(f"broken image: {' '.join(record.getMessage().split())[:200]}")
+
+
+_FAULTS = _Faults(logging.ERROR)
+
+
+def library(name: str, fault: str, *, cuttable: bool = True, extra: str = "deep") -> ModuleType:
+    """Return a package of an extra; `fault` is what is said where it is missing."""
+    try:
+        found = importlib.import_module(name)
+        logging.getLogger(name).addHandler(_FAULTS)  # once, however often it is said
+        return found
+    except ImportError:
+        remedy = " keeps them, --depth 8 cuts them to 8 bits" if cuttable else " reads it"
+        if extra != "deep":
+            remedy = " does that"
+        raise ImageError(f"{fault}; pip install 'imgconv[{extra}]'{remedy}") from None
+
+
+def read_png(data: bytes, how: Reading, fault: str) -> Picture:
+    """Decode a PNG of 16 bits a channel; `fault` is what is said where the library is missing."""
+    codecs = library("imagecodecs", fault, cuttable=not how.shallow)
+    with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        if getattr(image, "n_frames", 1) > 1:
+            raise ImageError("has frames of 16 bits, which are not read; --depth 8 cuts them")
+        transparent = image.info.get("transparency")
+        orientation = image.getexif().get(ORIENTATION, 1)
+        image.load()  # text stands behind the pixels too
+        ImageOps.exif_transpose(image, in_place=True)
+        kept = metadata.read(image)
+    array = codecs.png_decode(data)
+    array = array if array.ndim == 3 else array[:, :, None]
+    if transparent is not None and array.shape[2] in (1, 3):
+        array = _with_alpha(array, transparent)
+    array = _upright(array, orientation)
+    array = cut(array) if how.shallow else array
+    return Picture((of_array(array, CHANNELS[array.shape[2]]),), "PNG", (kept,))
+
+
+def _with_alpha(array: npt.NDArray[Any], value: Any) -> npt.NDArray[Any]:
+    """Make the one transparent colour of a PNG an alpha channel."""
+    import numpy as np
+
+    seen = (array != np.array(value, array.dtype)).any(axis=2)
+    return np.dstack([array, np.where(seen, 65535, 0).astype(array.dtype)])
+
+
+def _upright(array: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
+    import numpy as np
+
+    swapped, turned = UPRIGHT.get(orientation, UPRIGHT[1])
+    return np.flip(array.swapaxes(0, 1) if swapped else array, turned)
+
+
+def read_tiff(data: bytes, how: Reading, fault: str) -> Picture:
+    """Decode the pages of a TIFF of any depth."""
+    cuttable = not how.shallow and fault != UNKNOWN_LAYOUT
+    tifffile = library("tifffile", fault, cuttable=cuttable)
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        pages = list(file.pages)
+        if not pages:
+            raise ImageError("broken image: it has no page")
+        if how.frame is not None:
+            pages = [pages[choose(len(pages), how)]]
+        for i in range(len(pages)):
+            refuse_too_many([(p.imagewidth, p.imagelength) for p in pages[: i + 1]], how)
+        frames = [_page(page.aspage(), how) for page in pages]
+        kept = [metadata_of(io.BytesIO(data), page) for page in pages]
+        doubles = any(page.dtype == "float64" for page in pages)
+    lost = ("64-bit reals (read as 32-bit)",) if doubles and not how.shallow else ()
+    return Picture(tuple(frames), "TIFF", tuple(kept), lost=lost)
+
+
+def _page(page: Any, how: Reading) -> Pixels:
+    """The pixels of a page."""
+    import numpy as np
+
+    names = channels_of(page)
+    refuse_cut_off(page)
+    array = page.asarray()
+    if array.ndim == 3 and page.planarconfig == 2:
+        array = np.moveaxis(array, 0, 2)
+    array = array.reshape(page.imagelength, page.imagewidth, len(names))
+    return of_array(_upright(samples_of(page, array, how), orientation_of(page)), names)
+
+
+def channels_of(page: Any) -> str:
+    """Return a letter for each channel of a page of a TIFF.
+
+    Raises
+    ------
+    ImageError
+        If its samples or their meaning are of a kind that is not read.
+    """
+    import numpy as np
+
+    kind, count = np.dtype(page.dtype), page.samplesperpixel
+    if page.imagedepth > 1:
+        raise ImageError(f"has {page.imagedepth} planes of depth; save them as pages")
+    colour = {0: "l", 1: "l", 2: "rgb", 5: "cmyk"}.get(int(page.photometric))
+    extra = count - len(colour) if colour else 0
+    if kind.name not in ("uint8", "uint16", "float16", "float32", "float64") or (
+        kind.kind == "u" and page.bitspersample != 8 * kind.itemsize
+    ):
+        raise ImageError(f"has samples of {page.bitspersample} bits, {kind.name}; make them uint16")
+    if colour == "l" and _is_nameless(page, extra, kind.kind):
+        colour, extra = NAMELESS * count, 0
+    if colour is None or extra not in (0, 1) or (colour == "cmyk" and extra):
+        raise ImageError(f"has {count} channels of a layout that is not read; make it gray or RGB")
+    if extra and int(page.extrasamples[0]) == 1:
+        raise ImageError("has colours multiplied by alpha; make its alpha unassociated first")
+    return colour + "a" * extra
+
+
+def refuse_cut_off(page: Any) -> None:
+    """Raise an error for a page whose samples end before they should."""
+    size = page.parent.filehandle.size
+    if any(o + n > size for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)):
+        raise ImageError("broken image: it is cut off")  # tifffile would fill it with zeros
+
+
+def samples_of(page: Any, array: npt.NDArray[Any], how: Reading) -> npt.NDArray[Any]:
+    """Return samples of a page as we filter them: black is 0, reals are of 32 bits."""
+    import numpy as np
+
+    kind = np.dtype(page.dtype)
+    array = array.astype("float32" if kind.kind == "f" else kind.name, copy=False)
+    if int(page.photometric) == 0:  # white is 0
+        array = np.array(1 if kind.kind == "f" else np.iinfo(kind).max, array.dtype) - array
+    return cut(array) if how.shallow else array
+
+
+def orientation_of(page: Any) -> int:
+    """Return how a page is to be turned, as EXIF says it."""
+    tag = page.tags.get(ORIENTATION)
+    return int(tag.value) if tag else 1
+
+
+def _is_nameless(page: Any, extra: int, kind: str) -> bool:
+    """Whether the channels beside the first are neither colours nor alpha but said to be others.
+
+    A single one of whole numbers is alpha in practice, whatever it is said to be.
+    """
+    return all(int(e) == 0 for e in page.extrasamples) and extra > (0 if kind == "f" else 1)
+
+
+def metadata_of(file: IO[bytes], page: Any) -> Metadata:
+    """Return the metadata of a page, through a picture of Pillow's that has no pixels."""
+    if page.parent.is_bigtiff and page.parent.byteorder == ">":
+        return Metadata(lost=("the tags of a big-endian BigTIFF",))  # Pillow reads none
+    image = Image.new("L", (1, 1))
+    image.format = "TIFF"
+    exif = image.getexif()
+    exif.endian, exif.bigtiff = page.parent.byteorder, page.parent.is_bigtiff
+    exif.load_from_fp(file, page.offset)
+    for key, tag in (("xmp", metadata.XMP), ("icc_profile", metadata.ICC)):
+        if tag in exif:
+            image.info[key] = exif[tag]
+    return metadata.read(image)
+
+
+def how_to_write(names: str, compress: str) -> dict[str, Any]:
+    """Return the options by which tifffile writes a page of such channels."""
+    bare = names.removesuffix("a")
+    others = ["unspecified"] * (len(bare) - 1) if bare.startswith(NAMELESS) else []
+    others += ["unassalpha"] * names.endswith("a")
+    return {
+        "photometric": PHOTOMETRIC.get(bare, "minisblack"),
+        "planarconfig": "contig" if len(names) > 1 else None,
+        "extrasamples": others or None,
+        "compression": COMPRESS_TIFF[compress],
+        "predictor": COMPRESS_TIFF[compress] is not None,
+        "metadata": None,
+        "software": False,
+    }
+
+
+def write_png(pixels: Pixels, kept: dict[str, Any], compress: str) -> bytes:
+    """Return the bytes of a PNG; its metadata are the chunks that Pillow writes for them."""
+    codecs = library("imagecodecs", "has 16 bits a channel")
+    out: bytes = codecs.png_encode(pixels.array(), **COMPRESS_PNG[compress])
+    mode = "RGB" if pixels.names.startswith("rgb") else "L"
+    small = io.BytesIO()
+    Image.new(mode, (1, 1)).save(small, "PNG", **kept)
+    chunks = [c for c in _chunks(small.getvalue()) if c[4:8] not in (b"IHDR", b"IDAT", b"IEND")]
+    header, rest = out[:33], out[33:]  # signature and IHDR
+    return header + b"".join(chunks) + rest
+
+
+def _chunks(data: bytes) -> list[bytes]:
+    """The chunks of a PNG, whole."""
+    found, place = [], 8
+    while place < len(data):
+        (length,) = struct.unpack(">I", data[place : place + 4])
+        found.append(data[place : place + 12 + length])
+        place += 12 + length
+    return found
+
+
+def write_tiff(frames: tuple[Pixels, ...], compress: str) -> bytes:
+    """Return the bytes of a TIFF without metadata."""
+    tifffile = library("tifffile", "has 16 bits a channel")
+    out = io.BytesIO()
+    with tifffile.TiffWriter(out) as file:
+        for frame in frames:
+            array = frame.array() if len(frame.names) > 1 else frame.array()[:, :, 0]
+            file.write(array, **how_to_write(frame.names, compress), maxworkers=1)
+    return out.getvalue()

@@ -1,0 +1,380 @@
+"""Pictures to image files: what a format keeps, how it is written, what is said to be left out."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from PIL import Image
+
+from imgconv.engine.levels import MAXIMUM
+from imgconv.errors import ImageError, OptionError
+from imgconv.pictures import metadata
+from imgconv.pictures.decode import Picture
+from imgconv.pictures.metadata import Metadata
+from imgconv.pictures.pixels import NAMELESS, ImagePixels, Pixels
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from imgconv.pictures.stores import Url
+
+# Formats by the ending of a name.
+ENDINGS = {
+    ".apng": "PNG", ".bmp": "BMP", ".csv": "CSV", ".gif": "GIF", ".jpeg": "JPEG", ".jpg": "JPEG",
+    ".npy": "NPY", ".pfm": "PFM", ".pgm": "PGM", ".png": "PNG", ".pnm": "PNM", ".ppm": "PPM",
+    ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP", ".zarr": "ZARR",
+}  # fmt: skip
+GRAY, COLOUR, ALPHA = ("l",), ("l", "rgb"), ("l", "la", "rgb", "rgba")
+# The channels that each format keeps, by the kind of the samples.
+KEEPS: dict[str, dict[str, tuple[str, ...]]] = {
+    "BMP": {"uint8": COLOUR},
+    "GIF": {"uint8": ALPHA},
+    "JPEG": {"uint8": (*COLOUR, "cmyk")},
+    "PFM": {"float32": GRAY},
+    "PGM": {"uint8": GRAY, "uint16": GRAY},
+    "PNG": {"uint8": ALPHA, "uint16": ALPHA},
+    "PNM": {"uint8": COLOUR, "uint16": GRAY},
+    "PPM": {"uint8": COLOUR},
+    "TIFF": dict.fromkeys(("uint8", "uint16", "float32"), (*ALPHA, "cmyk")),
+    "WEBP": {"uint8": ALPHA},
+}
+ARRAYS = ("CSV", "NPY")  # which keep any numbers
+PIECES = "ZARR"  # which is a folder, written piece by piece
+SEVERAL = ("GIF", "PNG", "TIFF", "WEBP")
+PILLOWS = {"PFM": "PPM", "PGM": "PPM", "PNM": "PPM"}
+QUALITY = 90  # of lossy formats
+LOSSLESS = 100  # the quality at which a WebP loses nothing
+# How a lossless format is packed. For PNG, zlib's run-length strategy takes a quarter of the
+# default's time for files 6 % larger.
+COMPRESS: dict[str, dict[str, dict[str, Any]]] = {
+    "fast": {"PNG": {"compress_level": 1, "compress_type": 3}, "TIFF": {"compression": "tiff_lzw"}},
+    "small": {"PNG": {"compress_level": 9}, "TIFF": {"compression": "tiff_adobe_deflate"}},
+    "none": {"PNG": {"compress_level": 0}, "TIFF": {}},
+}
+COLOURS = 256  # of a GIF's frame
+
+
+class Writing(NamedTuple):
+    """How outputs are written; without a quality a JPEG is coded as its source was."""
+
+    force: bool = False
+    quality: int | None = None
+    compress: str = "fast"
+    strip: bool = False
+
+
+USUALLY = Writing()
+
+
+def checked(writing: Writing) -> Writing:
+    """Return what is asked for, if it can be done.
+
+    Raises
+    ------
+    OptionError
+        If it can't.
+    """
+    if writing.compress not in COMPRESS:
+        choices = ", ".join(COMPRESS)
+        raise OptionError(f"no compress {writing.compress!r}; choose from {choices}")
+    return writing
+
+
+def format_of(path: Path | Url) -> str:
+    """Return the format that a name's ending asks for.
+
+    Raises
+    ------
+    ImageError
+        If there is none that can be written.
+    """
+    name = ENDINGS.get(path.suffix.lower())
+    if not name:
+        raise ImageError(
+            f"{path}: cannot write {path.suffix or 'a file without ending'!r}; "
+            f"use {', '.join(ENDINGS)}, or --format"
+        )
+    return name
+
+
+def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, tuple[str, ...]]:
+    """Return the bytes of an image file, and the names of what it does not keep.
+
+    Raises
+    ------
+    ImageError
+        If the format cannot keep what can be seen.
+    """
+    if name == PIECES:
+        raise ImageError("is written to .zarr piece by piece; its source must be TIFF or .zarr")
+    if name in ARRAYS:
+        return _array(picture, name), tuple(_named(picture, name))
+    picture, dropped = _shown(picture, name)
+    frames = [kept(named(frame, name), name) for frame in picture.frames]
+    if len(frames) > 1 and name not in SEVERAL:
+        able = ", ".join(SEVERAL)
+        raise ImageError(
+            f"has {len(frames)} frames, of which {name} keeps one; "
+            f"choose one with --frame, or {able} with -o"
+        )
+    if len(frames) > 1:
+        _refuse_frames(frames, name)
+    pages = [
+        m.fitted(f.names, *f.size) for m, f in zip(picture.metadata, frames, strict=False)
+    ]  # an animation has those of its first frame
+    if how.strip:
+        pages = [Metadata(jpeg=page.jpeg) for page in pages[:1]]
+    options, lost = pages[0].options(name)
+    lost += () if how.strip else (*pages[0].lost, *picture.lost)
+    lost += dropped
+    lost += _fewer_colours(frames) if name == "GIF" else []
+    try:
+        if name == "PNG" and frames[0].kind == "uint16" and frames[0].names != "l":
+            from imgconv.pictures import deep
+
+            return deep.write_png(frames[0], options, how.compress), tuple(lost)
+        data = _tiff(frames, pages, how) if name == "TIFF" else None
+        data = data or _saved(frames, name, options | _coding(name, pages[0], how), picture)
+    except ImageError:
+        raise
+    except Exception as error:  # a side over a format's limit, no memory, ...
+        raise ImageError(f"cannot be written as {name}: {error}") from None
+    return data, tuple(lost)
+
+
+def _shown(picture: Picture, name: str) -> tuple[Picture, list[str]]:
+    """The picture with the timing that a format has, and what of it is lost."""
+    if not picture.durations:
+        return picture, []
+    if name == "TIFF":
+        return picture, ["timing"]
+    lost = []
+    if picture.apart and name != "PNG":
+        lost.append("the default image")
+        picture = picture._replace(
+            frames=picture.frames[1:], durations=picture.durations[1:], apart=False
+        )
+    if picture.format == "GIF" and picture.loop is None and name != "GIF":
+        picture = picture._replace(loop=1)  # a GIF that does not say so is shown once
+    whole = tuple(10 * round(d / 10) for d in picture.durations)
+    if name == "GIF" and whole != picture.durations:
+        lost.append("timing finer than 10 ms")
+        picture = picture._replace(durations=whole)
+    return picture, lost
+
+
+def _refuse_frames(frames: list[Pixels], name: str) -> None:
+    """Raise an error for frames that a format would mix up."""
+    if name == "TIFF":
+        return
+    if len({frame.size for frame in frames}) > 1:
+        raise ImageError(
+            f"has {len(frames)} pages of different sizes, which {name} cannot keep; "
+            "choose one with --frame, or TIFF with -o"
+        )
+    if any(frame.kind != "uint8" for frame in frames):
+        raise ImageError(
+            f"has {len(frames)} frames of 16 bits, which {name} cannot keep; --depth 8 cuts them, "
+            "--frame chooses one, TIFF keeps all"
+        )
+
+
+def _array(picture: Picture, name: str) -> bytes:
+    from imgconv.pictures import tables
+
+    if len(picture.frames) > 1:
+        raise ImageError(f"has {len(picture.frames)} frames; choose one with --frame")
+    return tables.write(picture.frames[0], name)
+
+
+def _named(picture: Picture, name: str) -> list[str]:
+    """What of the metadata an array has no place for."""
+    _, lost = picture.metadata[0].options(name)
+    return lost
+
+
+def named(frame: Pixels, name: str) -> Pixels:
+    """The frame with names for the channels of an array, as an image needs them.
+
+    A TIFF keeps any number of real channels, which have no names there either.
+    """
+    if not frame.names.startswith(NAMELESS):
+        return frame
+    bare = frame.names.removesuffix("a")
+    if names := {1: "l", 3: "rgb"}.get(len(bare)):
+        from imgconv.pictures.pixels import of_array
+
+        return of_array(frame.array(), frame.names.replace(bare, names))
+    if name == "TIFF" and frame.kind == "float32":
+        return frame
+    raise ImageError(
+        f"has {len(bare)} channels, and {name} keeps 1 or 3; choose .npy with -o, "
+        "or .tif with --levels none"
+    )
+
+
+def kept(frame: Pixels, name: str) -> Pixels:
+    """Return the frame as a format can keep it whole, or an error that names what it would lose."""
+    channels = KEEPS[name].get(frame.kind, ())
+    if frame.names.startswith(NAMELESS):
+        return frame
+    if frame.names in channels and (name != "GIF" or _is_binary(frame)):
+        return frame.colour() if name == "PPM" else frame
+    bare = frame.names.removesuffix("a")
+    if bare in channels and name != "GIF" and _is_opaque(frame):
+        return kept(_without_alpha(frame), name)
+    if not channels:
+        what = "16 bits" if frame.kind == "uint16" else "real samples"
+        remedy = "--depth 8 cuts them to 8 bits"
+        if frame.kind == "float32":
+            remedy = "--levels stretch makes pixels of them"
+    elif frame.names == "cmyk":
+        what, remedy = "CMYK", "--channels rgb converts it"
+    elif frame.names.endswith("a"):
+        part = "partial transparency" if name == "GIF" else "transparency"
+        what, remedy = part, "--background COLOUR fills it"
+    else:
+        what = "colour" if frame.kind == "uint8" else "colour of 16 bits"
+        remedy = "--channels gray leaves it out"
+    able = ", ".join(
+        other for other, kinds in KEEPS.items()
+        if frame.names in kinds.get(frame.kind, ()) and other not in (name, "GIF")
+    )  # fmt: skip
+    raise ImageError(f"{name} cannot keep {what}; {remedy}, or choose {able} with -o")
+
+
+def _alpha(frame: Pixels) -> Pixels:
+    return frame.channel(len(frame.names) - 1)
+
+
+def _is_opaque(frame: Pixels) -> bool:
+    if not frame.names.endswith("a"):
+        return False
+    alpha, top = _alpha(frame), MAXIMUM[frame.kind]
+    if isinstance(alpha, ImagePixels):
+        low, _ = alpha.image.getextrema()
+        return bool(low == top)
+    return bool((alpha.array() == top).all())
+
+
+def _without_alpha(frame: Pixels) -> Pixels:
+    if isinstance(frame, ImagePixels):
+        return ImagePixels(frame.image.convert(frame.image.mode.removesuffix("A")))
+    from imgconv.pictures.pixels import of_array
+
+    return of_array(frame.array()[:, :, :-1], frame.names[:-1])
+
+
+def _is_binary(frame: Pixels) -> bool:
+    """Whether every pixel is seen or is not."""
+    if not frame.names.endswith("a"):
+        return True
+    alpha = _alpha(frame)
+    assert isinstance(alpha, ImagePixels)
+    return not any(alpha.image.histogram()[1:-1])
+
+
+def _coding(name: str, meta: Metadata, how: Writing) -> dict[str, Any]:
+    """How the pixels themselves are coded."""
+    options = dict(COMPRESS[how.compress].get(name, {}))
+    if name == "JPEG":
+        if how.quality is None and meta.jpeg:
+            return options | dict(meta.jpeg)
+        options["quality"] = how.quality or QUALITY
+    elif name == "WEBP":
+        quality = how.quality or QUALITY
+        options |= {"lossless": True} if quality == LOSSLESS else {"quality": quality}
+        options["exact"] = True  # colours are kept where they are not seen
+    return options
+
+
+def _saved(frames: list[Pixels], name: str, options: dict[str, Any], picture: Picture) -> bytes:
+    """What Pillow writes."""
+    images = [f.image for f in frames if isinstance(f, ImagePixels)]
+    if name == "GIF":
+        images = [_with_palette(image) for image in images]
+    first, *others = images
+    if others:
+        options = options | {"save_all": True, "append_images": others}
+        if picture.durations:
+            shown = picture.durations[1:] if picture.apart else picture.durations
+            options["duration"] = [round(d) for d in shown]
+            if picture.loop is not None:
+                options["loop"] = picture.loop
+        if name == "PNG":
+            options["default_image"] = picture.apart
+        if name == "GIF":
+            options |= {"disposal": 2, "optimize": False}
+    if name == "JPEG" and first.mode == "L" and "qtables" in options:
+        options = options | {"qtables": {0: options["qtables"][0]}, "subsampling": -1}
+    with _memory(name) as out:
+        first.save(out, PILLOWS.get(name, name), **options)
+        out.seek(0)
+        return out.read()
+
+
+def _tiff(frames: list[Pixels], pages: list[Metadata], how: Writing) -> bytes:
+    if all(isinstance(frame, ImagePixels) for frame in frames):
+        data = _saved(frames, "TIFF", COMPRESS[how.compress]["TIFF"], Picture((), ""))
+    else:
+        from imgconv.pictures import deep
+
+        data = deep.write_tiff(tuple(frames), how.compress)
+    file = io.BytesIO(data)
+    metadata.into_tiff(file, pages)
+    return file.getvalue()
+
+
+def _fewer_colours(frames: list[Pixels]) -> list[str]:
+    many = any(
+        isinstance(f, ImagePixels) and f.names != "l" and _palette(_seen(f.image)) is None
+        for f in frames
+    )
+    return ["colours over 256 a frame"] * many
+
+
+def _palette(image: Image.Image) -> list[Any] | None:
+    """The colours of an image, if a palette takes them all."""
+    found = image.getcolors(COLOURS)
+    return None if found is None else [colour for _, colour in found]
+
+
+def _seen(image: Image.Image) -> Image.Image:
+    """An image whose hidden pixels are all of one colour, which is the transparent one."""
+    if not image.mode.endswith("A"):
+        return image
+    image = image.convert("RGBA")
+    seen = Image.new("RGBA", image.size)
+    seen.paste(image, mask=image.getchannel("A").point([0] + [255] * 255))
+    return seen
+
+
+def _with_palette(image: Image.Image) -> Image.Image:
+    """An image as a GIF stores it: its own colours where there are few, else the nearest."""
+    if image.mode == "L":
+        return image
+    image = _seen(image)
+    if _palette(image) is None:
+        return image
+    import numpy as np
+
+    array = np.array(image)
+    codes = array.astype(np.uint32) @ (1 << 8 * np.arange(array.shape[2], dtype=np.uint32))
+    unique, places = np.unique(codes, return_inverse=True)
+    palette = unique[:, None] >> 8 * np.arange(array.shape[2], dtype=np.uint32) & 255
+    found = Image.fromarray(places.reshape(codes.shape).astype(np.uint8))
+    found.putpalette(palette[:, :3].astype(np.uint8).tobytes())
+    if array.shape[2] == 4 and (unseen := np.flatnonzero(palette[:, 3] == 0)).size:
+        found.info["transparency"] = int(unseen[0])
+    return found
+
+
+def _memory(name: str) -> IO[bytes]:
+    """A file in memory: with a descriptor Pillow encodes a JPEG without Python's lock."""
+    if name == "JPEG":
+        with contextlib.suppress(AttributeError, OSError):  # another system, or one that refuses
+            return os.fdopen(os.memfd_create("imgconv"), "w+b")
+    return io.BytesIO()

@@ -1,0 +1,296 @@
+"""Bytes on disk and in pipes: read up to a limit, written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from imgconv.errors import ImageError
+from imgconv.runs.report import discard_stdout
+
+if TYPE_CHECKING:
+    from imgconv.pictures.stores import Url
+
+PIPE = "-"
+# What is read of a stream, which may have no end; a file has a size that its owner knows.
+MAX_STREAM = 2 << 30
+CHUNK = 1 << 20
+
+
+def is_url(name: str) -> bool:
+    """Return whether a name is a URL rather than a path here."""
+    scheme, mark, _ = name.partition("://")  # two letters at least: one is a drive
+    return bool(mark) and re.fullmatch("[A-Za-z][A-Za-z0-9+.-]+", scheme) is not None
+
+
+def path(name: str) -> Path | Url:
+    """Return a name's parts: of a file here, or in a store."""
+    return _url(name) or Path(name)
+
+
+def _url(name: str) -> Url | None:
+    if not is_url(name):
+        return None
+    from imgconv.pictures import stores
+
+    return stores.url(name)
+
+
+def place(name: str) -> object:
+    """Return what two names of one file share: its path without links, or its place in a store."""
+    url = _url(name)
+    return url.place() if url else os.path.realpath(name)
+
+
+def is_folder(name: str) -> bool:
+    """Return whether there is a folder of this name."""
+    url = _url(name)
+    return url.is_folder() if url else os.path.isdir(name)
+
+
+def exists(target: Path | Url) -> bool:
+    """Return whether there is such a file, or a link in its place."""
+    return os.path.lexists(target) if isinstance(target, Path) else target.exists()
+
+
+def stamp(name: str) -> str:
+    """Return what changes with a file: its size and time, or what its store tells; "" if none."""
+    if url := _url(name):
+        return url.stamp()
+    try:
+        seen = os.stat(name)
+    except (OSError, ValueError):
+        return ""
+    if stat.S_ISDIR(seen.st_mode):  # a .zarr, whose own time does not tell of its chunks
+        return str(_tree(Path(name)))
+    return f"{seen.st_size} {seen.st_mtime_ns}"
+
+
+def _tree(folder: Path) -> list[tuple[str, int, int]]:
+    """The files in a folder and below, with their sizes and times."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    each = [(str(p.relative_to(folder)), p.stat()) for p in files]
+    return [(name, seen.st_size, seen.st_mtime_ns) for name, seen in each]
+
+
+def read(source: str, limit: int = MAX_STREAM) -> bytes:
+    """Return the bytes of a file, or of stdin for `-`.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be read, or is a stream longer than the limit.
+    """
+    if source == PIPE and sys.stdin is None:
+        raise ImageError("is closed")
+    if url := _url(source):
+        return url.read()
+    try:
+        if source == PIPE:
+            return _read_up_to(sys.stdin.buffer, limit)
+        with open(source, "rb") as file:
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return file.read()
+            return _read_up_to(file, limit)
+    except OSError as error:
+        raise ImageError(f"cannot be read: {error.strerror or error}") from None
+
+
+def _read_up_to(file: IO[bytes], limit: int) -> bytes:
+    parts, total = [], 0
+    while part := file.read(CHUNK):
+        parts.append(part)
+        total += len(part)
+        if total > limit:
+            raise ImageError(f"does not end within {limit >> 20} MB; name a file for more")
+    return b"".join(parts)
+
+
+def refuse_folder(source: str) -> None:
+    """Raise an error for an input that is a folder."""
+    if url := _url(source):
+        url.refuse_folder()
+    elif source != PIPE and os.path.isdir(source):
+        if not os.access(source, os.R_OK | os.X_OK):
+            raise ImageError("cannot be read: Permission denied")
+        raise ImageError("is a folder; --recursive walks it")
+
+
+def refuse_missing(source: str) -> None:
+    """Raise an error for an input that is not there, or may not be read."""
+    url = _url(source)
+    there = url.exists() if url else source == PIPE or os.access(source, os.R_OK)
+    if not there:
+        raise ImageError("cannot be read; it is missing, or not yours to read")
+
+
+def refuse_readonly(target: Path | Url) -> None:
+    """Raise an error for a target where nothing can be written, whatever its name."""
+    if not isinstance(target, Path):
+        target.refuse_writing()
+
+
+def refuse_existing(target: Path | Url) -> None:
+    """Raise an error for a file that is already there, or a link in its place."""
+    if exists(target):
+        raise ImageError(f"{target} exists; --force overwrites it")
+
+
+def write(data: bytes, path: Path | Url, *, force: bool, again: bool = False) -> None:
+    """Write a file whole or not at all: under another name first, then renamed; make its folder.
+
+    With `again`, a process that was killed may have begun: a file that holds these bytes is right,
+    and what is left of such attempts goes.
+
+    Raises
+    ------
+    ImageError
+        If the file exists and `force` is not given, or cannot be written.
+    """
+    if again and not force and _holds(path, data):
+        return
+    if not force:
+        refuse_existing(path)
+    if not isinstance(path, Path):
+        path.write(data)
+        return
+    try:
+        if path.exists() and not path.is_file():  # a pipe or a device is not to be replaced
+            path.write_bytes(data)
+            return
+    except OSError as error:
+        raise ImageError(f"{path} cannot be written: {error.strerror or error}") from None
+    with whole(path, force=force, again=again) as temporary, temporary.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def whole(path: Path, *, force: bool, again: bool = False) -> Iterator[Path]:
+    """Give a name beside a file or folder, whose content takes its place if nothing goes wrong.
+
+    `again` is as for `write`.
+
+    Raises
+    ------
+    ImageError
+        If the file exists and `force` is not given, or cannot be written.
+    """
+    if not force and not again:
+        refuse_existing(path)
+    target = Path(os.path.realpath(path))  # a link is written through, not replaced
+    mark = _mark(target) if again else os.urandom(6).hex()
+    temporary = target.with_name(f".imgconv-{mark}.part")
+    left = again and temporary.exists()
+    if left:  # perhaps not by a dead process but by a slow one, whose file is not to be touched
+        temporary = target.with_name(f".imgconv-{mark}-{os.urandom(6).hex()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        if again and not force and exists(target):
+            if not _is_same(temporary, target):
+                refuse_existing(path)
+            return
+        if target.is_dir():
+            _exchange(temporary, target)
+            return
+        if target.exists():
+            temporary.chmod(target.stat().st_mode & 0o7777)
+        temporary.replace(target)
+    except OSError as error:
+        raise ImageError(f"{path} cannot be written: {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            _remove(temporary)
+    if left:
+        sweep(target)
+
+
+def sweep(path: Path) -> None:
+    """Remove what attempts to write a file again and again have left."""
+    target = Path(os.path.realpath(path))
+    for temporary in target.parent.glob(f".imgconv-{_mark(target)}*.part"):
+        with contextlib.suppress(OSError):
+            _remove(temporary)
+
+
+def _mark(target: Path) -> str:
+    """What the names of all temporary files for a target share."""
+    from hashlib import blake2b
+
+    return blake2b(os.fsencode(target.name), digest_size=8).hexdigest()
+
+
+def settle(path: Path) -> None:
+    """Have the disk hold what was written to a file."""
+    if path.is_file():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    from filecmp import cmp
+
+    if one.is_file() and other.is_file():
+        return cmp(one, other, shallow=False)
+    names = [[name for name, *_ in _tree(folder)] for folder in (one, other)]
+    return names[0] == names[1] and all(
+        cmp(one / name, other / name, shallow=False) for name in names[0]
+    )
+
+
+def _exchange(new: Path, old: Path) -> None:
+    """Put a folder in the place of another, which is removed when that is done."""
+    aside = old.with_name(f".imgconv-{os.urandom(6).hex()}.part")
+    old.rename(aside)
+    try:
+        new.rename(old)
+    except OSError:
+        aside.rename(old)
+        raise
+    with contextlib.suppress(OSError):
+        _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if not path.is_dir():
+        path.unlink()
+        return
+    import time
+    from shutil import rmtree  # 10 ms
+
+    for _ in range(50):  # where a disk is full, threads of zarr may still write
+        rmtree(path, ignore_errors=True)
+        if not path.exists():
+            return
+        time.sleep(0.05)
+
+
+def _holds(target: Path | Url, data: bytes) -> bool:
+    try:
+        if isinstance(target, Path):
+            return target.stat().st_size == len(data) and target.read_bytes() == data
+        return target.exists() and target.read() == data
+    except (OSError, ImageError):
+        return False
+
+
+def print_bytes(data: bytes) -> None:
+    """Write to stdout; a reader that has gone is no error of the image's."""
+    if sys.stdout is None:
+        raise ImageError("stdout is closed; name a file with -o")
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard_stdout()
+        raise ImageError(f"stdout cannot be written: {error.strerror or error}") from None

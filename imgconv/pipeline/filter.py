@@ -1,0 +1,340 @@
+"""One picture through its kernels: channels once at the start, levels once at the end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from imgconv.engine import samples, steps
+from imgconv.engine.geometry import Layout
+from imgconv.engine.levels import LEVELS, MAXIMUM, NONE, NOTHING, Ends, rule
+from imgconv.engine.samples import Samples
+from imgconv.engine.steps import Step
+from imgconv.errors import ImageError, OptionError
+from imgconv.kernels.kernel import Kernel
+from imgconv.kernels.recipes import Combined
+from imgconv.pictures import pixels
+from imgconv.pictures.pixels import NAMELESS, Pixels
+from imgconv.pipeline.views import Link, Tile, View, Whole
+
+CHANNELS = ("auto", "gray", "rgb", "luma")
+LETTERS = "lrgbacmyk"
+ALPHAS = ("keep", "weighted")
+
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is done to every picture."""
+
+    kernels: tuple[Kernel | Combined, ...]
+    layout: Layout
+    levels: str = "clip"  # or none: the responses
+    channels: str = "auto"
+    threads: int | None = None
+    alpha: str = "keep"
+    background: Colour | None = None
+    result: str = ""  # the kind of the samples, where it is not that of the source
+    ends: Ends | None = None  # what a stretch spans, where a tile is only a part of that
+
+    def __post_init__(self) -> None:
+        if self.levels not in (*LEVELS, NONE):
+            choices = ", ".join((*LEVELS, NONE))
+            raise OptionError(f"no levels {self.levels!r}; choose from {choices}")
+        letters = self.channels.split(",")
+        if self.channels not in CHANNELS and not all(len(c) == 1 and c in LETTERS for c in letters):
+            raise OptionError(
+                f"no channels {self.channels!r}; choose from {', '.join(CHANNELS)} "
+                "or list letters as r,g,b (l is gray, a alpha)"
+            )
+        if self.alpha not in ALPHAS:
+            raise OptionError(f"no alpha {self.alpha!r}; choose from {', '.join(ALPHAS)}")
+        for step in self.kernels:
+            if isinstance(step, Combined):
+                self._check(step)
+        if self.alpha == "weighted" and self.channels == "luma":
+            raise OptionError("--alpha weighted is for the colours themselves; leave out luma")
+
+    @property
+    def sums(self) -> bool:
+        """Whether kernels add up channels, so that others come out."""
+        steps = (k.kernels[0] if isinstance(k, Combined) else k for k in self.kernels)
+        return any(len(kernel.shape) > 2 for kernel in steps)
+
+    def _check(self, step: Combined) -> None:
+        if self.alpha == "weighted":
+            raise OptionError("--alpha weighted is for single kernels, not for combined ones")
+        sizes = {kernel.size for kernel in step.kernels}
+        if len(sizes) > 1 and self.layout.padding is not None:
+            shown = ", ".join("{}x{}".format(*size) for size in sorted(sizes))
+            raise OptionError(
+                f"kernels of {shown} give outputs of different shapes to combine; "
+                "use --padding same, or kernels of one size"
+            )
+
+
+class Clipped(NamedTuple):
+    """How many samples were clipped below and above, and of how many."""
+
+    low: int
+    high: int
+    samples: int
+
+
+def filter_pixels(picture: Pixels | Tile, work: Work) -> tuple[Pixels, Clipped]:
+    """Return the filtered pixels, and how many samples were clipped.
+
+    Raises
+    ------
+    ImageError, GeometryError
+        If the picture lacks a channel, or no pixel remains.
+    """
+    view = _prepared(picture, work)
+    if work.channels == "luma" and view.names.startswith("rgb"):
+        if work.levels == NONE:
+            raise ImageError("has no response under --channels luma; choose gray, or other levels")
+        return _filter_luma(view, work)
+    chosen = _chosen(view, work)
+    if _is_weighted(view, work):
+        from imgconv.pipeline.weighted import filter_weighted
+
+        out, clipped = filter_weighted(view, work, chosen)
+        counted = (len(out.names) if work.sums else sum(chosen)) - 1
+    else:
+        out, clipped = _filter_chosen(view, work, chosen)
+        counted = len(out.names) if work.sums else sum(chosen)
+    out = _with_unfiltered(out, view, work, chosen)
+    width, height = out.size
+    return out, Clipped(*clipped, width * height * counted)
+
+
+def find_extent(picture: Pixels | Tile, work: Work) -> Ends | None:
+    """Return the least and the greatest response that levels would be made of, if there is one.
+
+    Raises
+    ------
+    ImageError, GeometryError
+        As `filter_pixels` does.
+    """
+    view = _prepared(picture, work)
+    if work.channels == "luma" and view.names.startswith("rgb"):
+        view = view.changed(_brightness)
+    chosen = _chosen(view, work)
+    if _is_weighted(view, work):
+        from imgconv.pipeline.weighted import weighted_extent
+
+        return weighted_extent(view, work, chosen)
+    chain = _chain(view, work, chosen)
+
+    def last(source: Samples, step: Step) -> Ends | None:
+        return steps.extent(source, step, chain.mask)
+
+    found: Ends | None = view.run(_samples, chain.links(last))
+    return found
+
+
+def find_grain(picture: Tile, work: Work) -> tuple[int, int]:
+    """Return of what rows and columns tiles must consist to have the bytes of the whole."""
+    view = _prepared(picture, work)
+    if _is_weighted(view, work):
+        return 1, 1
+    if work.channels == "luma" and view.names.startswith("rgb"):
+        view = view.changed(_brightness)
+    chain, kind = _chain(view, work, _chosen(view, work)), work.result or view.kind
+    grains = [steps.grain(chain.source, "float32", chain.step)]
+    if work.levels != NONE:
+        rules = rule(work.levels, kind, work.ends or NOTHING)
+        grains.append(steps.grain(chain.source, kind, chain.step, rules))
+    return max(grains)
+
+
+def _samples(picture: Pixels) -> Samples:
+    return picture.view()
+
+
+def _prepared(picture: Pixels | Tile, work: Work) -> View:
+    """The picture laid upon the background, in the channels that are asked for."""
+    view = picture if isinstance(picture, Tile) else Whole(picture)
+    if (background := work.background) and view.names.endswith("a"):
+        view = view.changed(lambda p: pixels.flattened(p, background))
+    channels = work.channels
+    if view.names.startswith(NAMELESS) and channels != "auto":
+        raise ImageError("is an array, whose channels have no names; leave out --channels")
+    if channels == "gray" and not view.names.startswith("l"):
+        return view.changed(lambda p: p.gray())
+    if channels == "rgb" and not view.names.startswith("rgb"):
+        return view.changed(lambda p: p.colour())
+    if channels == "luma" and view.names == "cmyk":
+        raise ImageError("is CMYK, which has no brightness of its own; --channels rgb makes it RGB")
+    return view
+
+
+def _is_weighted(view: View, work: Work) -> bool:
+    return work.alpha == "weighted" and view.names.endswith("a")
+
+
+def _with_unfiltered(out: Pixels, view: View, work: Work, chosen: list[bool]) -> Pixels:
+    """Put the channels that are not filtered beside those that are."""
+    if all(chosen):
+        return out
+    places = [i for i, yes in enumerate(chosen) if not yes]
+    taken = [p.of_kind(out.kind) for p in view.sampled(steps_of(work), places)]
+    sampled = dict(zip(places, taken, strict=True))
+    if not work.sums:
+        channels = [sampled.get(i) or out.channel(i) for i in range(len(chosen))]
+        return out.merged(channels)
+    made = [out.channel(i) for i in range(len(out.names))]
+    alpha = len(chosen) - 1
+    if view.names.endswith("a") and list(sampled) == [alpha]:
+        return pixels.put_together([*made, sampled[alpha]], f"{out.names}a")
+    if len(made) != sum(chosen):
+        raise ImageError(
+            f"has channels beside the {sum(chosen)} named, and the kernel makes {len(made)} "
+            "of them; name all channels, or take a kernel with as many outputs"
+        )
+    each = iter(made)
+    channels = [sampled.get(i) or next(each) for i in range(len(chosen))]
+    return pixels.put_together(channels, view.names)
+
+
+def _chosen(view: View, work: Work) -> list[bool]:
+    """Which channels are filtered, by their letters; alpha always where colours are weighted."""
+    names, letters = view.names, work.channels.split(",")
+    if work.channels in CHANNELS:
+        letters = [name for name in names if name != "a"]
+    missing = [letter for letter in letters if letter not in names]
+    if missing:
+        raise ImageError(f"has no channel {missing[0]!r}; it has {','.join(names)}")
+    return [name in letters or (name == "a" and _is_weighted(view, work)) for name in names]
+
+
+def _brightness(picture: Pixels) -> Pixels:
+    return picture.gray().channel(0)
+
+
+def _filter_luma(view: View, work: Work) -> tuple[Pixels, Clipped]:
+    """Filter the brightness and move each colour by as much as it moved."""
+    gray = view.changed(_brightness)
+    after, clipped = _filter_chosen(gray, work, [True])
+    if after.names != gray.names:
+        raise ImageError("has one brightness, and the kernel makes more of it; leave out luma")
+    path = steps_of(work)
+    (before,) = gray.sampled(path, [0])
+    channels = view.sampled(path, range(len(view.names)))
+    moved = [pixels.moved(colour, before, after) for colour in channels[:3]]
+    width, height = before.size
+    out = pixels.put_together([*moved, *channels[3:]], view.names)
+    return out, Clipped(*clipped, width * height)
+
+
+class _Chain(NamedTuple):
+    """The steps of a chain, what comes out of the last one, and what of it counts."""
+
+    before: tuple[Link, ...]
+    step: Step
+    names: str
+    depth: int
+    mask: bytes
+    source: Samples  # what the last step reads, without the samples
+
+    def links(self, last: Callable[[Samples, Step], Any]) -> list[Link]:
+        """All links, the last of which makes what is wanted."""
+        return [*self.before, Link(self.step, last)]
+
+
+def _filter_chosen(view: View, work: Work, chosen: list[bool]) -> tuple[Pixels, tuple[int, int]]:
+    """Apply the kernels one after the other, unrounded in between."""
+    chain = _chain(view, work, chosen)
+    kind = "float32" if work.levels == NONE else work.result or view.kind
+
+    def last(source: Samples, step: Step) -> tuple[Pixels, tuple[int, int]]:
+        height, width, _ = step.shape(source)
+        names = chain.names if work.sums else view.names
+        target, finished = view.room(names, kind, height, width, chain.depth)
+        if work.levels == NONE:
+            steps.respond(source, target, step)
+            return finished(), (0, 0)
+        clipped = steps.to_pixels(source, target, step, work.levels, chain.mask, work.ends)
+        return finished(), clipped
+
+    found: tuple[Pixels, tuple[int, int]] = view.run(_samples, chain.links(last))
+    return found
+
+
+def _chain(view: View, work: Work, chosen: list[bool]) -> _Chain:
+    """Decide what each step reads and makes."""
+    fill, shape = work.layout.fill, view.shape
+    source = Samples(0, *shape, view.depth, 0, view.kind, None)
+    places, mask = _places(chosen, source.channels), _mask(chosen, source.channels)
+    names = "".join(name for name, yes in zip(view.names, chosen, strict=True) if yes)
+    low, high = 0.0, float(MAXIMUM[source.kind])
+    magnitude = high
+    before: list[Link] = []
+    for i, kernel in enumerate(work.kernels, 1):
+        step = Step(kernel, work.layout, places, magnitude, work.threads)
+        height, width, channels = step.shape(source)
+        if outputs := step.outputs(len(places)):
+            places, mask = tuple(range(outputs)), bytes([1]) * outputs
+            names = pixels.of_outputs(names, outputs)
+        if i == len(work.kernels):
+            break
+        low, high = kernel.response_range(min(low, fill), max(high, fill))
+        magnitude = max(abs(low), abs(high))
+        kind = _between(magnitude, work.kernels[i:], max(map(_taps, step.kernels)))
+        before.append(Link(step, _responding(kind), steps.grain(source, kind, step)))
+        source = Samples(0, height, width, channels, 0, kind, None)
+    return _Chain(tuple(before), step, names, 0 if outputs else channels, mask, source)
+
+
+def _responding(kind: str) -> Callable[[Samples, Step], Samples]:
+    """What makes responses in memory."""
+
+    def make(source: Samples, step: Step) -> Samples:
+        responses = samples.of_floats(kind, *step.shape(source))
+        steps.respond(source, responses, step)
+        return responses
+
+    return make
+
+
+def _between(reach: float, following: tuple[Kernel | Combined, ...], taps: int) -> str:
+    """float32 for the responses in between, unless later kernels would blow up its rounding."""
+    gain = math.prod(
+        math.fsum(_magnification(k) for k in (s.kernels if isinstance(s, Combined) else (s,)))
+        for s in following
+    )
+    return "float32" if reach * gain * (taps / 9 + 13) * 2**-24 < 0.1 else "float64"
+
+
+def _taps(kernel: Kernel) -> int:
+    return len(kernel.outputs[0].weights) * kernel.size[1]
+
+
+def _magnification(kernel: Kernel) -> float:
+    """How many times as large as samples a response may be."""
+    return max(
+        math.fsum(abs(w / kernel.divisor) for row in output.weights for w in row)
+        for output in kernel.outputs
+    )
+
+
+def _places(chosen: list[bool], channels: int) -> tuple[int, ...]:
+    """Where in a pixel in memory the filtered channels are."""
+    places = [i for i, yes in enumerate(chosen) if yes]
+    if len(chosen) == 2 and channels == 4:  # gray stands three times, before alpha
+        places = [3 * i for i in places]
+    return tuple(places)
+
+
+def _mask(chosen: list[bool], channels: int) -> bytes:
+    """Which samples of a pixel in memory are filtered channels; a fourth of RGB is nobody's."""
+    places = _places(chosen, channels)
+    return bytes([int(i in places) for i in range(channels)])
+
+
+def steps_of(work: Work) -> list[Step]:
+    """Return the steps of a chain, as far as their geometry goes."""
+    return [Step(kernel, work.layout) for kernel in work.kernels]

@@ -1,0 +1,105 @@
+"""Colours weighted by alpha, so that pixels which nobody sees do not bleed into the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imgconv.engine import samples, steps
+from imgconv.engine.levels import NONE, Ends, clipped, extent, to_pixels
+from imgconv.engine.samples import Samples
+from imgconv.engine.steps import Step
+from imgconv.errors import ImageError
+from imgconv.kernels.kernel import Kernel
+from imgconv.pictures import pixels
+from imgconv.pictures.pixels import ArrayPixels, Pixels
+from imgconv.pipeline.views import Link, Tile, View
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from imgconv.pipeline.filter import Work
+
+
+def filter_weighted(view: View, work: Work, chosen: list[bool]) -> tuple[Pixels, tuple[int, int]]:
+    """Filter colours and alpha; return the pixels, and how many samples of colours were clipped.
+
+    With alpha a from 0 to 1 a colour c becomes sum(w a c) / A / divisor + bias, and alpha
+    A = sum(|w| a) / sum(|w|); where that is 0, so is the colour. Of a kernel with several outputs
+    each colour has the A of its own weights, and alpha that of all.
+    """
+    array = _weighed(view, work, chosen)
+    colours, alpha = array[:, :, :-1], array[:, :, -1:]
+    names = pixels.of_outputs(view.names[:-1], colours.shape[2])
+    some = _filtered(work, chosen, len(names))
+    kind = "float32" if work.levels == NONE else view.kind
+    levels = "clip" if work.levels == NONE else work.levels  # which leaves reals as they are
+    out = np.zeros(colours.shape, kind)
+    out[:, :, some] = to_pixels(colours[:, :, some], kind, levels, work.ends)
+    out = np.dstack([out, to_pixels(alpha, kind)])
+    counts = clipped(colours[:, :, some], kind, levels, work.ends)
+    return ArrayPixels(out, f"{names}a") if isinstance(view, Tile) else pixels.of_array(
+        out, f"{names}a"
+    ), counts
+
+
+def weighted_extent(view: View, work: Work, chosen: list[bool]) -> Ends | None:
+    """Return the least and the greatest response of the colours, if there is one."""
+    colours = _weighed(view, work, chosen)[:, :, :-1]
+    return extent(colours[:, :, _filtered(work, chosen, colours.shape[2])])
+
+
+def _filtered(work: Work, chosen: list[bool], outputs: int) -> list[bool]:
+    """Which of the colours that come out were filtered."""
+    return [True] * outputs if work.sums else chosen[:-1]
+
+
+def _weighed(view: View, work: Work, chosen: list[bool]) -> npt.NDArray[Any]:
+    """The responses of the colours, and of alpha, through all kernels."""
+    if work.sums and not all(chosen[:-1]):
+        raise ImageError("has channels that the kernel is not for; leave out --channels")
+    path = [Step(kernel, work.layout, threads=work.threads) for kernel in work.kernels]
+    # In units of samples, not from 0 to 1, the sums of whole numbers stay whole.
+    links = [Link(step, _weigh) for step in path]
+    made = view.run(lambda p: samples.of_array(p.array().astype(np.float64)), links)
+    return samples.array_of(made)
+
+
+def _weigh(source: Samples, step: Step) -> Samples:
+    """Make of colours and alpha those that one kernel gives."""
+    kernel, array, fill = step.work, samples.array_of(source), step.layout.fill
+    assert isinstance(kernel, Kernel)
+    colours, alpha = array[:, :, :-1], array[:, :, -1:]
+    total = _response(colours * alpha, replace(kernel, bias=0), step, fill * fill)
+    covers = [_response(alpha, _magnitudes([k], kernel), step, fill) for k in kernel.outputs]
+    cover, bias = np.dstack(covers), np.array([k.bias for k in kernel.outputs])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        colours = np.where(cover > 0, total / cover + bias, 0)
+    several = len(kernel.outputs) > 1
+    alpha = _response(alpha, _magnitudes(kernel.outputs, kernel), step, fill) if several else cover
+    return samples.of_array(np.dstack([colours, alpha]))
+
+
+def _magnitudes(outputs: Sequence[Kernel], kernel: Kernel) -> Kernel:
+    """The kernel of one channel that says how much of what is seen responses rest on."""
+    rows, columns = kernel.size
+    sums = [[0.0] * columns for _ in range(rows)]
+    for output in outputs:
+        for i, row in enumerate(output.weights):
+            for x, w in enumerate(row):
+                sums[i % rows][x] += abs(w)
+    total = sum(map(sum, sums))
+    return Kernel(sums, divisor=total or 1)
+
+
+def _response(image: npt.NDArray[Any], kernel: Kernel, step: Step, fill: float) -> npt.NDArray[Any]:
+    """The unrounded response of doubles."""
+    source = samples.of_array(np.ascontiguousarray(image))
+    magnitude = float(np.abs(image).max(initial=0))
+    step = Step(kernel, step.layout.filled(fill), magnitude=magnitude, threads=step.threads)
+    out = np.empty(step.shape(source))
+    steps.respond(source, samples.of_array(out), step)
+    return out

@@ -1,0 +1,220 @@
+"""Many inputs: some at once, each to its own output, and what became of it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from imgconv.engine import samples
+from imgconv.errors import ImageError, ImgconvError
+from imgconv.pictures import decode, encode, files
+from imgconv.pictures.decode import Picture, Reading
+from imgconv.pictures.encode import ARRAYS, ENDINGS, KEEPS, Writing
+from imgconv.pictures.files import PIPE
+from imgconv.pictures.pixels import Pixels
+from imgconv.pipeline.filter import Work, filter_pixels
+from imgconv.runs.naming import Job, is_zarr
+from imgconv.runs.report import FAILED, OK, SKIPPED, Outcome
+
+# Bytes of a TIFF file from which on it is looked at, whether it fits the memory.
+LARGE = 1 << 24
+
+
+class Task(NamedTuple):
+    """What is done to every input."""
+
+    work: Work
+    reading: Reading = Reading()
+    writing: Writing = Writing()
+    levels: str | None = None  # by default none for arrays, and clip for images
+    skip_existing: bool = False
+    dry: bool = False
+    preview: Callable[[Pixels], str] | None = None
+    tile: int | None = None  # piece by piece, each of so many rows and columns
+    progress: Callable[[float], None] | None = None  # of a picture that is done in pieces
+    again: bool = False  # a process that was killed may have begun, or done it all but the telling
+    meaning: str = ""  # what decides an output's bytes beside the input, where a journal is kept
+
+
+def share(cores: int, count: int, jobs: int | None, threads: int | None) -> tuple[int, int]:
+    """Return how many images at once and how many threads in each, as asked for or by the cores."""
+    if jobs is None:
+        jobs = max(1, min(cores // (threads or 1), count))
+    return jobs, threads or max(1, cores // jobs)
+
+
+def run(todo: Sequence[Job], task: Task, jobs: int) -> Generator[Outcome, None, None]:
+    """Do the jobs, some at once, and yield their outcomes in order, failed ones among them.
+
+    Pillow lets go of the lock while it decodes and encodes, so threads are enough.
+    """
+    if min(jobs, len(todo)) <= 1:  # without threads, whose pool takes 4 ms to import
+        yield from (attempt(job, task) for job in todo)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    samples.keep_memory()
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        coming = (pool.submit(attempt, job, task) for job in todo)
+        # A few more than are done at once, so that a slow picture holds up nobody.
+        begun = deque(itertools.islice(coming, 4 * jobs))
+        while begun:
+            yield begun.popleft().result()
+            begun.extend(itertools.islice(coming, 1))
+    finally:  # when interrupted, finish what was begun and begin nothing more
+        pool.shutdown(cancel_futures=True)
+
+
+def attempt(job: Job, task: Task) -> Outcome:
+    """Do a job, and return what became of it, whatever that is."""
+    begin = time.perf_counter()
+    outcome = Outcome(job.name, job.target)
+    try:
+        outcome = _journaled(job, task, outcome) if task.meaning else _do(job, task, outcome)
+    except ImgconvError as error:
+        outcome = outcome._replace(status=FAILED, error=str(error))
+    except MemoryError:
+        outcome = outcome._replace(status=FAILED, error="not enough memory for this picture")
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # a fault of ours or a library's is one file's, not the batch's
+        text = " ".join(str(error).split())
+        fault = f"cannot be done: {type(error).__name__}: {text}; please report it"
+        outcome = outcome._replace(status=FAILED, error=fault)
+    return outcome._replace(seconds=time.perf_counter() - begin)
+
+
+def _journaled(job: Job, task: Task, outcome: Outcome) -> Outcome:
+    """Do a job, unless the journal says that it is done and right; mark what is read and left."""
+    from imgconv.runs import journal
+
+    seen = files.stamp(job.source)
+    if job.marks:
+        now = journal.marks(task.meaning, seen, files.stamp(job.target))
+        if now == job.marks:
+            return outcome._replace(status=SKIPPED)
+        if journal.is_ours(now, job.marks):
+            writing = task.writing._replace(force=True)
+            task = task._replace(writing=writing, skip_existing=False)
+    outcome = _do(job, task, outcome)
+    if task.dry or outcome.status != OK:
+        return outcome
+    return outcome._replace(marks=journal.marks(task.meaning, seen, files.stamp(job.target)))
+
+
+def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
+    """Read, filter, write."""
+    if not is_zarr(job.source):
+        files.refuse_folder(job.source)
+    target = files.path(job.target)
+    if job.target != PIPE:  # before the work; `write` asks once more
+        files.refuse_readonly(target)
+        if task.skip_existing and files.exists(target):
+            return outcome._replace(status=SKIPPED)
+        if not task.writing.force and not task.again:
+            files.refuse_existing(target)
+        _format(job)
+    if task.dry:
+        files.refuse_missing(job.source)
+        return outcome
+    if _is_in_pieces(job, task):
+        return _in_pieces(job, task, outcome)
+    picture = decode.read(files.read(job.source), task.reading)
+    name = _format(job) if job.target != PIPE else job.format or picture.format
+    work = _work(task, picture, name)
+    filtered = [filter_pixels(frame, work) for frame in picture.frames]
+    frames, clipped = zip(*filtered, strict=True)
+    picture = picture._replace(frames=frames)
+    data, lost = encode.encode(picture, name, task.writing)
+    if job.target == PIPE and name in ARRAYS and sys.stdout is not None and sys.stdout.isatty():
+        from imgconv.pictures import tables
+
+        files.print_bytes(tables.matrix(frames[0]))
+    elif job.target == PIPE:
+        files.print_bytes(data)
+    else:
+        files.write(data, target, force=task.writing.force, again=task.again)
+    width, height = frames[0].size
+    notes = [f"{', '.join(lost)} not kept"] * bool(lost)
+    preview = ""
+    if task.preview:
+        try:
+            preview = task.preview(frames[0])
+        except ImageError as error:  # the output is written
+            notes.append(f"no preview: {error}")
+    return outcome._replace(
+        width=width,
+        height=height,
+        samples=sum(c.samples for c in clipped),
+        clipped=(sum(c.low for c in clipped), sum(c.high for c in clipped)),
+        notes=tuple(notes),
+        preview=preview,
+    )
+
+
+def _is_in_pieces(job: Job, task: Task) -> bool:
+    """Whether a picture is filtered piece by piece: as asked for, or since it is too large."""
+    if task.tile or is_zarr(job.source) or is_zarr(job.target):
+        return True
+    kinds = {ENDINGS.get(os.path.splitext(name)[1].lower()) for name in (job.source, job.target)}
+    away = files.is_url(job.source) or files.is_url(job.target)
+    if kinds != {"TIFF"} or away:
+        return False
+    try:
+        if os.path.getsize(job.source) < LARGE:
+            return False
+    except OSError:  # which is told when it is read
+        return False
+    from imgconv.pipeline import tiles
+
+    return tiles.is_larger(job.source, task.work, task.reading)
+
+
+def _in_pieces(job: Job, task: Task, outcome: Outcome) -> Outcome:
+    """Read, filter and write at once."""
+    target = files.path(job.target)
+    if PIPE in (job.source, job.target) or files.is_url(job.source) or not isinstance(target, Path):
+        raise ImageError("is not from file to file here, as --tile and .zarr want it")
+    from imgconv.pipeline import tiles
+
+    notes = []
+    if not task.tile and not is_zarr(job.source) and not is_zarr(job.target):
+        notes.append("too large to be decoded whole: filtered piece by piece, as --tile does")
+    made = tiles.filter_file(
+        job.source, target, _format(job), task.work, task.reading, task.writing,
+        task.tile, again=task.again, progress=task.progress,
+    )  # fmt: skip
+    notes += [f"{', '.join(made.lost)} not kept"] * bool(made.lost)
+    return outcome._replace(
+        width=made.width,
+        height=made.height,
+        samples=sum(c.samples for c in made.clipped),
+        clipped=(sum(c.low for c in made.clipped), sum(c.high for c in made.clipped)),
+        notes=tuple(notes),
+    )
+
+
+def _work(task: Task, picture: Picture, name: str) -> Work:
+    """What is done to a picture for a format: pixels of 8 bits where stretched reals need them."""
+    levels = task.levels or ("none" if name in ARRAYS else "clip")
+    reals = picture.frames[0].kind == "float32" and "float32" not in KEEPS.get(name, ())
+    result = "uint8" if levels == "stretch" and reals and name not in ARRAYS else ""
+    if levels == task.work.levels and result == task.work.result:
+        return task.work
+    return replace(task.work, levels=levels, result=result)
+
+
+def _format(job: Job) -> str:
+    """The format of an output file: by its ending, else as asked for."""
+    target = files.path(job.target)
+    if job.format and target.suffix.lower() not in ENDINGS:
+        return job.format
+    return encode.format_of(target)
