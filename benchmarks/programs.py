@@ -177,10 +177,11 @@ def peak(command: list[str]) -> float:
 STARTS = {
     "python": "pass",
     "+ typer": "import typer",
-    "+ imgconv.cli": "import imgconv.cli",
-    "+ Pillow": "import imgconv.cli; from PIL import Image, JpegImagePlugin",
+    "+ imgconv.cli": "import imgconv.cli.main",
+    "+ Pillow": "import imgconv.cli.main; from PIL import Image, JpegImagePlugin",
     "+ loading the code": (
-        "import imgconv.cli; from PIL import Image, JpegImagePlugin; from imgconv import native; "
+        "import imgconv.cli.main; from PIL import Image, JpegImagePlugin; "
+        "from imgconv.engine import native; "
         "native.function('sweep', 'plain', 6, 0, 0, S='uint8', A='int16', U='uint8')"
     ),
 }

@@ -6,6 +6,11 @@ def shortened(text: str, limit: int = 60) -> str:
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
+def printable(text: str) -> str:
+    """Return a text in which control characters and broken bytes are spelled out."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 class ImgconvError(Exception):
     """The base of every error that imgconv raises on purpose."""
 

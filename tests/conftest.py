@@ -10,7 +10,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from imgconv import cli
+from imgconv.cli.main import main
 
 # What decides whether a change lands must not depend on chance; elsewhere examples differ each run.
 hypothesis.settings.register_profile("ci", derandomize=True)
@@ -73,7 +73,7 @@ def run(
     def run(*arguments: object, stdin: bytes = b"") -> Result:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         capsysbinary.readouterr()
-        code = cli.main([str(argument) for argument in arguments])
+        code = main([str(argument) for argument in arguments])
         out, err = capsysbinary.readouterr()
         return Result(code, out, err.decode())
 

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
-from images import deep, noise, png, saved, tiff
 from PIL import Image
+
+from tests.images import deep, noise, png, saved, tiff
 
 AT_ONCE = 50
 SECONDS = 10  # that no file may take

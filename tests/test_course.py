@@ -5,13 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-ROOT = Path(__file__).parents[1]
+from tests import ROOT
+
 SECTIONS = (ROOT / "docs" / "course.md").read_text().split("\n## ")[1:]
 EDGES = np.ones((6, 8))
 EDGES[:, 2:6] = 0

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).parents[1]
-SHIPPED = sorted(path.name for path in (CHECKOUT / "kernels").glob("*.toml"))
+from tests import ROOT
+
+SHIPPED = sorted(path.name for path in (ROOT / "kernels").glob("*.toml"))
 GENERATED = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "venv")
 
 
@@ -32,7 +33,7 @@ def call(*command: object, folder: Path, **environment: str) -> subprocess.Compl
 def checkout(tmp_path_factory) -> Path:
     """Return a copy of the checkout, without anything generated."""
     folder = tmp_path_factory.mktemp("checkout") / "imgconv"
-    shutil.copytree(CHECKOUT, folder, ignore=GENERATED)
+    shutil.copytree(ROOT, folder, ignore=GENERATED)
     return folder
 
 
@@ -82,7 +83,7 @@ def test_an_installed_command_lists_its_kernels_far_from_the_checkout(scripts, t
 
 def test_an_installed_command_filters_a_picture_far_from_the_checkout(scripts, tmp_path):
     """What the wheel asks for is enough to filter a sample: its edges are not flat."""
-    shutil.copy(CHECKOUT / "samples" / "scene-gray.png", tmp_path / "scene.png")
+    shutil.copy(ROOT / "samples" / "scene-gray.png", tmp_path / "scene.png")
     done = call(scripts / "imgconv", "apply", "scene.png", "-k", "outline", "-q", folder=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     code = (

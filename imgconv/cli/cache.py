@@ -2,7 +2,8 @@
 
 import typer
 
-from imgconv.cli.common import app, show_compiling
+from imgconv.cli.app import app
+from imgconv.cli.terminal import show_compiling
 from imgconv.runs.report import say
 
 cache = typer.Typer(help="Manage the code that was compiled for this machine.")

@@ -9,23 +9,18 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from imgconv.cli.apply import adjusted
-from imgconv.cli.common import (
-    Catalogs,
-    app,
-    catalogue,
-    complete_border,
-    complete_kernel,
-    show_compiling,
-)
+from imgconv.cli import options
+from imgconv.cli.app import app
+from imgconv.cli.kernels import adjusted, catalogue
+from imgconv.cli.terminal import show_compiling
 from imgconv.errors import ImgconvError, OptionError, shortened
 from imgconv.kernels.kernel import Kernel
-from imgconv.runs.report import Report, say
+from imgconv.runs.report import say
 
 if TYPE_CHECKING:
     from imgconv.kernels.catalog import Catalog, Entry
-    from imgconv.pictures.decode import Picture, Reading
-    from imgconv.pipeline.filter import Work
+    from imgconv.pictures.picture import Picture, Reading
+    from imgconv.pipeline.work import Work
 
 # What the parts of the arithmetic look like on a terminal, in ANSI's codes.
 STYLES = {"heading": "1", "border": "33", "pixel": "1;36"}
@@ -34,55 +29,30 @@ STYLES = {"heading": "1", "border": "33", "pixel": "1;36"}
 @app.command("explain")
 def explain_(
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="A picture, an array, or -.")],
-    kernel: Annotated[
-        list[str],
-        typer.Option(
-            "-k",
-            "--kernel",
-            metavar="SPEC",
-            autocompletion=complete_kernel,
-            help="One kernel, as for apply.",
-        ),
-    ],
+    kernel: options.Single,
     at: Annotated[
         str | None, typer.Option(metavar="X,Y", help="Which output pixel; for a page, the first.")
     ] = None,
     html: Annotated[
         str | None, typer.Option(metavar="FILE|-", help="Write a page to play with.")
     ] = None,
-    force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite FILE.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
-    padding: Annotated[
-        str, typer.Option(metavar="same|valid|N|Y,X|T,R,B,L", help="As for apply, like the rest.")
-    ] = "same",
-    border: Annotated[
-        str, typer.Option(metavar="WORD", autocompletion=complete_border, help="With what.")
-    ] = "edge",
-    fill: Annotated[float, typer.Option(metavar="V", help="The value of a constant border.")] = 0,
-    stride: Annotated[
-        str, typer.Option(metavar="N|Y,X", help="Steps between output pixels.")
-    ] = "1",
-    dilation: Annotated[str, typer.Option(metavar="N|Y,X", help="Steps between the taps.")] = "1",
-    levels: Annotated[
-        str | None, typer.Option(metavar="clip|abs|offset|stretch|none", help="For arrays none.")
-    ] = None,
-    channels: Annotated[
-        str, typer.Option(metavar="auto|gray|rgb|luma|LIST", help="Which channels.")
-    ] = "auto",
-    alpha: Annotated[str, typer.Option(metavar="keep", help="Alpha is not filtered.")] = "keep",
-    scale: Annotated[str | None, typer.Option(metavar="X", help="Replaces 1/divisor.")] = None,
-    bias: Annotated[str | None, typer.Option(metavar="X", help="Replaces the bias.")] = None,
-    flip: Annotated[bool, typer.Option("--flip", help="Turn the weights by 180 degrees.")] = False,
-    catalog: Catalogs = None,
-    depth: Annotated[
-        int | None, typer.Option(metavar="8", min=8, max=8, help="Cut deeper pictures to 8 bits.")
-    ] = None,
-    frame: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="By default the first.")
-    ] = None,
-    max_pixels: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Refuse larger pictures.")
-    ] = 500_000_000,
+    force: options.Force = False,
+    as_json: options.JsonObject = False,
+    padding: options.Padding = "same",
+    border: options.Border = "edge",
+    fill: options.Fill = 0,
+    stride: options.Stride = "1",
+    dilation: options.Dilation = "1",
+    levels: options.Levels = None,
+    channels: options.Channels = "auto",
+    alpha: options.AlphaKept = "keep",
+    scale: options.Scale = None,
+    bias: options.Bias = None,
+    flip: options.Flip = False,
+    catalog: options.Catalogs = None,
+    depth: options.Depth = None,
+    frame: options.Frame = None,
+    max_pixels: options.MaxPixels = options.MAX_PIXELS,
 ) -> None:
     """Explain a kernel on a picture: the arithmetic of one output pixel, or a page to play with.
 
@@ -94,7 +64,7 @@ def explain_(
     _check_what(place, html, as_json, channels, levels)
     if alpha != "keep":
         raise OptionError(f"--alpha {shortened(alpha)} is not explained; choose keep")
-    known = catalogue(catalog, Report(quiet=False))
+    known = catalogue(catalog)
     entry = _only(kernel, known)
     chosen = adjusted(entry.kernel, scale, bias, 1)
     assert isinstance(chosen, Kernel)
@@ -104,8 +74,9 @@ def explain_(
     shape = layout(padding, border, fill, stride, dilation)
 
     from imgconv.engine import native
-    from imgconv.pictures import decode, files
-    from imgconv.pipeline.filter import Work
+    from imgconv.pictures import files
+    from imgconv.pictures.picture import Reading
+    from imgconv.pipeline.work import Work
     from imgconv.teach import page
 
     if html:
@@ -116,7 +87,7 @@ def explain_(
     try:
         if target and not force:
             files.refuse_existing(target)
-        picture = _read(image, decode.Reading(max_pixels, depth is not None, frame))
+        picture = _read(image, Reading(max_pixels, depth is not None, frame))
         if not html:
             assert place
             _print_pixel(picture, work, place, levels, as_json)
@@ -197,13 +168,13 @@ def _print_pixel(
 ) -> None:
     import shutil
 
-    from imgconv.pictures.encode import ARRAYS
-    from imgconv.teach import explain
+    from imgconv.pictures.formats import ARRAYS
+    from imgconv.teach import arithmetic, explain
 
     if levels is None and picture.format in ARRAYS:  # as apply to another array
         work = replace(work, levels="none")
     frame = picture.frames[0]
-    found = explain.explain(frame, work, at)
+    found = arithmetic.explain(frame, work, at)
     if as_json:
         print(explain.as_json(found))
         return

@@ -1,12 +1,14 @@
 """`imgconv learn`."""
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imgconv.cli.common import app
+from imgconv.cli import options
+from imgconv.cli.app import app
 from imgconv.errors import ImgconvError, OptionError
 from imgconv.runs.report import say
 
@@ -35,8 +37,8 @@ def learn_(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE.toml", help="Keep the kernel.")
     ] = None,
-    force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite FILE.toml.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
+    force: options.Force = False,
+    as_json: options.JsonObject = False,
 ) -> None:
     """Find the kernel that makes one picture of another.
 
@@ -45,9 +47,10 @@ def learn_(
     """
     import json
 
-    from imgconv.kernels.catalog import Entry, open_catalog
+    from imgconv.kernels.catalog import open_catalog
+    from imgconv.kernels.dialects.forms import toml
     from imgconv.pictures import files
-    from imgconv.teach import learn, show
+    from imgconv.teach import learn
 
     if method not in ("lstsq", "sgd"):
         raise OptionError(f"no method {method!r}; choose from lstsq, sgd")
@@ -85,12 +88,12 @@ def learn_(
         say(str(error))
         raise typer.Exit(1) from None
     names = ["learned"] if len(found) == 1 else [f"channel-{i}" for i in range(len(found))]
-    toml = "\n\n".join(
-        show.as_toml(Entry(one.kernel(), "", one.name or name))
+    text = "\n\n".join(
+        toml(replace(one.kernel(), name=one.name or name))
         for one, name in zip(found, names, strict=True)
     )
     if output:
-        files.write(f"{toml}\n".encode(), output, force=force)
+        files.write(f"{text}\n".encode(), output, force=force)
     if as_json:
         told = [learn.as_json(one) for one in found]
         print(json.dumps(told[0] if len(told) == 1 else told))
@@ -99,7 +102,7 @@ def learn_(
         prefix = f"{name}: " * (len(found) > 1)
         say(f"{prefix}{one.verdict} (residual {one.residual:.3g})")
     if not output:
-        print(toml)
+        print(text)
 
 
 def _samples(source: str) -> "npt.NDArray[Any]":

@@ -6,16 +6,12 @@ from typing import Annotated
 
 import typer
 
-from imgconv.cli.common import (
-    Catalogs,
-    app,
-    catalogue,
-    complete_border,
-    complete_kernel,
-    show_compiling,
-)
+from imgconv.cli import options
+from imgconv.cli.app import app
+from imgconv.cli.kernels import catalogue
+from imgconv.cli.terminal import show_compiling
 from imgconv.errors import ImgconvError, OptionError
-from imgconv.runs.report import Report, say
+from imgconv.runs.report import say
 
 
 @app.command("sheet")
@@ -25,16 +21,7 @@ def sheet_(
         str,
         typer.Option("-o", "--output", metavar="FILE", help="The sheet; - writes a PNG to stdout."),
     ],
-    kernel: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-k",
-            "--kernel",
-            metavar="SPEC",
-            autocompletion=complete_kernel,
-            help="A tile, in the words of apply; repeatable; by default the whole catalogue.",
-        ),
-    ] = None,
+    kernel: options.Tiles = None,
     columns: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="Tiles side by side; by default as looks best."),
@@ -49,29 +36,13 @@ def sheet_(
             "filtered, smaller ones enlarged by a whole number after.",
         ),
     ] = 240,
-    levels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="clip|abs|offset|stretch",
-            help="How responses become pixels; by default clip where a flat picture keeps its "
-            "brightness, offset where it vanishes, else stretch. Captions say which.",
-        ),
-    ] = None,
-    channels: Annotated[
-        str, typer.Option(metavar="auto|gray|rgb|luma|LIST", help="As for apply.")
-    ] = "auto",
-    border: Annotated[
-        str, typer.Option(metavar="WORD", autocompletion=complete_border, help="As for apply.")
-    ] = "edge",
-    frame: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Which frame or page, from 0.")
-    ] = 0,
-    force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite FILE.")] = False,
-    max_pixels: Annotated[
-        int,
-        typer.Option(metavar="N", min=1, help="Refuse larger pictures, and larger sheets."),
-    ] = 500_000_000,
-    catalog: Catalogs = None,
+    levels: options.LevelsOfTiles = None,
+    channels: options.Channels = "auto",
+    border: options.Border = "edge",
+    frame: options.Frame = 0,
+    force: options.Force = False,
+    max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    catalog: options.Catalogs = None,
 ) -> None:
     """Draw a picture and what many kernels make of it on one labelled sheet.
 
@@ -79,7 +50,7 @@ def sheet_(
     """
     from imgconv.kernels.spec import find_step
 
-    known = catalogue(catalog, Report(quiet=False))
+    known = catalogue(catalog)
     specs = kernel or list(dict.fromkeys([*known, *known.recipes]))
     steps = [find_step(spec, known) for spec in specs]
 
@@ -89,7 +60,8 @@ def sheet_(
     from imgconv.engine.levels import LEVELS, NONE
     from imgconv.pictures import decode, encode, files
     from imgconv.pictures.metadata import Metadata
-    from imgconv.pipeline.filter import Work
+    from imgconv.pictures.picture import Picture, Reading
+    from imgconv.pipeline.work import Work
     from imgconv.teach import sheet
 
     if levels == NONE:
@@ -102,13 +74,13 @@ def sheet_(
     try:
         if output != files.PIPE and not force:  # before the work; `write` asks once more
             files.refuse_existing(Path(output))
-        picture = decode.read(files.read(image), decode.Reading(max_pixels, True, frame))
+        picture = decode.read(files.read(image), Reading(max_pixels, True, frame))
         (first, *_) = picture.frames
         if not kernel:  # what is not for such pictures is left out of the catalogue alone
             titled = [one for one in titled if sheet.fits(one[1].work, first, channels)]
         drawn = sheet.make(first, titled, work, look)
         profile = Metadata(icc=picture.metadata[0].icc)
-        data, lost = encode.encode(decode.Picture((drawn,), name, (profile,)), name)
+        data, lost = encode.encode(Picture((drawn,), name, (profile,)), name)
         if output == files.PIPE:
             files.print_bytes(data)
         else:
@@ -122,7 +94,7 @@ def sheet_(
 
 def _format(output: str) -> str:
     """The format of the sheet, by the ending of its name."""
-    from imgconv.pictures.encode import ARRAYS, format_of
+    from imgconv.pictures.formats import ARRAYS, format_of
 
     if output == "-":
         if sys.stdout is not None and sys.stdout.isatty():

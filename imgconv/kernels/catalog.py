@@ -9,6 +9,7 @@ import sys
 import tomllib
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from imgconv.kernels.recipes import Recipe, is_recipe, recipe_of
 
 MAX_BYTES = 1_000_000
 NAME = re.compile(r"(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
+CUSTOM = "custom"  # the name of weights that have none
 
 
 class Entry(NamedTuple):
@@ -27,6 +29,16 @@ class Entry(NamedTuple):
     family: str
     label: str
     path: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """The kernel's own name, which a catalogue could have, or one for weights without."""
+        return next((n for n in (self.kernel.name, self.label) if NAME.fullmatch(n)), CUSTOM)
+
+    @property
+    def named(self) -> Kernel:
+        """The kernel under that name."""
+        return replace(self.kernel, name=self.name)
 
 
 class Catalog(Mapping[str, Entry]):

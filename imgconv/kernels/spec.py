@@ -8,20 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imgconv.errors import KernelError, shortened
-from imgconv.kernels.catalog import NAME, Catalog, Entry, open_catalog, read
+from imgconv.kernels.catalog import CUSTOM, NAME, Catalog, Entry, open_catalog, read
 from imgconv.kernels.kernel import Kernel
+from imgconv.kernels.notation import from_json, in_place
 from imgconv.kernels.recipes import Combined, combined
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_IN_PLACE = re.compile(
-    rf"(?P<rows>{NUMBER}(?:[,;]{NUMBER})*)(?:/(?P<divisor>{NUMBER}))?(?:\+(?P<bias>{NUMBER}))?"
-)
 _FILE = re.compile(r"(?P<path>.+\.toml)(?::(?P<name>[^:/\\]*))?", re.DOTALL)
-CUSTOM = "custom"
-NUMBERS = (".mat", ".csv", ".npy", ".json")  # the endings of other files that hold a kernel
 
 
 def load_kernel(
@@ -68,8 +63,8 @@ def find(spec: str, catalog: Catalog | None = None) -> Entry:
     if text[:1] in ("[", "{"):
         return _made_up(from_json(text))
     packed = re.sub(r"\s+", "", text)
-    if _IN_PLACE.fullmatch(packed):
-        return _made_up(_in_place(packed))
+    if kernel := in_place(packed):
+        return _made_up(kernel)
     if "(" in text:
         from imgconv.kernels.families import of_family
 
@@ -78,11 +73,12 @@ def find(spec: str, catalog: Catalog | None = None) -> Entry:
             return Entry(kernel, CUSTOM, label)
     if file := _FILE.fullmatch(text):
         return _from_file(Path(file["path"]), file["name"])
-    if text.lower().endswith(NUMBERS):
+    if "." in text:
         from imgconv.kernels import dialects
 
         path = Path(text)
-        return Entry(dialects.read(path), CUSTOM, path.stem)
+        if path.suffix.lower() in dialects.FILES:
+            return Entry(dialects.read(path), CUSTOM, path.stem)
     if NAME.fullmatch(text):
         known = catalog if catalog is not None else open_catalog()
         if text not in known and text in known.recipes:
@@ -96,9 +92,9 @@ def find(spec: str, catalog: Catalog | None = None) -> Entry:
                 how = f"write it as '{usage(text)}', quoted"
                 raise KernelError(f"{text} is a family of kernels; {how}")
         return known.entry(text)
-    from imgconv.kernels import foreign
+    from imgconv.kernels import dialects
 
-    if found := foreign.of_text(text):
+    if found := dialects.of_text(text):
         return _made_up(found)
     raise KernelError(_what_is_wrong(text, packed))
 
@@ -137,55 +133,6 @@ def find_step(spec: str, catalog: Catalog) -> Meaning:
 def _made_up(kernel: Kernel) -> Entry:
     named = NAME.fullmatch(kernel.name)
     return Entry(kernel, CUSTOM, kernel.name if named else CUSTOM)
-
-
-def _in_place(packed: str) -> Kernel:
-    match = _IN_PLACE.fullmatch(packed)
-    assert match, packed
-    rows = [[number(n) for n in row.split(",")] for row in match["rows"].split(";")]
-    return Kernel(rows, divisor=number(match["divisor"] or "1"), bias=number(match["bias"] or "0"))
-
-
-def number(text: str) -> int | float:
-    """Return the number of a text that NUMBER matches; a whole one stays whole.
-
-    Raises
-    ------
-    KernelError
-        If it has thousands of digits.
-    """
-    try:
-        return int(text)
-    except ValueError:
-        if len(text) > 4000:  # Python converts no longer whole number
-            raise KernelError(f"a number of {len(text)} digits; give it fewer") from None
-        return float(text)
-
-
-def from_json(text: str) -> Kernel:
-    """Return the kernel of JSON: nested lists, or an object with a kernel's fields.
-
-    Raises
-    ------
-    KernelError
-        If it is none.
-    """
-    import json
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        fields = dict(pairs)
-        if len(fields) < len(pairs):
-            raise KernelError("a key of the JSON object stands twice; keep one")
-        return fields
-
-    try:
-        value = json.loads(text, object_pairs_hook=once)
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        if "integer string conversion" in reason:
-            reason = "a number has too many digits"
-        raise KernelError(f"kernel {shortened(text)!r} is not JSON: {reason}") from None
-    return Kernel.from_fields(value) if isinstance(value, dict) else Kernel(value)
 
 
 def _from_file(path: Path, name: str | None) -> Entry:

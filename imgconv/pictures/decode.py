@@ -6,58 +6,23 @@ import io
 import logging
 import warnings
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from imgconv.engine import samples
-from imgconv.engine.levels import to_pixels
 from imgconv.errors import ImageError
 from imgconv.pictures import metadata
+from imgconv.pictures.formats import PILLOWS, TIFF_MAGIC
 from imgconv.pictures.metadata import Metadata
+from imgconv.pictures.picture import AS_IT_IS, Picture, Reading, choose, cut, refuse_too_many
 from imgconv.pictures.pixels import MODES, ImagePixels, Pixels
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-# An allow-list: some formats that Pillow reads run other programs.
-READ = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-MAX_PIXELS = 500_000_000
 MAX_TEXT = 1 << 26
-UNKNOWN_LAYOUT = "has a layout that Pillow does not read"
-TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 BITS, COMPRESSION, PHOTOMETRIC, SAMPLES_A_PIXEL = 258, 259, 262, 277
 PLANES, EXTRA_SAMPLES, FORMAT = 284, 338, 339
 TABLES = b"\x93 \t\r\n+-.0123456789nNiI"  # what an array in a file may begin with
 # What Pillow logs of a broken file is told by our own error.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
-
-
-class Reading(NamedTuple):
-    """How inputs are read: `shallow` lets them be cut to 8 bits, `frame` chooses one, from 0."""
-
-    max_pixels: int = MAX_PIXELS
-    shallow: bool = False
-    frame: int | None = None
-
-
-AS_IT_IS = Reading()
-
-
-class Picture(NamedTuple):
-    """The frames of a file, the format they came in, what it says beside, and their timing.
-
-    `metadata` are those of each frame of a TIFF, else one for all; `durations` are milliseconds,
-    none where the frames are pages. `loop` is how often they are shown, 0 for ever.
-    """
-
-    frames: tuple[Pixels, ...]
-    format: str
-    metadata: tuple[Metadata, ...] = (Metadata(),)
-    durations: tuple[float, ...] = ()
-    loop: int | None = None
-    apart: bool = False  # the first frame of a PNG is for viewers that show no animation
-    lost: tuple[str, ...] = ()
 
 
 def read(data: bytes, how: Reading = AS_IT_IS) -> Picture:
@@ -73,10 +38,10 @@ def read(data: bytes, how: Reading = AS_IT_IS) -> Picture:
     if not data:
         raise ImageError("the file is empty")
     if data[:1] in TABLES:
-        from imgconv.pictures import tables
+        from imgconv.pictures import npy_csv
 
-        if tables.is_table(data):
-            return tables.read(data, how)
+        if npy_csv.is_table(data):
+            return npy_csv.read(data, how)
     try:
         with warnings.catch_warnings():  # what Pillow says of broken tags is no line of ours
             warnings.simplefilter("ignore")
@@ -94,28 +59,36 @@ def _decoded(data: bytes, how: Reading) -> Picture:
 
         PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT
     try:
-        image = Image.open(io.BytesIO(data), formats=READ)
+        image = Image.open(io.BytesIO(data), formats=PILLOWS)
     except UnidentifiedImageError:
         if data[:4] in TIFF_MAGIC:
-            from imgconv.pictures import deep
+            from imgconv.pictures import tiff
 
-            return deep.read_tiff(data, how, UNKNOWN_LAYOUT)
-        kinds = ", ".join(READ)
+            return tiff.read(data, how, "has a layout that Pillow does not read", cuttable=False)
+        kinds = ", ".join(PILLOWS)
         raise ImageError(f"not an image of a kind that is read ({kinds})") from None
     with image:
         count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         chosen = [choose(count, how)] if how.frame is not None else list(range(count))
         fault = _looked_over(image, chosen, how)
         if fault:
-            from imgconv.pictures import deep
-
-            read_deep = {"PNG": deep.read_png, "TIFF": deep.read_tiff}.get(image.format or "")
-            if read_deep is None:
-                raise ImageError("has 16 bits a channel, which are not read; --depth 8 cuts them")
-            return read_deep(data, how, fault)
+            return _deep(image.format or "", data, how, fault)
         if count == 1:
             return _single(image, how)
         return _several(image, chosen, how)
+
+
+def _deep(format: str, data: bytes, how: Reading, fault: str) -> Picture:
+    """What the package of the format's extra decodes; `fault` is why Pillow must not."""
+    if format == "PNG":
+        from imgconv.pictures import png
+
+        return png.read(data, how, fault)
+    if format == "TIFF":
+        from imgconv.pictures import tiff
+
+        return tiff.read(data, how, fault)
+    raise ImageError("has 16 bits a channel, which are not read; --depth 8 cuts them")
 
 
 def _looked_over(image: ImageFile.ImageFile, chosen: list[int], how: Reading) -> str:
@@ -131,25 +104,6 @@ def _looked_over(image: ImageFile.ImageFile, chosen: list[int], how: Reading) ->
         faults.append(_fault(image, how))
     image.seek(chosen[0])
     return next(filter(None, faults), "")
-
-
-def refuse_too_many(sizes: list[tuple[int, int]], how: Reading) -> None:
-    """Raise an error for more pixels than are allowed, or none, before any is decoded."""
-    width, height = sizes[-1]
-    if not width or not height:
-        raise ImageError(f"broken image: it is {width}x{height}")
-    if sum(w * h for w, h in sizes) > how.max_pixels:
-        times = f"{len(sizes)} frames up to " if len(sizes) > 1 else ""
-        limit = f"{how.max_pixels / 1e6:g} million pixels"
-        raise ImageError(f"{times}{width}x{height} is more than {limit}; --max-pixels allows more")
-
-
-def choose(count: int, how: Reading) -> int:
-    """Return the frame that is asked for."""
-    frame = how.frame or 0
-    if frame >= count:
-        raise ImageError(f"has no frame {frame}; its frames are 0 to {count - 1}")
-    return frame
 
 
 def _single(image: ImageFile.ImageFile, how: Reading) -> Picture:
@@ -294,13 +248,6 @@ def _plain(image: Image.Image, gray: bool, how: Reading) -> Pixels:
         raise ImageError(f"has samples of mode {image.mode}; convert it to gray or RGB first")
     # convert() to the same mode copies
     return ImagePixels(image if target == image.mode else image.convert(target))
-
-
-def cut(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return samples of 8 bits: the upper ones of 16, as Pillow cuts colours; reals from 0 to 1."""
-    if array.dtype.kind == "f":
-        return to_pixels(array * 255.0, "uint8")
-    return (array >> 8).astype("uint8") if array.dtype.itemsize == 2 else array
 
 
 def _cut(image: Image.Image) -> Image.Image:

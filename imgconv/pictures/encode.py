@@ -5,46 +5,15 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
-
-from PIL import Image
+from typing import IO, Any, NamedTuple
 
 from imgconv.engine.levels import MAXIMUM
 from imgconv.errors import ImageError, OptionError
-from imgconv.pictures import metadata
-from imgconv.pictures.decode import Picture
+from imgconv.pictures.formats import ARRAYS, BY_NAME, PIECES, SEVERAL, keeping
 from imgconv.pictures.metadata import Metadata
+from imgconv.pictures.picture import Picture
 from imgconv.pictures.pixels import NAMELESS, ImagePixels, Pixels
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from imgconv.pictures.stores import Url
-
-# Formats by the ending of a name.
-ENDINGS = {
-    ".apng": "PNG", ".bmp": "BMP", ".csv": "CSV", ".gif": "GIF", ".jpeg": "JPEG", ".jpg": "JPEG",
-    ".npy": "NPY", ".pfm": "PFM", ".pgm": "PGM", ".png": "PNG", ".pnm": "PNM", ".ppm": "PPM",
-    ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP", ".zarr": "ZARR",
-}  # fmt: skip
-GRAY, COLOUR, ALPHA = ("l",), ("l", "rgb"), ("l", "la", "rgb", "rgba")
-# The channels that each format keeps, by the kind of the samples.
-KEEPS: dict[str, dict[str, tuple[str, ...]]] = {
-    "BMP": {"uint8": COLOUR},
-    "GIF": {"uint8": ALPHA},
-    "JPEG": {"uint8": (*COLOUR, "cmyk")},
-    "PFM": {"float32": GRAY},
-    "PGM": {"uint8": GRAY, "uint16": GRAY},
-    "PNG": {"uint8": ALPHA, "uint16": ALPHA},
-    "PNM": {"uint8": COLOUR, "uint16": GRAY},
-    "PPM": {"uint8": COLOUR},
-    "TIFF": dict.fromkeys(("uint8", "uint16", "float32"), (*ALPHA, "cmyk")),
-    "WEBP": {"uint8": ALPHA},
-}
-ARRAYS = ("CSV", "NPY")  # which keep any numbers
-PIECES = "ZARR"  # which is a folder, written piece by piece
-SEVERAL = ("GIF", "PNG", "TIFF", "WEBP")
-PILLOWS = {"PFM": "PPM", "PGM": "PPM", "PNM": "PPM"}
 QUALITY = 90  # of lossy formats
 LOSSLESS = 100  # the quality at which a WebP loses nothing
 # How a lossless format is packed. For PNG, zlib's run-length strategy takes a quarter of the
@@ -54,7 +23,6 @@ COMPRESS: dict[str, dict[str, dict[str, Any]]] = {
     "small": {"PNG": {"compress_level": 9}, "TIFF": {"compression": "tiff_adobe_deflate"}},
     "none": {"PNG": {"compress_level": 0}, "TIFF": {}},
 }
-COLOURS = 256  # of a GIF's frame
 
 
 class Writing(NamedTuple):
@@ -81,23 +49,6 @@ def checked(writing: Writing) -> Writing:
         choices = ", ".join(COMPRESS)
         raise OptionError(f"no compress {writing.compress!r}; choose from {choices}")
     return writing
-
-
-def format_of(path: Path | Url) -> str:
-    """Return the format that a name's ending asks for.
-
-    Raises
-    ------
-    ImageError
-        If there is none that can be written.
-    """
-    name = ENDINGS.get(path.suffix.lower())
-    if not name:
-        raise ImageError(
-            f"{path}: cannot write {path.suffix or 'a file without ending'!r}; "
-            f"use {', '.join(ENDINGS)}, or --format"
-        )
-    return name
 
 
 def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, tuple[str, ...]]:
@@ -130,12 +81,15 @@ def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, 
     options, lost = pages[0].options(name)
     lost += () if how.strip else (*pages[0].lost, *picture.lost)
     lost += dropped
-    lost += _fewer_colours(frames) if name == "GIF" else []
+    if name == "GIF":
+        from imgconv.pictures import gif
+
+        lost += ["colours over 256 a frame"] * any(map(gif.has_more_colours, frames))
     try:
         if name == "PNG" and frames[0].kind == "uint16" and frames[0].names != "l":
-            from imgconv.pictures import deep
+            from imgconv.pictures import png
 
-            return deep.write_png(frames[0], options, how.compress), tuple(lost)
+            return png.write(frames[0], options, how.compress), tuple(lost)
         data = _tiff(frames, pages, how) if name == "TIFF" else None
         data = data or _saved(frames, name, options | _coding(name, pages[0], how), picture)
     except ImageError:
@@ -183,11 +137,11 @@ def _refuse_frames(frames: list[Pixels], name: str) -> None:
 
 
 def _array(picture: Picture, name: str) -> bytes:
-    from imgconv.pictures import tables
+    from imgconv.pictures import npy_csv
 
     if len(picture.frames) > 1:
         raise ImageError(f"has {len(picture.frames)} frames; choose one with --frame")
-    return tables.write(picture.frames[0], name)
+    return npy_csv.write(picture.frames[0], name)
 
 
 def _named(picture: Picture, name: str) -> list[str]:
@@ -218,7 +172,7 @@ def named(frame: Pixels, name: str) -> Pixels:
 
 def kept(frame: Pixels, name: str) -> Pixels:
     """Return the frame as a format can keep it whole, or an error that names what it would lose."""
-    channels = KEEPS[name].get(frame.kind, ())
+    channels = BY_NAME[name].keeps.get(frame.kind, ())
     if frame.names.startswith(NAMELESS):
         return frame
     if frame.names in channels and (name != "GIF" or _is_binary(frame)):
@@ -239,10 +193,7 @@ def kept(frame: Pixels, name: str) -> Pixels:
     else:
         what = "colour" if frame.kind == "uint8" else "colour of 16 bits"
         remedy = "--channels gray leaves it out"
-    able = ", ".join(
-        other for other, kinds in KEEPS.items()
-        if frame.names in kinds.get(frame.kind, ()) and other not in (name, "GIF")
-    )  # fmt: skip
+    able = ", ".join(n for n in keeping(frame.names, frame.kind) if n not in (name, "GIF"))
     raise ImageError(f"{name} cannot keep {what}; {remedy}, or choose {able} with -o")
 
 
@@ -295,7 +246,9 @@ def _saved(frames: list[Pixels], name: str, options: dict[str, Any], picture: Pi
     """What Pillow writes."""
     images = [f.image for f in frames if isinstance(f, ImagePixels)]
     if name == "GIF":
-        images = [_with_palette(image) for image in images]
+        from imgconv.pictures import gif
+
+        images = [gif.with_palette(image) for image in images]
     first, *others = images
     if others:
         options = options | {"save_all": True, "append_images": others}
@@ -311,7 +264,7 @@ def _saved(frames: list[Pixels], name: str, options: dict[str, Any], picture: Pi
     if name == "JPEG" and first.mode == "L" and "qtables" in options:
         options = options | {"qtables": {0: options["qtables"][0]}, "subsampling": -1}
     with _memory(name) as out:
-        first.save(out, PILLOWS.get(name, name), **options)
+        first.save(out, BY_NAME[name].pillow or name, **options)
         out.seek(0)
         return out.read()
 
@@ -320,56 +273,14 @@ def _tiff(frames: list[Pixels], pages: list[Metadata], how: Writing) -> bytes:
     if all(isinstance(frame, ImagePixels) for frame in frames):
         data = _saved(frames, "TIFF", COMPRESS[how.compress]["TIFF"], Picture((), ""))
     else:
-        from imgconv.pictures import deep
+        from imgconv.pictures import tiff
 
-        data = deep.write_tiff(tuple(frames), how.compress)
+        data = tiff.write(tuple(frames), how.compress)
+    from imgconv.pictures import tiff_tags
+
     file = io.BytesIO(data)
-    metadata.into_tiff(file, pages)
+    tiff_tags.put(file, pages)
     return file.getvalue()
-
-
-def _fewer_colours(frames: list[Pixels]) -> list[str]:
-    many = any(
-        isinstance(f, ImagePixels) and f.names != "l" and _palette(_seen(f.image)) is None
-        for f in frames
-    )
-    return ["colours over 256 a frame"] * many
-
-
-def _palette(image: Image.Image) -> list[Any] | None:
-    """The colours of an image, if a palette takes them all."""
-    found = image.getcolors(COLOURS)
-    return None if found is None else [colour for _, colour in found]
-
-
-def _seen(image: Image.Image) -> Image.Image:
-    """An image whose hidden pixels are all of one colour, which is the transparent one."""
-    if not image.mode.endswith("A"):
-        return image
-    image = image.convert("RGBA")
-    seen = Image.new("RGBA", image.size)
-    seen.paste(image, mask=image.getchannel("A").point([0] + [255] * 255))
-    return seen
-
-
-def _with_palette(image: Image.Image) -> Image.Image:
-    """An image as a GIF stores it: its own colours where there are few, else the nearest."""
-    if image.mode == "L":
-        return image
-    image = _seen(image)
-    if _palette(image) is None:
-        return image
-    import numpy as np
-
-    array = np.array(image)
-    codes = array.astype(np.uint32) @ (1 << 8 * np.arange(array.shape[2], dtype=np.uint32))
-    unique, places = np.unique(codes, return_inverse=True)
-    palette = unique[:, None] >> 8 * np.arange(array.shape[2], dtype=np.uint32) & 255
-    found = Image.fromarray(places.reshape(codes.shape).astype(np.uint8))
-    found.putpalette(palette[:, :3].astype(np.uint8).tobytes())
-    if array.shape[2] == 4 and (unseen := np.flatnonzero(palette[:, 3] == 0)).size:
-        found.info["transparency"] = int(unseen[0])
-    return found
 
 
 def _memory(name: str) -> IO[bytes]:

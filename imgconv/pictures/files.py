@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from imgconv.errors import ImageError
-from imgconv.runs.report import discard_stdout
 
 if TYPE_CHECKING:
     from imgconv.pictures.stores import Url
@@ -52,6 +51,14 @@ def is_folder(name: str) -> bool:
     """Return whether there is a folder of this name."""
     url = _url(name)
     return url.is_folder() if url else os.path.isdir(name)
+
+
+def is_zarr(name: str) -> bool:
+    """Return whether a folder of this name is a picture, or an array in such a folder."""
+    bare = name.rstrip("/").lower()
+    if ".zarr/" in bare:
+        return any(os.path.isfile(os.path.join(name, mark)) for mark in ("zarr.json", ".zarray"))
+    return bare.endswith(".zarr")
 
 
 def exists(target: Path | Url) -> bool:
@@ -280,6 +287,12 @@ def _holds(target: Path | Url, data: bytes) -> bool:
         return target.exists() and target.read() == data
     except (OSError, ImageError):
         return False
+
+
+def discard_stdout() -> None:
+    """Let what is still to be flushed go nowhere, so that nobody complains of it again."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_bytes(data: bytes) -> None:

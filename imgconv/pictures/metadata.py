@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import struct
-from collections.abc import Sequence
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from PIL import Image
+
+from imgconv.pictures.formats import BY_NAME
 
 # Tags of a TIFF directory that tell how pixels lie in that file, or that are kept by other names.
 ORIENTATION, RESOLUTION, XMP, ICC = 274, (282, 283, 296), 700, 34675
@@ -50,7 +49,7 @@ class Metadata(NamedTuple):
         """Return what is true of the new picture too: no profile of other colours, its size."""
         space = SPACES.get(names.removesuffix("a"))
         fitting = self.icc if self.icc[16:20] == space else b""
-        exif = _load(self.exif)
+        exif = load(self.exif)
         if exif and any(tag in exif.get_ifd(EXIF) for tag in EXIF_SIZE):
             exif.get_ifd(EXIF).update(zip(EXIF_SIZE, (width, height), strict=True))
             return self._replace(icc=fitting, exif=exif.tobytes())
@@ -66,7 +65,7 @@ class Metadata(NamedTuple):
         lost = [
             word
             for field, word in fields.items()
-            if getattr(self, field) and field not in PLACES.get(name, ())
+            if getattr(self, field) and field not in BY_NAME[name].metadata
         ]
         if name != "PNG" and any(chunk != b"sRGB" for chunk, _ in self.chunks) and not self.icc:
             lost.append("gamma")
@@ -124,7 +123,7 @@ def _described(tags: Image.Exif) -> bytes:
     if tags.bigtiff:  # whose header nothing but a TIFF has
         whole, tags = tags, Image.Exif()
         for tag in whole:
-            tags[tag] = _nested(whole, tag) if tag in (EXIF, GPS) else whole[tag]
+            tags[tag] = nested(whole, tag) if tag in (EXIF, GPS) else whole[tag]
     return tags.tobytes() if len(tags) else b""
 
 
@@ -168,7 +167,8 @@ def _coding(image: Image.Image) -> tuple[tuple[str, Any], ...]:
     return tuple(found)
 
 
-def _load(data: bytes) -> Image.Exif:
+def load(data: bytes) -> Image.Exif:
+    """Return the tags of EXIF data."""
     exif = Image.Exif()
     if data:
         exif.load(data)
@@ -179,10 +179,18 @@ def _with_resolution(meta: Metadata) -> bytes:
     """EXIF with the resolution, for formats that have no other place or repeat it there."""
     if not meta.dpi:
         return meta.exif
-    exif = _load(meta.exif)
+    exif = load(meta.exif)
     for tag, value in zip(RESOLUTION, (*meta.dpi, 2), strict=True):
         exif[tag] = value
     return exif.tobytes()
+
+
+def nested(exif: Image.Exif, tag: int) -> dict[int, Any]:
+    """Return a directory within another, with the one that is in it."""
+    found = dict(exif.get_ifd(tag))
+    if INTEROP in found:
+        found[INTEROP] = exif.get_ifd(INTEROP)
+    return found
 
 
 def _jpeg(meta: Metadata) -> Options:
@@ -238,96 +246,3 @@ def _bmp(meta: Metadata) -> Options:
 
 
 _OPTIONS = {"JPEG": _jpeg, "PNG": _png, "WEBP": _webp, "GIF": _gif, "BMP": _bmp}
-PLACES = {
-    "JPEG": ("exif", "icc", "xmp", "dpi", "comment"),
-    "PNG": ("exif", "icc", "xmp", "dpi", "comment", "text"),
-    "WEBP": ("exif", "icc", "xmp", "dpi"),
-    "TIFF": ("exif", "icc", "xmp", "dpi"),
-    "GIF": ("comment",),
-    "BMP": ("dpi",),
-}
-
-
-class _Widths(NamedTuple):
-    """How a TIFF file's directories are laid out: byte order, and the widths of their numbers."""
-
-    order: str
-    entries: str  # how many there are
-    entry: int
-    link: str
-
-    @property
-    def first(self) -> int:
-        """Where the offset of the first directory stands."""
-        return struct.calcsize(self.order + self.link)
-
-
-def into_tiff(file: IO[bytes], pages: Sequence[Metadata]) -> None:
-    """Put metadata into the directory of each page of a TIFF file.
-
-    libtiff writes no EXIF through Pillow, so each page gets a new directory at the end of the
-    file: its own entries, which point to where they did, and those of the metadata.
-    """
-    file.seek(0)
-    head = file.read(4)
-    order, big = "<" if head[:2] == b"II" else ">", 43 in head[2:]
-    how = _Widths(order, "Q", 20, "Q") if big else _Widths(order, "H", 12, "I")
-    link = how.first
-    for page in pages:
-        (old,) = _numbers(file, link, how.order + how.link)
-        entries, following = _directory(file, old, how)
-        tags = _tiff_tags(page, how)
-        if tags:
-            start = file.seek(0, io.SEEK_END)
-            start += file.write(b"\0" * (start % 2))
-            file.write(tags.tobytes(start))
-            added, _ = _directory(file, start, how)
-            entries |= added
-            new = file.seek(0, io.SEEK_END)
-            new += file.write(b"\0" * (new % 2))
-            merged = b"".join(entry for _, entry in sorted(entries.items()))
-            file.write(struct.pack(how.order + how.entries, len(entries)) + merged + following)
-            file.seek(link)
-            file.write(struct.pack(how.order + how.link, new))
-            old = new
-        link = old + struct.calcsize(how.order + how.entries) + how.entry * len(entries)
-
-
-def _numbers(file: IO[bytes], place: int, form: str) -> tuple[int, ...]:
-    file.seek(place)
-    return struct.unpack(form, file.read(struct.calcsize(form)))
-
-
-def _directory(file: IO[bytes], start: int, how: _Widths) -> tuple[dict[int, bytes], bytes]:
-    """The entries of a TIFF directory by their tags, and the link to the next."""
-    (count,) = _numbers(file, start, how.order + how.entries)
-    entries = [file.read(how.entry) for _ in range(count)]
-    following = file.read(struct.calcsize(how.order + how.link))
-    return {struct.unpack(how.order + "H", e[:2])[0]: e for e in entries}, following
-
-
-def _tiff_tags(meta: Metadata, how: _Widths) -> Any:
-    """Metadata as a directory of Pillow's; None for none."""
-    from PIL.TiffImagePlugin import ImageFileDirectory_v2
-
-    head = b"II+\0\x08\0\0\0" + bytes(8) if how.link == "Q" else b"II*\0" + bytes(4)
-    tags = ImageFileDirectory_v2(head, prefix=b"II" if how.order == "<" else b"MM")
-    exif = _load(meta.exif)
-    for tag in exif:
-        with contextlib.suppress(KeyError, TypeError, ValueError):
-            tags[tag] = _nested(exif, tag) if tag in (EXIF, GPS) else exif[tag]
-    if meta.dpi:
-        for tag, value in zip(RESOLUTION, (*meta.dpi, 2), strict=True):
-            tags[tag] = value
-    for tag, data in ((XMP, meta.xmp), (ICC, meta.icc)):
-        if data:
-            tags[tag] = data
-    return tags if len(tags) else None
-
-
-def _nested(exif: Image.Exif, tag: int) -> dict[int, Any]:
-    """A directory within another, with the one that is in it."""
-    found = dict(exif.get_ifd(tag))
-    if INTEROP in found:
-        found[INTEROP] = exif.get_ifd(INTEROP)
-    return found

@@ -21,6 +21,8 @@ MODES = {
 }  # fmt: skip
 NAMELESS = "x"  # a channel of an array from a file
 
+Colour = tuple[int, int, int]
+
 
 class ImagePixels(NamedTuple):
     """Pixels in an image of Pillow's, of one of the MODES."""
@@ -220,7 +222,7 @@ def of_array(array: npt.NDArray[Any], names: str) -> Pixels:
     return ArrayPixels(np.ascontiguousarray(array), names)
 
 
-def flattened(pixels: Pixels, background: tuple[int, int, int]) -> Pixels:
+def flattened(pixels: Pixels, background: Colour) -> Pixels:
     """Lay pixels with alpha upon a colour of 8 bits a channel; others stay as they are."""
     if not pixels.names.endswith("a"):
         return pixels

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from imgconv.errors import ImageError, ImgconvError, OptionError, shortened
-from imgconv.pictures.encode import ARRAYS, ENDINGS
+from imgconv.pictures.formats import ENDINGS, WALKED
 
 WEB = ("http", "https")  # whose URLs may have queries, and which only give
 # Stores where a file is there at once and whole, when its upload has ended; others show the bytes
@@ -238,7 +238,7 @@ def walk(folder: Url, output: str | None) -> Iterator[tuple[str, str]]:
     avoided = _avoided(folder, output)
     for within in sorted(found, key=_order):
         ending = PurePosixPath(within).suffix.lower()
-        if ENDINGS.get(ending, "CSV") in ARRAYS or (avoided and within.startswith(avoided)):
+        if ending not in WALKED or (avoided and within.startswith(avoided)):
             continue
         plain = folder.plain(within)
         if ".." in plain.split("/"):

@@ -4,84 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from imgconv.engine import samples, steps
-from imgconv.engine.geometry import Layout
-from imgconv.engine.levels import LEVELS, MAXIMUM, NONE, NOTHING, Ends, rule
+from imgconv.engine.levels import MAXIMUM, NONE, NOTHING, Ends, rule
 from imgconv.engine.samples import Samples
 from imgconv.engine.steps import Step
-from imgconv.errors import ImageError, OptionError
+from imgconv.errors import ImageError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
 from imgconv.pictures import pixels
 from imgconv.pictures.pixels import NAMELESS, Pixels
 from imgconv.pipeline.views import Link, Tile, View, Whole
-
-CHANNELS = ("auto", "gray", "rgb", "luma")
-LETTERS = "lrgbacmyk"
-ALPHAS = ("keep", "weighted")
-
-Colour = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class Work:
-    """What is done to every picture."""
-
-    kernels: tuple[Kernel | Combined, ...]
-    layout: Layout
-    levels: str = "clip"  # or none: the responses
-    channels: str = "auto"
-    threads: int | None = None
-    alpha: str = "keep"
-    background: Colour | None = None
-    result: str = ""  # the kind of the samples, where it is not that of the source
-    ends: Ends | None = None  # what a stretch spans, where a tile is only a part of that
-
-    def __post_init__(self) -> None:
-        if self.levels not in (*LEVELS, NONE):
-            choices = ", ".join((*LEVELS, NONE))
-            raise OptionError(f"no levels {self.levels!r}; choose from {choices}")
-        letters = self.channels.split(",")
-        if self.channels not in CHANNELS and not all(len(c) == 1 and c in LETTERS for c in letters):
-            raise OptionError(
-                f"no channels {self.channels!r}; choose from {', '.join(CHANNELS)} "
-                "or list letters as r,g,b (l is gray, a alpha)"
-            )
-        if self.alpha not in ALPHAS:
-            raise OptionError(f"no alpha {self.alpha!r}; choose from {', '.join(ALPHAS)}")
-        for step in self.kernels:
-            if isinstance(step, Combined):
-                self._check(step)
-        if self.alpha == "weighted" and self.channels == "luma":
-            raise OptionError("--alpha weighted is for the colours themselves; leave out luma")
-
-    @property
-    def sums(self) -> bool:
-        """Whether kernels add up channels, so that others come out."""
-        steps = (k.kernels[0] if isinstance(k, Combined) else k for k in self.kernels)
-        return any(len(kernel.shape) > 2 for kernel in steps)
-
-    def _check(self, step: Combined) -> None:
-        if self.alpha == "weighted":
-            raise OptionError("--alpha weighted is for single kernels, not for combined ones")
-        sizes = {kernel.size for kernel in step.kernels}
-        if len(sizes) > 1 and self.layout.padding is not None:
-            shown = ", ".join("{}x{}".format(*size) for size in sorted(sizes))
-            raise OptionError(
-                f"kernels of {shown} give outputs of different shapes to combine; "
-                "use --padding same, or kernels of one size"
-            )
-
-
-class Clipped(NamedTuple):
-    """How many samples were clipped below and above, and of how many."""
-
-    low: int
-    high: int
-    samples: int
+from imgconv.pipeline.work import CHANNELS, Clipped, Work
 
 
 def filter_pixels(picture: Pixels | Tile, work: Work) -> tuple[Pixels, Clipped]:

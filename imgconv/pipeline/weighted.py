@@ -21,7 +21,7 @@ from imgconv.pipeline.views import Link, Tile, View
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from imgconv.pipeline.filter import Work
+    from imgconv.pipeline.work import Work
 
 
 def filter_weighted(view: View, work: Work, chosen: list[bool]) -> tuple[Pixels, tuple[int, int]]:

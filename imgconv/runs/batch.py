@@ -7,40 +7,23 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from imgconv.engine import samples
 from imgconv.errors import ImageError, ImgconvError
 from imgconv.pictures import decode, encode, files
-from imgconv.pictures.decode import Picture, Reading
-from imgconv.pictures.encode import ARRAYS, ENDINGS, KEEPS, Writing
 from imgconv.pictures.files import PIPE
-from imgconv.pictures.pixels import Pixels
-from imgconv.pipeline.filter import Work, filter_pixels
-from imgconv.runs.naming import Job, is_zarr
-from imgconv.runs.report import FAILED, OK, SKIPPED, Outcome
+from imgconv.pictures.formats import ARRAYS, BY_NAME, ENDINGS, ending_format, format_of
+from imgconv.pictures.picture import Picture
+from imgconv.pipeline.filter import filter_pixels
+from imgconv.pipeline.work import Work
+from imgconv.runs.job import FAILED, OK, SKIPPED, Job, Outcome
+from imgconv.runs.task import Task
 
 # Bytes of a TIFF file from which on it is looked at, whether it fits the memory.
 LARGE = 1 << 24
-
-
-class Task(NamedTuple):
-    """What is done to every input."""
-
-    work: Work
-    reading: Reading = Reading()
-    writing: Writing = Writing()
-    levels: str | None = None  # by default none for arrays, and clip for images
-    skip_existing: bool = False
-    dry: bool = False
-    preview: Callable[[Pixels], str] | None = None
-    tile: int | None = None  # piece by piece, each of so many rows and columns
-    progress: Callable[[float], None] | None = None  # of a picture that is done in pieces
-    again: bool = False  # a process that was killed may have begun, or done it all but the telling
-    meaning: str = ""  # what decides an output's bytes beside the input, where a journal is kept
 
 
 def share(cores: int, count: int, jobs: int | None, threads: int | None) -> tuple[int, int]:
@@ -112,7 +95,7 @@ def _journaled(job: Job, task: Task, outcome: Outcome) -> Outcome:
 
 def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     """Read, filter, write."""
-    if not is_zarr(job.source):
+    if not files.is_zarr(job.source):
         files.refuse_folder(job.source)
     target = files.path(job.target)
     if job.target != PIPE:  # before the work; `write` asks once more
@@ -135,9 +118,9 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     picture = picture._replace(frames=frames)
     data, lost = encode.encode(picture, name, task.writing)
     if job.target == PIPE and name in ARRAYS and sys.stdout is not None and sys.stdout.isatty():
-        from imgconv.pictures import tables
+        from imgconv.pictures import npy_csv
 
-        files.print_bytes(tables.matrix(frames[0]))
+        files.print_bytes(npy_csv.matrix(frames[0]))
     elif job.target == PIPE:
         files.print_bytes(data)
     else:
@@ -162,7 +145,7 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
 
 def _is_in_pieces(job: Job, task: Task) -> bool:
     """Whether a picture is filtered piece by piece: as asked for, or since it is too large."""
-    if task.tile or is_zarr(job.source) or is_zarr(job.target):
+    if task.tile or files.is_zarr(job.source) or files.is_zarr(job.target):
         return True
     kinds = {ENDINGS.get(os.path.splitext(name)[1].lower()) for name in (job.source, job.target)}
     away = files.is_url(job.source) or files.is_url(job.target)
@@ -173,9 +156,9 @@ def _is_in_pieces(job: Job, task: Task) -> bool:
             return False
     except OSError:  # which is told when it is read
         return False
-    from imgconv.pipeline import tiles
+    from imgconv.pipeline import pieces
 
-    return tiles.is_larger(job.source, task.work, task.reading)
+    return pieces.is_larger(job.source, task.work, task.reading)
 
 
 def _in_pieces(job: Job, task: Task, outcome: Outcome) -> Outcome:
@@ -183,15 +166,15 @@ def _in_pieces(job: Job, task: Task, outcome: Outcome) -> Outcome:
     target = files.path(job.target)
     if PIPE in (job.source, job.target) or files.is_url(job.source) or not isinstance(target, Path):
         raise ImageError("is not from file to file here, as --tile and .zarr want it")
-    from imgconv.pipeline import tiles
+    from imgconv.pipeline import pieces
 
     notes = []
-    if not task.tile and not is_zarr(job.source) and not is_zarr(job.target):
+    if not task.tile and not files.is_zarr(job.source) and not files.is_zarr(job.target):
         notes.append("too large to be decoded whole: filtered piece by piece, as --tile does")
-    made = tiles.filter_file(
-        job.source, target, _format(job), task.work, task.reading, task.writing,
-        task.tile, again=task.again, progress=task.progress,
-    )  # fmt: skip
+    route = pieces.Route(
+        job.source, target, _format(job), task.reading, task.writing, task.tile, task.again
+    )
+    made = pieces.filter_file(route, task.work, task.progress)
     notes += [f"{', '.join(made.lost)} not kept"] * bool(made.lost)
     return outcome._replace(
         width=made.width,
@@ -205,7 +188,7 @@ def _in_pieces(job: Job, task: Task, outcome: Outcome) -> Outcome:
 def _work(task: Task, picture: Picture, name: str) -> Work:
     """What is done to a picture for a format: pixels of 8 bits where stretched reals need them."""
     levels = task.levels or ("none" if name in ARRAYS else "clip")
-    reals = picture.frames[0].kind == "float32" and "float32" not in KEEPS.get(name, ())
+    reals = picture.frames[0].kind == "float32" and "float32" not in BY_NAME[name].keeps
     result = "uint8" if levels == "stretch" and reals and name not in ARRAYS else ""
     if levels == task.work.levels and result == task.work.result:
         return task.work
@@ -215,6 +198,6 @@ def _work(task: Task, picture: Picture, name: str) -> Work:
 def _format(job: Job) -> str:
     """The format of an output file: by its ending, else as asked for."""
     target = files.path(job.target)
-    if job.format and target.suffix.lower() not in ENDINGS:
+    if job.format and not ending_format(target):
         return job.format
-    return encode.format_of(target)
+    return format_of(target)

@@ -3,39 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import logging
 import os
 import pickle
-import pydoc
 import queue
-import re
-import socket
-import sysconfig
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import PIL
-
-import imgconv
-from imgconv.engine import samples
 from imgconv.errors import ClusterError, OptionError, shortened
 from imgconv.pictures import files
 from imgconv.pictures.files import PIPE
 from imgconv.runs import batch
-from imgconv.runs.batch import Task
-from imgconv.runs.naming import Job
-from imgconv.runs.report import FAILED, OK, Outcome
+from imgconv.runs.job import FAILED, OK, Job, Outcome
+from imgconv.runs.scheduler import ANSWER, connect, refuse_other_workers, sent
+from imgconv.runs.task import Task
+from imgconv.runs.worker import HERE, Call
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-ADDRESS = re.compile(r"(tcp|tls|ws|wss)://(\[[^\]]+\]|[^/:\[\]]+):(\d{1,5})")
-LOCAL = re.compile(r"local:([1-9]\d{0,3})")
-ANSWER = 10.0  # seconds that a scheduler may take to answer, and workers to come before a note
 LOOK = 0.5  # seconds between looks at whether the scheduler is still there
 COUNT = 2.0  # seconds between counts of the workers, which come and go
 SECONDS = 1.0  # of work in a group, for which the scheduler takes 2.5 ms
@@ -45,72 +33,12 @@ WAITING = 3  # groups that a thread of a worker has, one being done
 AHEAD = 16  # groups that a thread may be ahead of one that takes long
 
 
-class Versions(NamedTuple):
-    """What must be alike here and on the workers, for the same bytes."""
-
-    imgconv: str
-    python: str
-    pillow: str
-
-
-HERE = Versions(imgconv.__version__, sysconfig.get_python_version(), PIL.__version__)
-
-
 class Group(NamedTuple):
     """Jobs that a worker does as one task, and their places among all; alone if under suspicion."""
 
     places: tuple[int, ...]
     future: Future[Any]
     alone: bool
-
-
-class Call(NamedTuple):
-    """A call of `work`, which happens where its pickle is loaded.
-
-    So the scheduler, which looks into tasks, needs no imgconv.
-    """
-
-    jobs: tuple[Job, ...]
-    task: bytes
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Return what `pickle` calls."""
-        return work, (tuple(map(tuple, self.jobs)), self.task, tuple(HERE))
-
-
-def work(
-    jobs: Sequence[tuple[str, str, str, bytes]], task: bytes, client: tuple[str, ...]
-) -> list[Outcome]:
-    """Do the jobs on a worker, until the client no longer wants them."""
-    if client != HERE:
-        raise ClusterError(_difference(Versions(*client), HERE))
-    samples.keep_memory()
-    wanted = _task(task)
-    done: list[Outcome] = []
-    for job in map(Job._make, jobs):
-        if _cancelled():
-            break
-        # Of a file here the client has seen to that; a store would keep it waiting for each.
-        skips = wanted.skip_existing and files.is_url(job.target)
-        outcome = batch.attempt(job, wanted._replace(skip_existing=skips))
-        done.append(outcome._replace(name="", output=""))
-    return done
-
-
-@functools.lru_cache(maxsize=4)
-def _task(packed: bytes) -> Task:
-    """The task, unpacked once, so that what its kernels keep serves all pictures."""
-    task: Task = pickle.loads(packed)
-    return task
-
-
-def _cancelled() -> bool:
-    """Whether the task of Dask's in this thread is no longer wanted."""
-    from distributed import get_worker
-
-    worker = get_worker()
-    state = worker.state.tasks.get(worker.get_current_task())
-    return state is None or state.state == "cancelled"
 
 
 def run(
@@ -128,8 +56,8 @@ def run(
     _refuse_unfit(todo, task)
     links = contextlib.ExitStack()
     try:
-        client = _connect(address, links)
-        _refuse_other_workers(client, todo)
+        client = connect(address, links)
+        refuse_other_workers(client, todo)
     except BaseException:
         links.close()
         raise
@@ -149,109 +77,6 @@ def _refuse_unfit(todo: Sequence[Job], task: Task) -> None:
                 f"{job.name} would be written over itself, which a second attempt after a "
                 "worker's death would filter twice; name another output"
             )
-
-
-def _connect(address: str, links: contextlib.ExitStack) -> Client:
-    """Return a client; the links undo what was begun."""
-    local, remote = LOCAL.fullmatch(address), ADDRESS.fullmatch(address)
-    if not local and not (remote and int(remote[3]) < 65536):
-        raise OptionError(
-            f"--scheduler {shortened(address)!r} is neither tcp://HOST:PORT nor local:N, as local:4"
-        )
-    if remote:
-        _knock(address, remote[2].strip("[]"), int(remote[3]))
-    try:
-        import dask
-        import distributed
-    except ImportError:
-        raise OptionError("--scheduler needs Dask; pip install 'imgconv[dask]' brings it") from None
-    logging.disable(logging.CRITICAL)  # what Dask and Tornado log is told by our own errors
-    links.callback(logging.disable, logging.NOTSET)
-    links.enter_context(dask.config.set({
-        "distributed.diagnostics.computations.nframes": 0,  # our source, with each task
-        "distributed.worker.profile.enabled": False,
-        "distributed.comm.timeouts.connect": ANSWER,
-    }))  # fmt: skip
-    try:
-        if local:
-            place = distributed.LocalCluster(
-                n_workers=int(local[1]), threads_per_worker=1, host="127.0.0.1",
-                dashboard_address=None, memory_limit=0,
-            )  # fmt: skip
-            links.callback(_quietly, place.close, 10)
-            client = distributed.Client(place, set_as_default=False)
-        else:
-            client = distributed.Client(address, timeout=ANSWER, set_as_default=False)
-    except (OSError, ImportError, ValueError, RuntimeError) as error:
-        text = " ".join(str(error).split())
-        raise OptionError(
-            f"no Dask scheduler of this version answers at {address}: {shortened(text, 100)}"
-        ) from None
-    links.callback(_quietly, client.close, 2)
-    return client
-
-
-def _knock(address: str, host: str, port: int) -> None:
-    """Refuse at once where nobody listens, or no scheduler does; Dask would wait without end."""
-    remedy = "start one (dask scheduler), or take local:N"
-    try:
-        with socket.create_connection((host, port), ANSWER) as line:
-            line.settimeout(ANSWER)
-            # A scheduler greets first, with the length of its message: 8 bytes, the low ones first.
-            greeting = line.recv(8) if address.startswith("tcp:") else bytes(8)
-    except TimeoutError:
-        raise OptionError(f"no scheduler answers at {address}; {remedy}") from None
-    except OSError as error:
-        raise OptionError(
-            f"no scheduler at {address}: {error.strerror or error}; {remedy}"
-        ) from None
-    if greeting[-1:] != b"\0":
-        raise OptionError(f"what answers at {address} is no Dask scheduler; {remedy}")
-
-
-def _quietly(close: Callable[[float], Any], seconds: float) -> None:
-    """Close what may be gone already."""
-    with contextlib.suppress(Exception):
-        close(seconds)
-
-
-def _refuse_other_workers(client: Client, todo: Sequence[Job]) -> None:
-    """Refuse workers that would not do what this process would; those that come later do it."""
-
-    def ask(what: Callable[..., Any], *arguments: str) -> dict[str, Any]:
-        found: dict[str, Any] = client.run(what, *arguments, on_error="return")
-        return {worker: it for worker, it in found.items() if not isinstance(it, OSError)}  # gone
-
-    imgconvs = ask(pydoc.locate, "imgconv.__version__")
-    pythons = ask(sysconfig.get_python_version)
-    pillows = ask(pydoc.locate, "PIL.__version__")
-    for worker in imgconvs.keys() & pythons.keys() & pillows.keys():
-        found = Versions(imgconvs[worker], pythons[worker], pillows[worker])
-        if found != HERE:
-            raise OptionError(f"the worker {worker} {_difference(HERE, found)}")
-    known = [job.source for job in todo[:1] if os.path.exists(job.source)]
-    for source in known:
-        for worker, seen in ask(os.path.exists, _sent(source)).items():
-            if not seen:
-                raise OptionError(
-                    f"the worker {worker} does not see {_sent(source)}; "
-                    "give workers and this machine a file system in common"
-                )
-
-
-def _difference(client: Versions, worker: Versions) -> str:
-    """What a worker has otherwise than the client."""
-    for name, here, there in zip(Versions._fields, client, worker, strict=True):
-        if not isinstance(there, str):  # not there, or an error
-            return f"has no {name}; install imgconv {client.imgconv} there"
-        if here != there:
-            return f"has {name} {there}, and this is {here}; install the same on both"
-    return ""
-
-
-def _sent(path: str) -> str:
-    """A name as workers understand it: they are in another folder."""
-    return path if files.is_url(path) else os.path.abspath(path)
 
 
 class _Run:
@@ -354,7 +179,7 @@ class _Run:
 
     def _job(self, place: int) -> Job:
         job = self._todo[place]
-        return job._replace(source=_sent(job.source), target=_sent(job.target))
+        return job._replace(source=sent(job.source), target=sent(job.target))
 
     def _count(self) -> int:
         """How many threads the workers have; a note if there has been none for a while."""

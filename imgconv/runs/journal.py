@@ -15,11 +15,11 @@ from imgconv import __version__
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
 from imgconv.pictures import files
-from imgconv.runs.report import FAILED, OK, Outcome
+from imgconv.runs.job import FAILED, OK, Outcome
 
 if TYPE_CHECKING:
-    from imgconv.runs.batch import Task
-    from imgconv.runs.naming import Job
+    from imgconv.runs.job import Job
+    from imgconv.runs.task import Task
 
 # A line names input and output in 12 letters; 6 tell what was read and how it was filtered, and 6
 # what was written. So 100 million pictures take 2.5 GB, and one of 70 billion changed files is

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from imgconv.errors import printable
+from imgconv.runs.job import FAILED, OK, SKIPPED, Outcome
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-OK, SKIPPED, FAILED = "ok", "skipped", "failed"
 PATIENCE = 1.0  # seconds before a progress bar is worth the time that Rich takes to import
 MUCH = 0.1  # the share of clipped samples that is worth a hint
 # What keeps samples that were clipped below and above, by the levels that clipped them.
@@ -20,31 +21,6 @@ KEEPING = {
     "abs": ("", "--levels stretch or a smaller --scale"),
     "offset": ("--levels stretch", "--levels stretch"),
 }
-
-
-class Outcome(NamedTuple):
-    """What became of one input; `clipped` of `samples` below and above, notes on what is lost.
-
-    `preview` is the output as a terminal draws it; `marks` are what a journal keeps.
-    """
-
-    name: str
-    output: str = ""
-    status: str = OK
-    error: str = ""
-    notes: tuple[str, ...] = ()
-    width: int | None = None
-    height: int | None = None
-    samples: int = 0
-    clipped: tuple[int, int] = (0, 0)
-    seconds: float = 0.0
-    preview: str = ""
-    marks: bytes = b""
-
-
-def printable(text: str) -> str:
-    """Return a text in which control characters and broken bytes are spelled out."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 class Report:
@@ -191,9 +167,3 @@ def say(text: str) -> None:
     """Print one line on stderr; one that cannot be printed is no reason to stop."""
     with contextlib.suppress(OSError):
         print(f"imgconv: {printable(text)}", file=sys.stderr, flush=True)
-
-
-def discard_stdout() -> None:
-    """Let what is still to be flushed go nowhere, so that nobody complains of it again."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,13 +6,9 @@ import functools
 import os
 import shutil
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
-from imgconv.pictures.pixels import Pixels
-from imgconv.pictures.view import enlarged, reduced, visible
-
-if TYPE_CHECKING:
-    from imgconv.pipeline.filter import Colour
+from imgconv.pictures.pixels import Colour, Pixels
+from imgconv.teach.visible import enlarged, reduced, visible
 
 UPPER = "▀"
 RESET = "\x1b[0m"

@@ -14,15 +14,16 @@ from PIL import Image, ImageDraw, ImageFont, features
 from imgconv.engine import samples
 from imgconv.engine.bands import thread_count
 from imgconv.engine.levels import MAXIMUM
-from imgconv.errors import ImageError, KernelError
+from imgconv.errors import ImageError, KernelError, printable
+from imgconv.kernels.catalog import CUSTOM
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
-from imgconv.kernels.spec import CUSTOM, Meaning
-from imgconv.pictures.decode import MAX_PIXELS
+from imgconv.kernels.spec import Meaning
+from imgconv.pictures.picture import MAX_PIXELS
 from imgconv.pictures.pixels import ImagePixels, Pixels
-from imgconv.pictures.view import enlarged, reduced, visible
-from imgconv.pipeline.filter import Work, filter_pixels
-from imgconv.runs.report import printable
+from imgconv.pipeline.filter import filter_pixels
+from imgconv.pipeline.work import Work
+from imgconv.teach.visible import enlarged, reduced, visible
 
 PAPER, INK, FADED, LINE = (250, 250, 250), "#202020", "#6a6a6a", "#d0d0d0"
 WORDS = {"abs": "absolute", "offset": "around gray", "stretch": "stretched"}

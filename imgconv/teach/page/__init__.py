@@ -19,14 +19,14 @@ from imgconv.engine.steps import Step
 from imgconv.errors import ImageError, KernelError
 from imgconv.kernels.catalog import Entry
 from imgconv.kernels.kernel import Kernel
-from imgconv.pictures.decode import cut
+from imgconv.pictures.picture import cut
 from imgconv.pictures.pixels import NAMELESS, Pixels
-from imgconv.teach.explain import no_such_pixel
+from imgconv.teach.arithmetic import no_such_pixel
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from imgconv.pipeline.filter import Work
+    from imgconv.pipeline.work import Work
 
 SIDE = 160  # of the working copy: its pixels are large enough to be seen one by one
 MAX_KERNEL = 31  # beyond this its numbers would not be legible

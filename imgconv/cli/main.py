@@ -1,0 +1,53 @@
+"""From the words of a command line to an exit code."""
+
+import io
+import sys
+import warnings
+
+import typer
+
+from imgconv.cli import apply, show, sheet, explain, learn, cache  # isort: skip  (the help's order)
+from imgconv.cli.app import app
+from imgconv.errors import ClusterError, ImgconvError
+from imgconv.pictures.files import discard_stdout
+from imgconv.runs.report import say
+
+__all__ = ["app", "apply", "cache", "explain", "learn", "main", "sheet", "show"]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit code.
+
+    Misuse is one line on stderr and exits 2, like everything wrong before the first file is read.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    warnings.simplefilter("ignore")  # libraries' words on broken files; the errors are ours
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names may hold bytes that are no text
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = app(args=arguments or ["--help"], prog_name="imgconv", standalone_mode=False) or 0
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return int(code)
+    except typer.TyperException as error:
+        say(f"{error.format_message()} (imgconv --help)")
+        return 2
+    except ClusterError as error:  # after some inputs were done
+        say(str(error))
+        return 1
+    except ImgconvError as error:
+        say(str(error))
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except SystemExit as error:  # the shell's completion ends so
+        sys.stdout.flush()
+        return error.code if isinstance(error.code, int) else 1
+    except BrokenPipeError:  # the reader has gone
+        discard_stdout()
+        return 1
+    except OSError as error:
+        say(f"stdout cannot be written: {error.strerror or error}")
+        discard_stdout()
+        return 1

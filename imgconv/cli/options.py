@@ -1,0 +1,224 @@
+"""The options of the commands, each declared once; --help and the reference say them the same."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+# Of pictures that are decoded whole: `pictures.picture.MAX_PIXELS`, which takes Pillow to import.
+MAX_PIXELS = 500_000_000
+
+
+def complete_kernel(incomplete: str) -> list[str]:
+    """The names of the catalogues that begin so."""
+    from imgconv.kernels.catalog import open_catalog
+
+    known = open_catalog()
+    return [name for name in sorted([*known, *known.recipes]) if name.startswith(incomplete)]
+
+
+def complete_border(incomplete: str) -> list[str]:
+    """The borders that begin so."""
+    from imgconv.engine.geometry import ALIASES
+
+    return [name for name in ALIASES if name.startswith(incomplete)]
+
+
+def _kernel(help: str) -> Any:
+    """What names kernels, of which several mean something else to each command."""
+    return typer.Option("-k", "--kernel", metavar="SPEC", autocompletion=complete_kernel, help=help)
+
+
+# Inputs and outputs
+Inputs = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[INPUT]...", help="Image files, folders, or - for stdin."),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="A file, a folder (ends in /), a template of {stem} {name} {suffix} {kernel} "
+        "{parent} {index}, or - for stdout; by default beside the input, as "
+        "{stem}.{kernel}{suffix}.",
+    ),
+]
+Force = Annotated[bool, typer.Option("-f", "--force", help="Overwrite existing outputs.")]
+SkipExisting = Annotated[
+    bool, typer.Option("--skip-existing", help="Leave existing outputs alone.")
+]
+DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Only say what would be written.")]
+FilesFrom = Annotated[
+    str | None,
+    typer.Option(metavar="FILE|-", help="Further inputs, one a line, from a file or stdin."),
+]
+Null = Annotated[bool, typer.Option("-0", "--null", help="The names in --files-from end in NUL.")]
+Recursive = Annotated[
+    bool, typer.Option("--recursive", help="Walk folders; the output folder gets the same tree.")
+]
+Shard = Annotated[
+    str | None,
+    typer.Option(metavar="I/N", help="Every N-th input from the I-th, sorted by name."),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on where an earlier run of this command stopped.")
+]
+
+# Kernels
+Chain = Annotated[
+    list[str],
+    _kernel(
+        "A name (imgconv list), weights as '1,2,1;2,4,2;1,2,1/16', JSON, or "
+        "FILE.toml[:NAME]; several run one after the other."
+    ),
+]
+Single = Annotated[list[str], _kernel("One kernel, as for apply.")]
+Tiles = Annotated[
+    list[str] | None,
+    _kernel("A tile, in the words of apply; repeatable; by default the whole catalogue."),
+]
+Specs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SPEC...", autocompletion=complete_kernel, help="Kernels, as for apply."
+    ),
+]
+Scale = Annotated[
+    str | None,
+    typer.Option(metavar="X", help="Replaces 1/divisor of a single kernel: 0.25, 1/9."),
+]
+Bias = Annotated[
+    str | None, typer.Option(metavar="X", help="Replaces the bias of a single kernel.")
+]
+Combine = Annotated[
+    str,
+    typer.Option(
+        metavar="chain|magnitude|max|min|mean|sum",
+        help="Several kernels one after the other, or each on the input, then put together.",
+    ),
+]
+Flip = Annotated[
+    bool, typer.Option("--flip", help="True convolution: turn the weights by 180 degrees.")
+]
+Catalogs = Annotated[
+    list[Path] | None,
+    typer.Option("--catalog", metavar="FILE|DIR", help="Further kernels, from TOML; repeatable."),
+]
+
+# Geometry
+Padding = Annotated[
+    str, typer.Option(metavar="same|valid|N|Y,X|T,R,B,L", help="How much is added around.")
+]
+Border = Annotated[
+    str,
+    typer.Option(
+        metavar="WORD",
+        autocompletion=complete_border,
+        help="With what: edge, constant, reflect, symmetric, wrap, or another tool's word, "
+        "as scipy:mirror.",
+    ),
+]
+Fill = Annotated[float, typer.Option(metavar="V", help="The value of a constant border.")]
+Stride = Annotated[str, typer.Option(metavar="N|Y,X", help="Steps between output pixels.")]
+Dilation = Annotated[str, typer.Option(metavar="N|Y,X", help="Steps between the kernel's taps.")]
+
+# Channels and levels
+Channels = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|gray|rgb|luma|LIST",
+        help="Which channels: all but alpha; of the image made gray, or RGB; the brightness "
+        "only; or letters, as r,g.",
+    ),
+]
+Alpha = Annotated[
+    str,
+    typer.Option(
+        metavar="keep|weighted",
+        help="Leave alpha alone, or weight colours by it and filter it too.",
+    ),
+]
+AlphaKept = Annotated[str, typer.Option("--alpha", metavar="keep", help="Alpha is not filtered.")]
+Background = Annotated[
+    str | None,
+    typer.Option(metavar="COLOUR", help="Lay transparent pictures upon a colour first."),
+]
+Levels = Annotated[
+    str | None,
+    typer.Option(
+        metavar="clip|abs|offset|stretch|none",
+        help="How a signed response becomes a pixel (clip); none keeps it, as arrays do.",
+    ),
+]
+LevelsOfTiles = Annotated[
+    str | None,
+    typer.Option(
+        "--levels",
+        metavar="clip|abs|offset|stretch",
+        help="How responses become pixels; by default clip where a flat picture keeps its "
+        "brightness, offset where it vanishes, else stretch. Captions say which.",
+    ),
+]
+
+# How pictures are read and written
+Format = Annotated[
+    str | None,
+    typer.Option(metavar="FMT", help="The output format where PATH does not tell: png, jpg."),
+]
+Quality = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        max=100,
+        help="Of JPEG (default: the source's, else 90) and WebP (90; 100 loses nothing).",
+    ),
+]
+Compress = Annotated[str, typer.Option(metavar="fast|small|none", help="Of PNG and TIFF outputs.")]
+Depth = Annotated[
+    int | None,
+    typer.Option(metavar="8", min=8, max=8, help="Cut deeper pictures to 8 bits."),
+]
+Frame = Annotated[
+    int | None, typer.Option(metavar="N", min=0, help="Only one frame or page, from 0.")
+]
+Strip = Annotated[bool, typer.Option("--strip", help="Write no metadata (else they are kept).")]
+MaxPixels = Annotated[
+    int, typer.Option(metavar="N", min=1, help="Refuse larger pictures before they are decoded.")
+]
+
+# How a run goes
+Jobs = Annotated[int | None, typer.Option(metavar="N", min=1, max=1024, help="Images at once.")]
+Threads = Annotated[
+    int | None, typer.Option(metavar="N", min=1, max=1024, help="Threads within an image.")
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="tcp://HOST:PORT|local:N",
+        help="Run on the workers of a Dask scheduler, or on N processes here.",
+    ),
+]
+Side = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        max=1_000_000,
+        help="Piece by piece, N x N: TIFF and .zarr larger than memory.",
+    ),
+]
+JsonLines = Annotated[
+    bool, typer.Option("--json", help="A JSON object for each input, one a line.")
+]
+JsonObject = Annotated[bool, typer.Option("--json", help="A JSON object.")]
+JsonArray = Annotated[bool, typer.Option("--json", help="A JSON array.")]
+Preview = Annotated[
+    bool, typer.Option("--preview", help="Draw each result in the terminal, once it is written.")
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Errors only.")]
+Verbose = Annotated[
+    bool, typer.Option("-v", "--verbose", help="Also hints on the cache of compiled code.")
+]

@@ -1,0 +1,30 @@
+"""NumPy: arrays in files (.npy), and Python code that makes one."""
+
+from __future__ import annotations
+
+from imgconv.kernels.dialects.forms import bias_of, nested
+from imgconv.kernels.kernel import Kernel
+
+
+def read(data: bytes) -> Kernel:
+    """Return the kernel of an array in a file.
+
+    Raises
+    ------
+    KernelError, ValueError
+        If it is none.
+    """
+    import io
+
+    import numpy as np
+
+    return Kernel(np.load(io.BytesIO(data), allow_pickle=False))
+
+
+def write(kernel: Kernel) -> str:
+    """Return Python code that makes the weights an array."""
+    divisor = f" / {kernel.divisor!r}" if kernel.divisor != 1 else ""
+    bias = [f"bias = {bias_of(kernel)}  # added to each response"] if kernel.bias else []
+    heading = f"# {kernel.name}: {kernel.summary}" if kernel.summary else f"# {kernel.name}"
+    array = f"weights = np.array({nested(kernel.weights)}){divisor}"
+    return "\n".join([heading, "import numpy as np", "", array, *bias])

@@ -1,0 +1,32 @@
+"""Packages of the extras: found, or an error that names what to install."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from types import ModuleType
+
+from imgconv.errors import ImageError
+
+
+class _Faults(logging.Handler):
+    """What tifffile logs as an error and reads on from is a broken image to us."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise ImageError(f"broken image: {' '.join(record.getMessage().split())[:200]}")
+
+
+_FAULTS = _Faults(logging.ERROR)
+
+
+def library(name: str, fault: str, *, cuttable: bool = True, extra: str = "deep") -> ModuleType:
+    """Return a package of an extra; `fault` is what is said where it is missing."""
+    try:
+        found = importlib.import_module(name)
+        logging.getLogger(name).addHandler(_FAULTS)  # once, however often it is said
+        return found
+    except ImportError:
+        remedy = " keeps them, --depth 8 cuts them to 8 bits" if cuttable else " reads it"
+        if extra != "deep":
+            remedy = " does that"
+        raise ImageError(f"{fault}; pip install 'imgconv[{extra}]'{remedy}") from None

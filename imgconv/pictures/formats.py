@@ -1,0 +1,106 @@
+"""The formats of pictures, in one table: names, what each keeps, who reads and writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from imgconv.errors import ImageError
+
+PILLOW, NUMPY, ZARR = "Pillow", "NumPy", "zarr"  # who reads and writes a format
+
+Channels = tuple[str, ...]
+
+
+class Format(NamedTuple):
+    """A format of files: the first of its endings is the usual one.
+
+    `keeps` are the channels by the kind of their samples, `metadata` the fields of `Metadata` that
+    have a place. `pillow` is what Pillow calls it, where that is another name; `deep` the package
+    that reads and writes what Pillow would cut, in the extra of that name.
+    """
+
+    name: str
+    endings: tuple[str, ...]
+    keeps: Mapping[str, Channels]
+    metadata: tuple[str, ...] = ()
+    several: str = ""  # what several pictures in a file are: frames or pages
+    pillow: str = ""
+    reader: str = PILLOW
+    writer: str = PILLOW
+    deep: str = ""
+
+
+_GRAY: Channels = ("l",)
+_COLOUR: Channels = ("l", "rgb")
+_ALPHA: Channels = ("l", "la", "rgb", "rgba")
+_ALL = ("exif", "icc", "xmp", "dpi")
+_NUMBERS: dict[str, Channels] = {}  # channels without names, of any number
+
+# fmt: off
+FORMATS = (
+    Format("BMP", (".bmp",), {"uint8": _COLOUR}, ("dpi",)),
+    Format("CSV", (".csv",), _NUMBERS, reader=NUMPY, writer=NUMPY),
+    Format("GIF", (".gif",), {"uint8": _ALPHA}, ("comment",), several="frames"),
+    Format("JPEG", (".jpg", ".jpeg"), {"uint8": (*_COLOUR, "cmyk")}, (*_ALL, "comment")),
+    Format("NPY", (".npy",), _NUMBERS, reader=NUMPY, writer=NUMPY),
+    Format("PFM", (".pfm",), {"float32": _GRAY}, pillow="PPM"),
+    Format("PGM", (".pgm",), {"uint8": _GRAY, "uint16": _GRAY}, pillow="PPM"),
+    Format("PNG", (".png", ".apng"), {"uint8": _ALPHA, "uint16": _ALPHA},
+           (*_ALL, "comment", "text"), several="frames", deep="imagecodecs"),
+    Format("PNM", (".pnm",), {"uint8": _COLOUR, "uint16": _GRAY}, pillow="PPM"),
+    Format("PPM", (".ppm",), {"uint8": _COLOUR}, pillow="PPM"),
+    Format("TIFF", (".tif", ".tiff"),
+           dict.fromkeys(("uint8", "uint16", "float32"), (*_ALPHA, "cmyk")), _ALL,
+           several="pages", deep="tifffile"),
+    Format("WEBP", (".webp",), {"uint8": _ALPHA}, _ALL, several="frames"),
+    Format("ZARR", (".zarr",), _NUMBERS, reader=ZARR, writer=ZARR),
+)
+# fmt: on
+
+BY_NAME = {each.name: each for each in FORMATS}
+# Formats by the ending of a name.
+ENDINGS = dict(sorted((ending, each.name) for each in FORMATS for ending in each.endings))
+ARRAYS = tuple(each.name for each in FORMATS if each.writer == NUMPY)  # which keep any numbers
+# What a folder that is walked is searched for; arrays have to be named.
+WALKED = {ending for ending, name in ENDINGS.items() if name not in ARRAYS}
+PIECES = "ZARR"  # which is a folder, written piece by piece
+SEVERAL = tuple(each.name for each in FORMATS if each.several)
+# An allow-list of Pillow's names: some formats that it reads run other programs.
+PILLOWS = tuple(sorted({each.pillow or each.name for each in FORMATS if each.reader == PILLOW}))
+TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+class Named(Protocol):
+    """A path, or a URL."""
+
+    @property
+    def suffix(self) -> str:
+        """The name's ending, with its dot."""
+
+
+def ending_format(path: Named) -> str:
+    """Return the format that a name's ending means; nothing for other endings."""
+    return ENDINGS.get(path.suffix.lower(), "")
+
+
+def format_of(path: Named) -> str:
+    """Return the format that a name's ending asks for.
+
+    Raises
+    ------
+    ImageError
+        If there is none that can be written.
+    """
+    name = ending_format(path)
+    if not name:
+        raise ImageError(
+            f"{path}: cannot write {path.suffix or 'a file without ending'!r}; "
+            f"use {', '.join(ENDINGS)}, or --format"
+        )
+    return name
+
+
+def keeping(names: str, kind: str) -> list[str]:
+    """Return the formats that keep such channels in samples of such a kind."""
+    return [each.name for each in FORMATS if names in each.keeps.get(kind, ())]

@@ -1,0 +1,54 @@
+"""GIF: frames of at most 256 colours, one of which may be transparent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PIL import Image
+
+from imgconv.pictures.pixels import ImagePixels, Pixels
+
+COLOURS = 256  # of a frame
+
+
+def has_more_colours(frame: Pixels) -> bool:
+    """Return whether a frame has more colours than a palette takes."""
+    if not isinstance(frame, ImagePixels) or frame.names == "l":
+        return False
+    return _palette(_seen(frame.image)) is None
+
+
+def with_palette(image: Image.Image) -> Image.Image:
+    """Return an image as a GIF stores it: its own colours where there are few, else the nearest."""
+    if image.mode == "L":
+        return image
+    image = _seen(image)
+    if _palette(image) is None:
+        return image
+    import numpy as np
+
+    array = np.array(image)
+    codes = array.astype(np.uint32) @ (1 << 8 * np.arange(array.shape[2], dtype=np.uint32))
+    unique, places = np.unique(codes, return_inverse=True)
+    palette = unique[:, None] >> 8 * np.arange(array.shape[2], dtype=np.uint32) & 255
+    found = Image.fromarray(places.reshape(codes.shape).astype(np.uint8))
+    found.putpalette(palette[:, :3].astype(np.uint8).tobytes())
+    if array.shape[2] == 4 and (unseen := np.flatnonzero(palette[:, 3] == 0)).size:
+        found.info["transparency"] = int(unseen[0])
+    return found
+
+
+def _palette(image: Image.Image) -> list[Any] | None:
+    """The colours of an image, if a palette takes them all."""
+    found = image.getcolors(COLOURS)
+    return None if found is None else [colour for _, colour in found]
+
+
+def _seen(image: Image.Image) -> Image.Image:
+    """An image whose hidden pixels are all of one colour, which is the transparent one."""
+    if not image.mode.endswith("A"):
+        return image
+    image = image.convert("RGBA")
+    seen = Image.new("RGBA", image.size)
+    seen.paste(image, mask=image.getchannel("A").point([0] + [255] * 255))
+    return seen

@@ -1,0 +1,68 @@
+"""What the readers of all formats share: the picture they return, and what they are asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from imgconv.engine.levels import to_pixels
+from imgconv.errors import ImageError
+from imgconv.pictures.metadata import Metadata
+from imgconv.pictures.pixels import Pixels
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+MAX_PIXELS = 500_000_000
+
+
+class Reading(NamedTuple):
+    """How inputs are read: `shallow` lets them be cut to 8 bits, `frame` chooses one, from 0."""
+
+    max_pixels: int = MAX_PIXELS
+    shallow: bool = False
+    frame: int | None = None
+
+
+AS_IT_IS = Reading()
+
+
+class Picture(NamedTuple):
+    """The frames of a file, the format they came in, what it says beside, and their timing.
+
+    `metadata` are those of each frame of a TIFF, else one for all; `durations` are milliseconds,
+    none where the frames are pages. `loop` is how often they are shown, 0 for ever.
+    """
+
+    frames: tuple[Pixels, ...]
+    format: str
+    metadata: tuple[Metadata, ...] = (Metadata(),)
+    durations: tuple[float, ...] = ()
+    loop: int | None = None
+    apart: bool = False  # the first frame of a PNG is for viewers that show no animation
+    lost: tuple[str, ...] = ()
+
+
+def refuse_too_many(sizes: list[tuple[int, int]], how: Reading) -> None:
+    """Raise an error for more pixels than are allowed, or none, before any is decoded."""
+    width, height = sizes[-1]
+    if not width or not height:
+        raise ImageError(f"broken image: it is {width}x{height}")
+    if sum(w * h for w, h in sizes) > how.max_pixels:
+        times = f"{len(sizes)} frames up to " if len(sizes) > 1 else ""
+        limit = f"{how.max_pixels / 1e6:g} million pixels"
+        raise ImageError(f"{times}{width}x{height} is more than {limit}; --max-pixels allows more")
+
+
+def choose(count: int, how: Reading) -> int:
+    """Return the frame that is asked for."""
+    frame = how.frame or 0
+    if frame >= count:
+        raise ImageError(f"has no frame {frame}; its frames are 0 to {count - 1}")
+    return frame
+
+
+def cut(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return samples of 8 bits: the upper ones of 16, as Pillow cuts colours; reals from 0 to 1."""
+    if array.dtype.kind == "f":
+        return to_pixels(array * 255.0, "uint8")
+    return (array >> 8).astype("uint8") if array.dtype.itemsize == 2 else array

@@ -1,0 +1,76 @@
+"""PNG of 16 bits a channel, which Pillow would cut: read and written by imagecodecs."""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image, ImageOps
+
+from imgconv.errors import ImageError
+from imgconv.pictures import metadata
+from imgconv.pictures.extras import library
+from imgconv.pictures.orientation import ORIENTATION, upright
+from imgconv.pictures.picture import Picture, Reading, cut
+from imgconv.pictures.pixels import Pixels, of_array
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+CHANNELS = {1: "l", 2: "la", 3: "rgb", 4: "rgba"}
+COMPRESS: dict[str, dict[str, int]] = {
+    "fast": {"level": 1, "strategy": 3, "filter": 16},
+    "small": {"level": 9, "strategy": 0},
+    "none": {"level": 0},
+}
+
+
+def read(data: bytes, how: Reading, fault: str) -> Picture:
+    """Decode a PNG of 16 bits a channel; `fault` is what is said where the library is missing."""
+    codecs = library("imagecodecs", fault, cuttable=not how.shallow)
+    with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        if getattr(image, "n_frames", 1) > 1:
+            raise ImageError("has frames of 16 bits, which are not read; --depth 8 cuts them")
+        transparent = image.info.get("transparency")
+        orientation = image.getexif().get(ORIENTATION, 1)
+        image.load()  # text stands behind the pixels too
+        ImageOps.exif_transpose(image, in_place=True)
+        kept = metadata.read(image)
+    array = codecs.png_decode(data)
+    array = array if array.ndim == 3 else array[:, :, None]
+    if transparent is not None and array.shape[2] in (1, 3):
+        array = _with_alpha(array, transparent)
+    array = upright(array, orientation)
+    array = cut(array) if how.shallow else array
+    return Picture((of_array(array, CHANNELS[array.shape[2]]),), "PNG", (kept,))
+
+
+def _with_alpha(array: npt.NDArray[Any], value: Any) -> npt.NDArray[Any]:
+    """Make the one transparent colour of a PNG an alpha channel."""
+    import numpy as np
+
+    seen = (array != np.array(value, array.dtype)).any(axis=2)
+    return np.dstack([array, np.where(seen, 65535, 0).astype(array.dtype)])
+
+
+def write(pixels: Pixels, kept: dict[str, Any], compress: str) -> bytes:
+    """Return the bytes of a PNG; its metadata are the chunks that Pillow writes for them."""
+    codecs = library("imagecodecs", "has 16 bits a channel")
+    out: bytes = codecs.png_encode(pixels.array(), **COMPRESS[compress])
+    mode = "RGB" if pixels.names.startswith("rgb") else "L"
+    small = io.BytesIO()
+    Image.new(mode, (1, 1)).save(small, "PNG", **kept)
+    chunks = [c for c in _chunks(small.getvalue()) if c[4:8] not in (b"IHDR", b"IDAT", b"IEND")]
+    header, rest = out[:33], out[33:]  # signature and IHDR
+    return header + b"".join(chunks) + rest
+
+
+def _chunks(data: bytes) -> list[bytes]:
+    """The chunks of a PNG, whole."""
+    found, place = [], 8
+    while place < len(data):
+        (length,) = struct.unpack(">I", data[place : place + 4])
+        found.append(data[place : place + 12 + length])
+        place += 12 + length
+    return found

@@ -1,0 +1,247 @@
+"""TIFF files read and written piece by piece, for pictures larger than memory (extra `tiles`)."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.util
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from imgconv.errors import ImageError
+from imgconv.pictures import tiff, tiff_tags
+from imgconv.pictures.extras import library
+from imgconv.pictures.metadata import Metadata
+from imgconv.pictures.picture import Reading, choose
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+SIDE = 256  # of the tiles that are written
+BUFFER = 1 << 24  # bytes that wait to be compressed
+LARGEST = 1 << 28  # bytes of a segment that is decoded at once
+CLASSIC = (1 << 32) - (1 << 25)  # bytes of samples that a TIFF of 32-bit offsets surely holds
+JPEG_COLOURS, JPEG = 6, (6, 7)
+
+
+@contextlib.contextmanager
+def _broken_if_it_fails() -> Iterator[None]:
+    """Tell what decoders raise, a dozen kinds, as a broken image."""
+    try:
+        yield
+    except (ImageError, MemoryError, OSError):
+        raise
+    except Exception as error:
+        fault = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ImageError(f"broken image: {fault}") from None
+
+
+def can_open() -> bool:
+    """Return whether the packages are there that read TIFF in pieces."""
+    return importlib.util.find_spec("tifffile") is not None
+
+
+class File:
+    """The pages of a TIFF file, as a context that closes it."""
+
+    def __init__(self, path: str, how: Reading) -> None:
+        tifffile = library("tifffile", "is to be read piece by piece", extra="tiles")
+        self._file = open(path, "rb")  # noqa: SIM115
+        try:
+            with _broken_if_it_fails():
+                pages = list(tifffile.TiffFile(self._file).pages)
+                chosen = pages if how.frame is None else [pages[choose(len(pages), how)]]
+                self.pages = [Page(page.aspage(), self._file.fileno(), how) for page in chosen]
+                doubles = any(p.aspage().dtype == "float64" for p in chosen) and not how.shallow
+                self.lost = ["64-bit reals (read as 32-bit)"] * doubles
+                self.metadata = tuple(tiff.metadata_of(self._file, p.aspage()) for p in chosen)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class Page:
+    """A page, whose samples are read in rectangles, from the tiles or strips that hold them."""
+
+    def __init__(self, page: Any, file: int, how: Reading) -> None:
+        self._page, self._file, self._how = page, file, how
+        self.names = _names(page)
+        if tiff.orientation_of(page) != 1:
+            raise ImageError("is to be turned, which is done in memory only; leave out --tile")
+        tiff.refuse_cut_off(page)
+        self.shape = page.imagelength, page.imagewidth
+        kind = np.dtype(page.dtype)
+        self.kind = "uint8" if how.shallow else "float32" if kind.kind == "f" else kind.name
+        self._segment = _segment(page, kind)
+        self._read = functools.lru_cache(maxsize=1)(self._decoded)
+
+    def keep(self, rows: int) -> None:
+        """Keep as many decoded segments as so many rows, and those next to them, take."""
+        down = rows // self._segment[0] + 2
+        across = -(-self.shape[1] // self._segment[1])
+        self._read = functools.lru_cache(maxsize=down * across + 2)(self._decoded)
+
+    def read(self, rows: range, columns: range) -> npt.NDArray[Any]:
+        """Return the samples of a rectangle, of shape (H, W, C)."""
+        out = np.empty((len(rows), len(columns), len(self.names)), self.kind)
+        high, wide = self._segment
+        for i in range(rows.start // high, (rows.stop - 1) // high + 1):
+            for j in range(columns.start // wide, (columns.stop - 1) // wide + 1):
+                y, x = i * high, j * wide
+                top, bottom = max(rows.start, y), min(rows.stop, y + high)
+                left, right = max(columns.start, x), min(columns.stop, x + wide)
+                out[
+                    top - rows.start : bottom - rows.start,
+                    left - columns.start : right - columns.start,
+                ] = self._read(i, j)[top - y : bottom - y, left - x : right - x]
+        return out
+
+    def _decoded(self, i: int, j: int) -> npt.NDArray[Any]:
+        """The samples of a segment, in all channels."""
+        with _broken_if_it_fails():
+            return tiff.samples_of(self._page, self._joined(i, j), self._how)
+
+    def _joined(self, i: int, j: int) -> npt.NDArray[Any]:
+        page, (high, wide) = self._page, self._segment
+        if not page.is_tiled and page.compression == 1 and page.planarconfig == 1:
+            return self._plain(i)
+        across, down = -(-self.shape[1] // wide), -(-self.shape[0] // high)
+        planes = len(self.names) if page.planarconfig == 2 else 1
+        parts = [self._part(p * across * down + i * across + j) for p in range(planes)]
+        return parts[0] if planes == 1 else np.concatenate(parts, axis=2)
+
+    def _plain(self, i: int) -> npt.NDArray[Any]:
+        """Some rows of a strip that is not compressed, however many it has."""
+        page, (high, wide) = self._page, self._segment
+        kind = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
+        row = wide * len(self.names) * kind.itemsize
+        first, rows = i * high, min(high, self.shape[0] - i * high)
+        parts = []
+        while rows:
+            strip, at = divmod(first, page.rowsperstrip)
+            count = min(rows, page.rowsperstrip - at)
+            parts.append(self._bytes(page.dataoffsets[strip] + at * row, count * row))
+            first, rows = first + count, rows - count
+        return np.frombuffer(b"".join(parts), kind).reshape(-1, wide, len(self.names))
+
+    def _part(self, index: int) -> npt.NDArray[Any]:
+        """A segment of one plane, or of all channels side by side; zeros for one left out."""
+        page, count = self._page, self._page.databytecounts[index]
+        data = self._bytes(page.dataoffsets[index], count) if count else None
+        found, _, shape = page.decode(data, index, jpegtables=page.jpegtables)
+        if found is None:
+            found = np.full(shape, page.nodata, page.dtype)
+        return found[0]  # type: ignore[no-any-return]
+
+    def _bytes(self, offset: int, count: int) -> bytes:
+        data = os.pread(self._file, count, offset)
+        if len(data) < count:
+            raise ImageError("broken image: it is cut off")
+        return data
+
+
+def _names(page: Any) -> str:
+    """A letter for each channel; colours in JPEG tiles come out as RGB."""
+    if int(page.photometric) == JPEG_COLOURS and int(page.compression) in JPEG:
+        return "rgb"
+    return tiff.channels_of(page)
+
+
+def _segment(page: Any, kind: np.dtype[Any]) -> tuple[int, int]:
+    """Rows and columns of what is decoded at once."""
+    if page.is_tiled:
+        return page.tilelength, page.tilewidth
+    row = page.imagewidth * page.samplesperpixel * kind.itemsize
+    if page.compression == 1 and page.planarconfig == 1:
+        return max(1, min((1 << 20) // row, page.imagelength)), page.imagewidth
+    high = min(page.rowsperstrip, page.imagelength)
+    if high * row > LARGEST:
+        raise ImageError(
+            f"has strips of {high} rows, {high * row >> 20} MB each when decoded; "
+            "save it in tiles, or strips of fewer rows"
+        )
+    return high, page.imagewidth
+
+
+class Wanted(NamedTuple):
+    """A page to be written."""
+
+    shape: tuple[int, int]
+    names: str
+    kind: str
+    bands: Iterable[npt.NDArray[Any]]
+    compress: str
+    workers: int
+
+
+class Writer:
+    """Writes pages of tiles, then what the file says beside; as a context it closes the file."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        tifffile = library("tifffile", "is to be written piece by piece", extra="tiles")
+        self._path = path
+        self._writer = tifffile.TiffWriter(path, bigtiff=size > CLASSIC, byteorder="<")
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: TracebackType | object) -> None:
+        self._writer.close()
+
+    def add(self, page: Wanted) -> None:
+        """Write a page from bands of rows, which follow each other."""
+        several = len(page.names) > 1
+        self._writer.write(
+            _tiles(page.bands, page.shape[1], several=several),
+            shape=(*page.shape, len(page.names)) if several else page.shape,
+            dtype=page.kind,
+            tile=(SIDE, SIDE),
+            maxworkers=page.workers,
+            buffersize=BUFFER,
+            **tiff.how_to_write(page.names, page.compress),
+        )
+
+    def finish(self, kept: Sequence[Metadata]) -> None:
+        """Close the file, and put metadata into its pages."""
+        self._writer.close()
+        with self._path.open("r+b") as file:
+            tiff_tags.put(file, kept)
+
+
+def _tiles(
+    bands: Iterable[npt.NDArray[Any]], width: int, *, several: bool
+) -> Iterator[npt.NDArray[Any]]:
+    """Cut rows into tiles, those at the right and below filled up with zeros.
+
+    (tifffile would do that, but takes one column for channels.)
+    """
+    for rows in regrouped(bands, SIDE):
+        for x in range(0, width, SIDE):
+            tile = rows[:, x : x + SIDE]
+            if tile.shape[:2] != (SIDE, SIDE):
+                whole = np.zeros((SIDE, SIDE, tile.shape[2]), tile.dtype)
+                whole[: tile.shape[0], : tile.shape[1]] = tile
+                tile = whole
+            yield np.ascontiguousarray(tile if several else tile[:, :, 0])
+
+
+def regrouped(bands: Iterable[npt.NDArray[Any]], high: int) -> Iterator[npt.NDArray[Any]]:
+    """Return the same rows in bands of another height, and the rest."""
+    left: npt.NDArray[Any] | None = None
+    for band in bands:
+        rows = band if left is None else np.concatenate([left, band])
+        whole = len(rows) // high * high
+        for y in range(0, whole, high):
+            yield rows[y : y + high]
+        left = rows[whole:] if whole < len(rows) else None
+    if left is not None:
+        yield left

@@ -1,0 +1,225 @@
+"""Arrays and OME-Zarr pictures read and written piece by piece (extra `tiles`)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imgconv.engine.levels import SAMPLES
+from imgconv.errors import ImageError
+from imgconv.pictures.extras import library
+from imgconv.pictures.metadata import Metadata
+from imgconv.pictures.picture import Reading, choose, cut
+from imgconv.pictures.pixels import NAMELESS
+from imgconv.pictures.tiff_pieces import Wanted, regrouped
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+MARKS = ("zarr.json", ".zarray", ".zgroup")  # what is in the folder of every array and group
+SIDE = 1024  # of the chunks that are written where the source has none
+
+
+def refuse_other(target: Path) -> None:
+    """Raise an error for what is in the place of an output and is no .zarr."""
+    if target.exists() and not any((target / mark).is_file() for mark in MARKS):
+        raise ImageError(f"{target} is there and no .zarr; name another output")
+
+
+class File:
+    """The planes of an array, each with its channels; those of OME-Zarr by its axes."""
+
+    def __init__(self, path: str, how: Reading) -> None:
+        zarr = library("zarr", "is a .zarr", extra="tiles")
+        try:
+            found = zarr.open(path, mode="r")
+        except Exception as error:  # zarr and its stores raise many kinds
+            raise ImageError(f"broken .zarr: {_line(error)}") from None
+        self.ome = _ome(found.attrs) if isinstance(found, zarr.Group) else None
+        self._coloured = "omero" in found.attrs.get("ome", found.attrs)
+        if self.ome:
+            name = str(self.ome["datasets"][0]["path"])
+            if name not in found:
+                raise ImageError(f"broken OME-Zarr: it has no array {name!r}")
+            found = found[name]
+        if not isinstance(found, zarr.Array):
+            raise ImageError("is a .zarr group that is no OME-Zarr; name an array in it")
+        self.array, self.axes = found, _axes(self.ome, found.shape)
+        if found.dtype.kind not in "uif" or 0 in found.shape:
+            raise ImageError(f"is an array of {found.dtype} of shape {found.shape}, no picture")
+        others = [range(n) for n, a in zip(found.shape, self.axes, strict=True) if a not in "cyx"]
+        planes = list(itertools.product(*others))
+        chosen = planes if how.frame is None else [planes[choose(len(planes), how)]]
+        self.whole = how.frame is None
+        self.lost = self._lost(how)
+        self.pages = [Plane(found, self.axes, place, how) for place in chosen]
+        self.metadata = (Metadata(),)
+
+    def _lost(self, how: Reading) -> list[str]:
+        """What of the file no output has."""
+        kind = self.array.dtype.name
+        lost = [f"{kind} (read as float32)"] * (kind not in SAMPLES and not how.shallow)
+        levels = len(self.ome["datasets"]) - 1 if self.ome else 0
+        return lost + [f"{levels} further levels"] * bool(levels) + ["omero"] * self._coloured
+
+    def close(self) -> None:
+        """Nothing is open: zarr opens chunks when they are read."""
+
+
+class Plane:
+    """Rows and columns of an array, with its channels, read in rectangles."""
+
+    def __init__(self, array: Any, axes: str, place: tuple[int, ...], how: Reading) -> None:
+        self._array, self._axes, self._place, self._how = array, axes, place, how
+        sizes = dict(zip(axes, array.shape, strict=True))
+        self.shape = sizes["y"], sizes["x"]
+        self.names = NAMELESS * sizes.get("c", 1)
+        kind = array.dtype.name if array.dtype.name in SAMPLES else "float32"
+        self.kind = "uint8" if how.shallow else kind
+
+    def keep(self, rows: int) -> None:
+        """Nothing is kept: zarr decodes chunks when they are read."""
+
+    def read(self, rows: range, columns: range) -> npt.NDArray[Any]:
+        """Return the samples of a rectangle, of shape (H, W, C)."""
+        spans = {"y": slice(rows.start, rows.stop), "x": slice(columns.start, columns.stop)}
+        place = iter(self._place)
+        chosen = tuple(
+            spans.get(axis, slice(None)) if axis in "cyx" else next(place) for axis in self._axes
+        )
+        try:
+            found = np.asarray(self._array[chosen])
+        except Exception as error:
+            raise ImageError(f"broken .zarr: {_line(error)}") from None
+        kept = [axis for axis in self._axes if axis in "cyx"]
+        if "c" in kept:
+            found = np.moveaxis(found, kept.index("c"), 2)
+        found = found.reshape(len(rows), len(columns), len(self.names))
+        kind = self._array.dtype.name
+        found = cut(found) if self._how.shallow and kind in SAMPLES else found
+        return np.ascontiguousarray(found, self.kind)
+
+
+def _ome(attributes: Any) -> dict[str, Any] | None:
+    """The first multiscale picture that a group describes, by OME-Zarr 0.5 or 0.4."""
+    described = attributes.get("ome", attributes)
+    several = described.get("multiscales") if hasattr(described, "get") else None
+    try:
+        first = dict(several[0]) if several else None
+        if first and not first["datasets"][0]["path"]:
+            first = None
+    except (TypeError, KeyError, IndexError):
+        raise ImageError("broken OME-Zarr: its multiscales have no datasets") from None
+    return first
+
+
+def _axes(ome: dict[str, Any] | None, shape: Sequence[int]) -> str:
+    """A letter for each axis: y and x, c for channels, others for planes."""
+    if ome is None:
+        if len(shape) not in (2, 3):
+            raise ImageError(f"is an array of shape {shape}; it must be (H, W) or (H, W, C)")
+        return "yxc"[: len(shape)]
+    named = ome.get("axes", "tczyx")
+    letters = "".join(str(a["name"] if isinstance(a, dict) else a)[:1] for a in named)
+    if len(letters) != len(shape) or len(set(letters)) < len(letters) or letters[-2:] != "yx":
+        raise ImageError(f"is OME-Zarr with axes {letters!r}; the last two must be y and x")
+    return letters
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+class Writer:
+    """Writes an array: (H, W) or (H, W, C), or with the axes of an OME-Zarr that was read."""
+
+    def __init__(self, path: Path, source: File | None, compress: str) -> None:
+        self._zarr = library("zarr", "is to be written as .zarr", extra="tiles")
+        self._path, self._source, self._compress = path, source, compress
+        self._places: Iterator[tuple[int, ...]] = iter(())
+        self._array: Any = None
+        self._axes = ""
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def add(self, page: Wanted) -> None:
+        """Write a plane from bands of rows, which follow each other."""
+        if self._array is None:
+            self._begin(page)
+        place, y = next(self._places, None), 0
+        if place is None:
+            raise ImageError("has several pages, of which .zarr keeps one; choose it with --frame")
+        for rows in regrouped(page.bands, self._array.chunks[self._axes.index("y")]):
+            self._put(place, range(y, y + len(rows)), rows)
+            y += len(rows)
+
+    def finish(self, _: Sequence[Metadata]) -> None:
+        """Nothing is left to be done."""
+
+    def _begin(self, page: Wanted) -> None:
+        """Make the array, and the group around it that describes it."""
+        source = self._source
+        ome = source.ome if source else None
+        self._axes = source.axes if source and ome else "yxc"[: 2 + (len(page.names) > 1)]
+        if len(page.names) > 1 and "c" not in self._axes:
+            raise ImageError(f"has no axis for the {len(page.names)} channels that come out")
+        new = {"y": page.shape[0], "x": page.shape[1], "c": len(page.names)}
+        old, chunks = dict(new), {"y": SIDE, "x": SIDE, "c": new["c"]}
+        if source:
+            old = dict(zip(source.axes, source.array.shape, strict=True))
+            chunks = dict(zip(source.axes, source.array.chunks, strict=True))
+        kept: dict[str, int] = old if source and source.whole else {}  # of the other axes
+        shape = [new.get(axis) or kept.get(axis, 1) for axis in self._axes]
+        options: dict[str, Any] = {
+            "shape": shape,
+            "chunks": [min(chunks.get(a, n), n) for a, n in zip(self._axes, shape, strict=True)],
+            "dtype": page.kind,
+            "zarr_format": source.array.metadata.zarr_format if source else 3,
+        }
+        if self._compress == "none":
+            options["compressors"] = None
+        if ome:
+            options["name"] = str(ome["datasets"][0]["path"])
+            self._describe(
+                ome,
+                options["zarr_format"],
+                [old[a] / new[a] if a in "yx" else 1 for a in self._axes],
+            )
+        self._array = self._zarr.create_array(str(self._path), **options)
+        others = [a for a in self._axes if a not in "cyx"]
+        self._places = itertools.product(*(range(kept.get(axis, 1)) for axis in others))
+
+    def _describe(self, ome: dict[str, Any], version: int, times: list[float]) -> None:
+        """The attributes of an OME-Zarr with one level, whose pixels are so many times as large."""
+        first = dict(ome["datasets"][0])
+        scaled = []
+        for change in first.get("coordinateTransformations", []):
+            change = dict(change)
+            if len(change.get("scale", ())) == len(times):
+                change["scale"] = [s * t for s, t in zip(change["scale"], times, strict=True)]
+            scaled.append(change)
+        level = first | ({"coordinateTransformations": scaled} if scaled else {})
+        described = [dict(ome) | {"datasets": [level]}]
+        attributes: dict[str, Any] = {"multiscales": described}
+        if version == 3:
+            attributes = {"ome": {"version": "0.5", "multiscales": described}}
+        self._zarr.create_group(str(self._path), zarr_format=version, attributes=attributes)
+
+    def _put(self, place: tuple[int, ...], span: range, rows: npt.NDArray[Any]) -> None:
+        """Write some rows of a plane."""
+        each = iter(place)
+        chosen = tuple(
+            slice(span.start, span.stop) if a == "y" else slice(None) if a in "cx" else next(each)
+            for a in self._axes
+        )
+        kept = [axis for axis in self._axes if axis in "cyx"]
+        rows = np.moveaxis(rows, 2, kept.index("c")) if "c" in kept else rows[:, :, 0]
+        self._array[chosen] = rows

@@ -1,0 +1,284 @@
+"""One picture piece by piece: read, filtered and written without ever being whole in memory."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from imgconv.engine import bands, samples
+from imgconv.engine.levels import NOTHING, Ends, outermost
+from imgconv.errors import ImageError
+from imgconv.pictures import encode, files, tiff_pieces, zarr_pieces
+from imgconv.pictures.encode import Writing
+from imgconv.pictures.formats import PIECES, TIFF_MAGIC
+from imgconv.pictures.metadata import Metadata
+from imgconv.pictures.picture import MAX_PIXELS, Reading, refuse_too_many
+from imgconv.pictures.pixels import ArrayPixels, Pixels
+from imgconv.pictures.tiff_pieces import Wanted
+from imgconv.pipeline import views
+from imgconv.pipeline.filter import filter_pixels, find_extent, find_grain, steps_of
+from imgconv.pipeline.views import Tile
+from imgconv.pipeline.work import Clipped, Work
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+# Rows and columns of what is filtered at once. Python's part of the time is then small, and two
+# bands of a picture 30,000 wide, with what they read, take 300 MB.
+ROWS, COLUMNS = 512, 2048
+BAND = 1 << 27  # bytes that a band may have, unless the picture is so wide that 256 rows have more
+FORMATS = ("TIFF", PIECES)
+
+Progress = Callable[[float], None]
+File = tiff_pieces.File | zarr_pieces.File
+Page = tiff_pieces.Page | zarr_pieces.Plane
+
+
+class Made(NamedTuple):
+    """What became of a picture: its size, how many samples were clipped, what was not kept."""
+
+    width: int
+    height: int
+    clipped: list[Clipped]
+    lost: list[str]
+
+
+class Route(NamedTuple):
+    """From which file to which, in which format, at most `side` rows and columns at once.
+
+    `again` is for `files.whole`.
+    """
+
+    source: str
+    target: Path
+    format: str
+    reading: Reading = Reading()
+    writing: Writing = Writing()
+    side: int | None = None
+    again: bool = False
+
+
+def filter_file(route: Route, work: Work, progress: Progress | None = None) -> Made:
+    """Filter the pages of a TIFF or .zarr into another.
+
+    Raises
+    ------
+    ImageError, GeometryError
+        If the file cannot be read or written in pieces, or no pixel remains.
+    """
+    name, target, writing = route.format, route.target, route.writing
+    if name not in FORMATS:
+        raise ImageError(f"is to be filtered in pieces, and {name} is written whole; choose .tif")
+    with ExitStack() as opened:
+        if name == PIECES:
+            zarr_pieces.refuse_other(target)
+        picture = _open(route.source, route.reading)
+        opened.callback(picture.close)
+        count = len(picture.pages)
+        if route.reading.max_pixels != MAX_PIXELS:  # which is for pictures decoded whole
+            sizes = [page.shape[::-1] for page in picture.pages]
+            for i in range(count):
+                refuse_too_many(sizes[: i + 1], route.reading)
+        jobs = [
+            _Job(page, work, name, route.side, _part(progress, i, count))
+            for i, page in enumerate(_pages(picture))
+        ]
+        kept, lost = _metadata(picture, jobs, name, writing)
+        samples.keep_memory()
+        pool = ThreadPoolExecutor(work.threads or bands.thread_count())
+        opened.callback(pool.shutdown, cancel_futures=True)
+        whole = files.whole(target, force=writing.force, again=route.again)
+        temporary = opened.enter_context(whole)
+        with _writer(temporary, name, picture, jobs, writing) as writer:
+            for job in jobs:
+                writer.add(job.wanted(pool, writing.compress))
+            writer.finish(kept)
+        files.settle(temporary)
+        height, width = jobs[0].shape
+        return Made(width, height, [job.clipped for job in jobs], lost)
+
+
+def is_larger(source: str, work: Work, reading: Reading) -> bool:
+    """Return whether a TIFF with its output would not fit the memory, or is not decoded whole."""
+    if not tiff_pieces.can_open():
+        return False
+    try:
+        with closing(tiff_pieces.File(source, reading)) as file:
+            need = sum(_need(page, work) for page in file.pages)
+            pixels = sum(math.prod(page.shape) for page in file.pages)
+    except ImageError:  # which is told when it is read as a whole
+        return False
+    return need > memory() or pixels > MAX_PIXELS == reading.max_pixels
+
+
+def _need(page: tiff_pieces.Page, work: Work) -> float:
+    """How many bytes a page, its responses and its output take in memory."""
+    height, width = page.shape
+    depth = 4 if page.names.startswith("rgb") and page.kind == "uint8" else len(page.names)
+    each = samples.size(page.kind) * 2 + 4 * min(len(work.kernels) - 1, 2)
+    return float(height * width * depth * each)
+
+
+def memory() -> float:
+    """Return how many bytes this process may still take; infinite where nothing tells."""
+    found: list[float] = []
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        fields = dict(line.split(":", 1) for line in lines)
+        found.append(1024.0 * int(fields["MemAvailable"].split()[0]))
+        group = Path("/sys/fs/cgroup")
+        limit = (group / "memory.max").read_text().strip()
+        if limit != "max":
+            found.append(float(limit) - int((group / "memory.current").read_text()))
+    except (OSError, KeyError, ValueError):
+        pass
+    if not found and hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        found.append(float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")))
+    return min(found, default=math.inf)
+
+
+def _open(source: str, reading: Reading) -> File:
+    if os.path.isdir(source):
+        return zarr_pieces.File(source, reading)
+    try:
+        with open(source, "rb") as file:
+            head = file.read(4)
+        if head not in TIFF_MAGIC:
+            raise ImageError("is decoded as a whole; --tile is for TIFF and .zarr")
+        return tiff_pieces.File(source, reading)
+    except OSError as error:
+        raise ImageError(f"cannot be read: {error.strerror or error}") from None
+
+
+def _pages(picture: File) -> list[Page]:
+    return [*picture.pages]
+
+
+def _writer(
+    path: Path, name: str, picture: File, jobs: Sequence[_Job], writing: Writing
+) -> tiff_pieces.Writer | zarr_pieces.Writer:
+    if name == "TIFF":
+        return tiff_pieces.Writer(path, sum(job.bytes for job in jobs))
+    same = picture if isinstance(picture, zarr_pieces.File) else None
+    return zarr_pieces.Writer(path, same, writing.compress)
+
+
+def _metadata(
+    picture: File, jobs: Sequence[_Job], name: str, writing: Writing
+) -> tuple[list[Metadata], list[str]]:
+    """What is kept beside the pixels of each page, and what is not."""
+    if writing.strip:
+        return [], picture.lost
+    pairs = zip(picture.metadata, jobs, strict=False)
+    pages = [meta.fitted(job.names, *job.shape[::-1]) for meta, job in pairs]
+    _, lost = pages[0].options(name)
+    return pages, [*lost, *pages[0].lost, *picture.lost]
+
+
+def _part(progress: Progress | None, index: int, count: int) -> Progress:
+    """What tells of the progress of one page among several."""
+    return lambda done: progress((index + done) / count) if progress else None
+
+
+class _Job:
+    """One page: what its output is, and how it is cut."""
+
+    def __init__(
+        self, page: Page, work: Work, name: str, side: int | None, progress: Progress
+    ) -> None:
+        self._page, self._progress = page, progress
+        self._work = replace(work, threads=1)
+        self._steps = steps_of(work)
+        self.shape = views.shapes(page.shape, self._steps)[-1]
+        nothing = replace(self._work, ends=NOTHING) if work.levels == "stretch" else self._work
+        first, _ = filter_pixels(self._tile(range(1), range(1)), nothing)
+        if name == "TIFF":
+            first = encode.kept(encode.named(first, name), name)
+        self.names, self.kind = first.names, first.kind
+        self._high, self._wide = self._sides(work, side)
+        self.clipped = Clipped(0, 0, 0)
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes the samples that come out take."""
+        height, width = self.shape
+        return height * width * len(self.names) * samples.size(self.kind)
+
+    def wanted(self, pool: ThreadPoolExecutor, compress: str) -> Wanted:
+        """Return what is to be written, computed as it is taken."""
+        workers = pool._max_workers
+        return Wanted(self.shape, self.names, self.kind, self._bands(pool), compress, workers)
+
+    def _tile(self, rows: range, columns: range, place: npt.NDArray[Any] | None = None) -> Tile:
+        page = self._page
+
+        def read(rows: range, columns: range) -> Pixels:
+            return ArrayPixels(page.read(rows, columns), page.names)
+
+        return Tile(read, page.shape, page.names, page.kind, rows, columns, place)
+
+    def _sides(self, work: Work, side: int | None) -> tuple[int, int]:
+        """Rows and columns of output that are made at once, so that they read few more."""
+        band = self.shape[1] * len(self.names) * samples.size(self.kind) * ROWS
+        high, wide = side or (ROWS if band < BAND else tiff_pieces.SIDE), side or COLUMNS
+        down, across = work.layout.stride
+        high = max(1, high // down ** len(work.kernels))
+        wide = max(1, wide // across ** len(work.kernels))
+        tall, broad = find_grain(self._tile(range(1), range(1)), self._work)
+        return -(-high // tall) * tall, -(-wide // broad) * broad
+
+    def _bands(self, pool: ThreadPoolExecutor) -> Iterator[npt.NDArray[Any]]:
+        """Compute bands of rows, the next one while one is being written."""
+        self._page.keep(views.reach(self._page.shape, self._steps, self._high))
+        passes = 2 if self._work.levels == "stretch" else 1
+        if passes == 2:
+            self._work = replace(self._work, ends=self._extent(pool))
+        height, width = self.shape
+
+        def begin(rows: range) -> tuple[range, npt.NDArray[Any], list[Future[Clipped]]]:
+            out = np.empty((len(rows), width, len(self.names)), self.kind)
+            return rows, out, [pool.submit(self._fill, out, rows, x) for x in self._columns()]
+
+        spans = _spans(height, self._high)
+        begun = deque([begin(next(spans))])
+        while begun:
+            begun.extend(begin(rows) for rows in [next(spans, None)] if rows)
+            rows, out, pieces = begun.popleft()
+            for piece in pieces:
+                self.clipped = Clipped(*map(sum, zip(self.clipped, piece.result(), strict=True)))
+            self._progress(1 - (1 - rows.stop / height) / passes)
+            yield out
+
+    def _columns(self) -> Iterator[range]:
+        return _spans(self.shape[1], self._wide)
+
+    def _fill(self, out: npt.NDArray[Any], rows: range, columns: range) -> Clipped:
+        """Filter one tile into its place in a band."""
+        place = out[:, columns.start : columns.stop]
+        made, clipped = filter_pixels(self._tile(rows, columns, place), self._work)
+        array = made.samples if isinstance(made, ArrayPixels) else made.array()
+        if array is not place:
+            place[:] = array
+        return clipped
+
+    def _extent(self, pool: ThreadPoolExecutor) -> Ends:
+        """What a stretch of the whole page spans."""
+        found: list[Ends | None] = []
+        for rows in _spans(self.shape[0], self._high):
+            tiles = [self._tile(rows, columns) for columns in self._columns()]
+            found.extend(pool.map(lambda tile: find_extent(tile, self._work), tiles))
+            self._progress(rows.stop / self.shape[0] / 2)
+        return outermost(found) or NOTHING
+
+
+def _spans(size: int, step: int) -> Iterator[range]:
+    return (range(at, min(at + step, size)) for at in range(0, size, step))

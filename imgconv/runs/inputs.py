@@ -1,0 +1,128 @@
+"""From what a user names to inputs: files, folders that are walked, lists, patterns of stores."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from imgconv.errors import OptionError
+from imgconv.pictures import files
+from imgconv.pictures.files import PIPE
+from imgconv.pictures.formats import WALKED
+
+
+class Source(NamedTuple):
+    """An input, and its path within the folder that was walked."""
+
+    path: str
+    within: str
+
+
+def sources(
+    inputs: Sequence[str],
+    *,
+    files_from: str | None = None,
+    null: bool = False,
+    recursive: bool = False,
+    output: str | None = None,
+) -> list[Source]:
+    """Return the inputs, folders walked; what is in the output folder is no input.
+
+    Raises
+    ------
+    OptionError
+        If stdin is named twice, or the list of files cannot be read.
+    """
+    if null and files_from is None:
+        raise OptionError("-0 says how --files-from separates names; give that too")
+    if [*inputs, files_from].count(PIPE) > 1:
+        raise OptionError("stdin ('-') stands twice among the inputs; name it once")
+    listed = _listed(files_from, null) if files_from is not None else []
+    named = [*(name for path in inputs for name in _expanded(path)), *map(_here, listed)]
+    if not named and files_from is None:
+        raise OptionError("no input; name image files, - for stdin, or --files-from")
+    found: list[Source] = []
+    for path in named:
+        if recursive and path != PIPE and not files.is_zarr(path) and files.is_folder(path):
+            found.extend(_walk(path, settled(output)))
+        else:
+            found.append(Source(path, _name(path)))
+    return found
+
+
+def _expanded(path: str) -> list[str]:
+    """The files of a URL with a pattern; those of patterns here the shell has found."""
+    if not files.is_url(path):
+        return [path]
+    from imgconv.pictures import stores
+
+    return stores.expand(path)
+
+
+def _here(path: str) -> str:
+    """A file:// URL as a path, so that all that holds for files here holds for it."""
+    if not files.is_url(path):
+        return path
+    from imgconv.pictures import stores
+
+    return stores.local(path)
+
+
+def settled(output: str | None) -> str | None:
+    """Return the output, with a / at the end where a store has such a folder."""
+    if output is None or not files.is_url(output):
+        return output
+    output = _here(output)
+    templated = "{" in output or "}" in output
+    is_store = files.is_url(output) and not templated
+    return f"{output}/" if is_store and output[-1] != "/" and files.is_folder(output) else output
+
+
+def _name(path: str) -> str:
+    """The name that an input keeps in a folder."""
+    return files.path(path).name if files.is_url(path) else os.path.basename(path.rstrip("/"))
+
+
+def _listed(files_from: str, null: bool) -> list[str]:
+    """The names in a file or on stdin, of any bytes."""
+    try:
+        if files_from == PIPE:
+            if sys.stdin is None:
+                raise OptionError("--files-from -: stdin is closed")
+            data = sys.stdin.buffer.read()
+        else:
+            data = Path(files_from).read_bytes()
+    except OSError as error:
+        raise OptionError(f"--files-from {files_from}: {error.strerror or error}") from None
+    if b"\0" in data and not null:
+        raise OptionError(f"--files-from {files_from} has names that end in NUL; add -0")
+    names = [name for name in data.split(b"\0" if null else b"\n") if name]
+    if not null and all(name.endswith(b"\r") for name in names):  # as Windows ends its lines
+        names = [name[:-1] for name in names]
+    return [os.fsdecode(name) for name in names]
+
+
+def _walk(folder: str, output: str | None) -> Iterator[Source]:
+    """The images in a folder and below, by their endings, in the order of their names."""
+    if files.is_url(folder):
+        from imgconv.pictures import stores
+
+        yield from (Source(*found) for found in stores.walk(stores.url(folder), output))
+        return
+    avoided = os.path.realpath(output) if output and "{" not in output else None
+    closed: list[str] = []
+    for place, folders, names in os.walk(folder, onerror=lambda e: closed.append(e.filename)):
+        folders[:] = sorted(
+            f for f in folders if os.path.realpath(os.path.join(place, f)) != avoided
+        )
+        pictures = [name for name in folders if files.is_zarr(name)]
+        folders[:] = [name for name in folders if not files.is_zarr(name)]
+        for name in sorted([*names, *pictures]):
+            if os.path.splitext(name)[1].lower() in WALKED:
+                path = os.path.join(place, name)
+                yield Source(path, os.path.relpath(path, folder))
+    for path in closed:  # they fail when they are read
+        yield Source(path, os.path.relpath(path, folder))

@@ -1,0 +1,374 @@
+"""What image files are read as, and what is refused, before and behind their pixels."""
+
+import contextlib
+import io
+import re
+import struct
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from imgconv.errors import ImageError
+from imgconv.pictures import decode
+from imgconv.pictures.decode import Reading
+from imgconv.pictures.pixels import ImagePixels
+from tests.images import HEIGHT, PLAIN, WIDTH, deep, noise, png, samples, saved, tiff
+
+
+def single(data: bytes) -> Image.Image:
+    """Return the only frame of a file, as Pillow holds it."""
+    (frame,) = decode.read(data).frames
+    assert isinstance(frame, ImagePixels)
+    return frame.image
+
+
+def pixels(data: bytes) -> np.ndarray:
+    """Return what a file is read as."""
+    return np.asarray(single(data))
+
+
+def refusal(data: bytes) -> str:
+    """Return the message that a file is refused with: one line, and no Python warning beside it."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(ImageError) as raised:
+            decode.read(data)
+    assert not caught
+    text = str(raised.value)
+    assert text.isprintable()
+    assert len(text) < 200
+    return text
+
+
+LOSSLESS = [
+    *[(name, mode) for name in ("PNG", "TIFF") for mode in PLAIN],
+    *[(name, mode) for name in ("BMP", "PPM") for mode in ("L", "RGB")],
+    ("TIFF", "CMYK"),
+    ("TIFF", "F"),
+    ("PPM", "F"),
+]
+
+
+@pytest.mark.parametrize(("name", "mode"), LOSSLESS)
+def test_a_plain_picture_is_read_as_it_is(name, mode):
+    """Gray, colour, alpha and 16-bit gray come in sample for sample."""
+    image = Image.fromarray(samples(mode)) if mode in PLAIN else noise(mode)
+    data = saved(image, name)
+    wanted = {"PPM": "PFM" if mode == "F" else "PNM"}
+    assert decode.read(data).format == wanted.get(name, name)
+    assert single(data).mode == mode
+    np.testing.assert_array_equal(pixels(data), np.asarray(image))
+
+
+def test_a_palette_becomes_its_colours():
+    """A palette picture is read as the colours it shows, from PNG, GIF, BMP and TIFF."""
+    colours = samples("RGB").reshape(-1, 3)
+    image = Image.new("P", (WIDTH, HEIGHT))
+    image.putpalette(colours.tobytes())
+    image.putdata(range(WIDTH * HEIGHT))
+    for name in ("PNG", "GIF", "BMP", "TIFF"):
+        np.testing.assert_array_equal(pixels(saved(image, name)), samples("RGB"))
+
+
+@pytest.mark.parametrize("transparency", [2, bytes([255, 128, 0])], ids=["index", "bytes"])
+def test_the_transparency_of_a_palette_becomes_alpha(transparency):
+    """A palette with transparent entries is read with an alpha channel."""
+    image = Image.new("P", (3, 1))
+    image.putpalette([10, 20, 30, 40, 50, 60, 70, 80, 90])
+    image.putdata([0, 1, 2])
+    found = pixels(saved(image, "PNG", transparency=transparency))
+    alpha = [255, 255, 0] if transparency == 2 else [255, 128, 0]
+    assert found.shape == (1, 3, 4)
+    assert found[0, :, 3].tolist() == alpha
+    assert found[0, :2, :3].tolist() == [[10, 20, 30], [40, 50, 60]]
+
+
+def test_black_and_white_becomes_gray():
+    """A picture of 1 bit a pixel is read as 0 and 255."""
+    bits = samples("L") > 127
+    for name in ("PNG", "TIFF", "BMP", "PPM"):
+        found = pixels(saved(Image.fromarray(bits), name))
+        np.testing.assert_array_equal(found, bits * np.uint8(255))
+
+
+@pytest.mark.parametrize(("colour", "value"), [(0, (9,)), (2, (9, 8, 7))], ids=["gray", "RGB"])
+def test_a_transparent_value_of_a_png_becomes_alpha(colour, value):
+    """The one colour that a PNG calls transparent is read with alpha 0, all others with 255."""
+    rows = np.full((2, 3, len(value)), 200, np.uint8)
+    rows[1, 2] = value
+    found = pixels(png(8, colour, rows, trns=struct.pack(f">{len(value)}H", *value)))
+    assert found.shape == (2, 3, len(value) + 1)
+    np.testing.assert_array_equal(found[..., :-1], rows)
+    assert found[..., -1].tolist() == [[255, 255, 255], [255, 255, 0]]
+
+
+def test_sixteen_bit_gray_is_exact_from_either_byte_order():
+    """PNG is big-endian, TIFF may be either; the samples are the same."""
+    wanted = samples("I;16")
+    for data in (png(16, 0, wanted), tiff(16, 1, wanted), tiff(16, 1, wanted, order=">")):
+        assert single(data).mode == "I;16"
+        np.testing.assert_array_equal(pixels(data), wanted)
+
+
+def read_deep(data: bytes) -> np.ndarray:
+    """Return the samples of a file that Pillow would cut."""
+    (frame,) = decode.read(data).frames
+    return frame.array()
+
+
+DEEP = {
+    "RGB PNG": (png(16, 2, deep(3)), deep(3)),
+    "RGBA PNG": (png(16, 6, deep(4)), deep(4)),
+    "LA PNG": (png(16, 4, deep(2)), deep(2)),
+    "RGB TIFF": (tiff(16, 1, deep(3)), deep(3)),
+    "big-endian TIFF": (tiff(16, 1, deep(3), order=">"), deep(3)),
+    "RGBA TIFF": (tiff(16, 1, deep(4)), deep(4)),
+    "LA TIFF": (tiff(16, 1, deep(2)), deep(2)),
+    "real RGB TIFF": (tiff(32, 3, deep(3).astype("f4")), deep(3)),
+    "float64 TIFF": (tiff(64, 3, deep(1).astype("f8")), deep(1)),
+    "float16 TIFF": (tiff(16, 3, (deep(3) % 2048).astype("f2")), deep(3) % 2048),
+}
+
+
+@pytest.mark.parametrize(("data", "wanted"), DEEP.values(), ids=DEEP.keys())
+def test_deep_pictures_are_read_sample_for_sample(data, wanted):
+    """What Pillow would cut to 8 bits, or not read, comes in whole."""
+    np.testing.assert_array_equal(read_deep(data), wanted)
+
+
+@pytest.mark.parametrize("compression", [None, "lzw", "deflate"])
+@pytest.mark.parametrize("end", ["<", ">"])
+@pytest.mark.parametrize("kind", ["uint16", "float32"])
+def test_every_byte_order_is_read(kind, end, compression):
+    """Whole numbers and reals, compressed or not."""
+    array = np.random.default_rng(1).integers(0, 65536, (5, 7)).astype(kind)
+    out = io.BytesIO()
+    tifffile.imwrite(out, array, byteorder=end, compression=compression, metadata=None)
+    (frame,) = decode.read(out.getvalue()).frames
+    np.testing.assert_array_equal(frame.array()[:, :, 0], array)
+
+
+def test_gray_and_alpha_in_planes_are_read():
+    """Which Pillow calls a broken image."""
+    array = np.random.default_rng(1).integers(0, 256, (2, 5, 7), np.uint8)
+    out = io.BytesIO()
+    options = {"planarconfig": "separate", "extrasamples": ["unassalpha"]}
+    tifffile.imwrite(out, array, photometric="minisblack", metadata=None, **options)
+    (frame,) = decode.read(out.getvalue()).frames
+    np.testing.assert_array_equal(frame.array(), np.moveaxis(array, 0, 2))
+
+
+@pytest.mark.parametrize("data", [data for data, _ in DEEP.values()], ids=DEEP.keys())
+def test_without_the_extra_a_deep_picture_is_refused_with_its_remedies(data, monkeypatch):
+    """Never a silent cut: the error names the depth, the extra and the option."""
+    monkeypatch.setitem(sys.modules, "tifffile", None)
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    text = refusal(data)
+    assert re.search("16 bits|real numbers|does not read|64 bits", text)
+    assert "imgconv[deep]" in text
+    assert ("--depth 8" in text) != ("does not read" in text), "which --depth would not help"
+
+
+SHALLOW = [name for name in DEEP if "TIFF" not in name] + ["RGB TIFF", "RGBA TIFF"]
+
+
+@pytest.mark.parametrize("name", SHALLOW)
+@pytest.mark.parametrize("extra", [True, False])
+def test_depth_8_takes_the_upper_bits_with_the_extra_or_without(name, extra, monkeypatch):
+    """A cut that is asked for is the same everywhere."""
+    if not extra:
+        monkeypatch.setitem(sys.modules, "tifffile", None)
+        monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    data, wanted = DEEP[name]
+    (frame,) = decode.read(data, Reading(shallow=True)).frames
+    np.testing.assert_array_equal(frame.array(), wanted >> 8)
+
+
+def test_depth_8_cuts_gray_and_reals():
+    """16-bit gray gives its upper bits, reals from 0 to 1 are rounded, beyond it saturated."""
+    gray = png(16, 0, samples("I;16"))
+    (frame,) = decode.read(gray, Reading(shallow=True)).frames
+    np.testing.assert_array_equal(frame.array()[:, :, 0], samples("I;16") >> 8)
+    reals = Image.fromarray(np.array([[-1, 0, 0.5, 1, 7]], np.float32))
+    (frame,) = decode.read(saved(reals, "TIFF"), Reading(shallow=True)).frames
+    assert frame.array().ravel().tolist() == [0, 0, 128, 255, 255]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"P6 7 5 65535\n" + deep(3).astype(">u2").tobytes(),
+        b"P6 7 5 1000\n" + (deep(3) % 1001).astype(">u2").tobytes(),
+        b"P3 1 1 65535\n1000 2000 3000\n",
+    ],
+    ids=["PPM", "PPM of 1000", "plain PPM"],
+)
+def test_a_deep_ppm_is_refused(data):
+    """Colours of 16 bits in a PPM are cut by Pillow, and by nobody else we know."""
+    text = refusal(data)
+    assert "16 bits" in text
+    assert "--depth 8" in text
+
+
+def test_a_deep_pgm_is_gray_of_16_bits():
+    """Gray of 16 bits in a PGM is whole."""
+    data = b"P5 7 5 65535\n" + samples("I;16").astype(">u2").tobytes()
+    assert single(data).mode == "I;16"
+    np.testing.assert_array_equal(pixels(data), samples("I;16"))
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        (tiff(16, 1, deep(5)), "5 channels"),
+        (saved(noise("LAB"), "TIFF"), "LAB"),
+        (saved(noise("L").convert("I"), "TIFF"), "signed"),
+        (tiff(16, 2, samples("I;16").astype("i2")), "signed"),
+        (tiff(8, 2, samples("L").astype("i1")), "signed"),
+        (tiff(32, 1, deep(1).astype("u4")), "32 bits"),
+    ],
+    ids=["five channels", "LAB", "I", "int16", "int8", "uint32"],
+)
+def test_samples_of_other_kinds_are_refused(data, fault):
+    """What would be changed by being made gray or RGB is refused, and named."""
+    text = refusal(data)
+    assert fault in text
+    assert "not an image" not in text
+
+
+@pytest.mark.parametrize(("colour", "value"), [(0, (9,)), (2, (9, 8, 7))], ids=["gray", "RGB"])
+def test_a_transparent_value_of_16_bits_becomes_alpha(colour, value):
+    """As with 8 bits: one colour is not seen, all others are."""
+    rows = np.full((2, 3, len(value)), 2000, np.uint16)
+    rows[1, 2] = value
+    found = read_deep(png(16, colour, rows, trns=struct.pack(f">{len(value)}H", *value)))
+    np.testing.assert_array_equal(found[..., :-1], rows)
+    assert found[..., -1].tolist() == [[65535] * 3, [65535, 65535, 0]]
+
+
+@pytest.mark.parametrize("name", ["RGB PNG", "RGB TIFF", "real RGB TIFF"])
+@pytest.mark.parametrize("part", [0.02, 0.5, 0.9])
+def test_a_deep_file_that_is_cut_off_is_refused(name, part):
+    """Also by the libraries of the extra."""
+    data, _ = DEEP[name]
+    if "TIFF" in name:  # with its directory before the samples, which nobody then misses
+        out = io.BytesIO()
+        with tifffile.TiffWriter(out) as file:
+            file.write(deep(3).repeat(20, axis=0), photometric="rgb", rowsperstrip=5)
+        data = out.getvalue()
+    refusal(data[: int(len(data) * part)])
+
+
+@pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP", "BMP", "TIFF", "LZW", "PPM", "GIF"])
+@pytest.mark.parametrize("part", [0.02, 0.5, 0.9])
+def test_a_file_that_is_cut_off_is_refused(name, part):
+    """Half a download is no picture, wherever it ends."""
+    form = ("TIFF", {"compression": "tiff_lzw"}) if name == "LZW" else (name, {})
+    data = saved(noise(size=(64, 48)), form[0], **form[1])
+    refusal(data[: int(len(data) * part)])
+
+
+def test_a_tiff_that_is_damaged_in_its_compressed_part_is_refused():
+    """A broken code inside is our one line."""
+    data = bytearray(saved(noise(size=(64, 48)), "TIFF", compression="tiff_lzw"))
+    data[200:2000] = b"\xff" * 1800
+    assert "broken image" in refusal(bytes(data))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"just some text, and no image\n",
+        b"\0" * 100,
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        saved(noise("RGB"), "EPS"),
+        b"%PDF-1.4\n",
+        saved(noise(), "TGA"),
+    ],
+    ids=["text", "zeros", "SVG", "EPS", "PDF", "TGA"],
+)
+def test_what_is_no_image_of_a_known_format_is_refused(data):
+    """Anything else, and a format that would run other programs, is called no readable image."""
+    text = refusal(data)
+    assert "not an image" in text
+    assert "PNG" in text
+
+
+def test_an_empty_file_is_called_empty():
+    """The commonest broken file has its own message."""
+    assert "empty" in refusal(b"")
+
+
+def test_a_picture_beyond_the_limit_is_refused_before_it_is_decoded():
+    """A small file that declares 900 million pixels costs neither memory nor time."""
+    data = png(8, 0, np.zeros((1, 1), np.uint8), size=(30_000, 30_000))
+    text = refusal(data)
+    assert "30000x30000" in text
+    assert "500 million" in text
+
+
+ORIENTED = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.transpose(1, 0, 2),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda a: np.rot90(a, 1),
+}
+
+
+@pytest.mark.parametrize("orientation", ORIENTED)
+@pytest.mark.parametrize("name", ["PNG", "TIFF"])
+def test_the_orientation_of_exif_is_applied(name, orientation):
+    """A picture is filtered the way up that it is shown."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = saved(Image.fromarray(samples("RGB")), name, exif=exif)
+    np.testing.assert_array_equal(pixels(data), ORIENTED[orientation](samples("RGB")))
+
+
+def test_the_orientation_of_a_jpeg_is_applied():
+    """A camera's picture taken upright comes out upright."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = saved(noise(size=(40, 24)), "JPEG", exif=exif)
+    assert single(data).size == (24, 40)
+
+
+@pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP", "TIFF", "PPM", "GIF"])
+def test_a_picture_without_metadata_is_said_to_lose_none(name):
+    """A plain file gives no note; one about nothing would be read as a loss."""
+    picture = decode.read(saved(noise("L"), name))
+    assert picture.lost == picture.metadata[0].lost == ()
+
+
+@pytest.mark.parametrize(
+    "exif", [b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12\x01", b"Exif\0\0not TIFF", b"Exif\0\0"]
+)
+def test_broken_exif_gives_no_python_warning(exif):
+    """A picture with a broken EXIF block is read or refused, without a warning from Pillow."""
+    data = saved(noise(), "JPEG")
+    data = data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with contextlib.suppress(ImageError):
+            decode.read(data)
+    assert not caught
+
+
+def test_a_large_jpeg_is_read_as_pillow_reads_it(tmp_path):
+    """The memory prepared for a large JPEG, in large pages, ends up with the same samples."""
+    noise = np.random.default_rng(5).integers(0, 256, (40, 45, 3), np.uint8)
+    large = Image.fromarray(noise).resize((1801, 1603), Image.Resampling.BICUBIC)
+    for image in (large, large.convert("L")):
+        path = tmp_path / "large.jpg"
+        image.save(path, quality=95)
+        with Image.open(path) as wanted:
+            found = single(path.read_bytes())
+            np.testing.assert_array_equal(np.asarray(found), np.asarray(wanted))
