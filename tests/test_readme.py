@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from imgconv.cli import app
+from docs import formats
+from imgconv.cli.main import app
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 OURS = (".venv/bin/imgconv", "imgconv", "cat", "find", "printf")
 
@@ -90,6 +91,11 @@ def test_the_python_code_gives_what_its_comments_say() -> None:
     assert first.ravel().tolist() == [19, 25, 37, 43]
     assert (second.dtype, second.shape) == ("uint8", (3, 3))
     assert third == 1.0
+
+
+def test_the_table_of_formats_is_that_of_the_code() -> None:
+    """`python docs/formats.py` writes it; what is read, written and kept stands in one place."""
+    assert formats.table() in README
 
 
 def test_every_option_says_what_it_does() -> None:
