@@ -16,7 +16,7 @@ def run() -> None:
     for number in heeded:
         signal.signal(number, lambda *_: os._exit(130))  # there is nothing to clean up yet
     _keep_stderr()
-    from imgconv.cli import main
+    from imgconv.cli.main import main
 
     try:
         sys.unraisablehook = _once_more
@@ -43,7 +43,17 @@ def _once_more(fault: Any) -> None:
     import threading
 
     signal.signal(signal.SIGINT, _stop)
-    threading.Timer(0.01, signal.raise_signal, (signal.SIGINT,)).start()
+    threading.Timer(0.01, _interrupt).start()
+
+
+def _interrupt() -> None:
+    """Send SIGINT to the main thread, so that it also wakes from what it waits for."""
+    if hasattr(signal, "pthread_kill"):
+        import threading
+
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:  # another system
+        signal.raise_signal(signal.SIGINT)
 
 
 def _keep_stderr() -> None:
