@@ -1,0 +1,290 @@
+"""Compiled code is kept and found again, and whatever becomes of it, the answer is right."""
+
+import importlib.metadata
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgconv.engine import linker, native
+from tests import ROOT
+
+EXPECTED = [[0, 0, 0], [0, 255, 0], [0, 0, 0]]
+
+
+def outline(folder: Path, cache: Path | str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run `imgconv apply` on a small picture in a process of its own and check the output."""
+    picture = folder / "point.png"
+    if not picture.exists():
+        pixels = np.zeros((3, 3), np.uint8)
+        pixels[1, 1] = 255
+        Image.fromarray(pixels).save(picture)
+    out = folder / f"{os.urandom(4).hex()}.png"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "IMGCONV_CACHE_DIR": str(cache)}
+    command = [sys.executable, "-m", "imgconv", "apply", "point.png", "-k", "outline"]
+    done = subprocess.run(
+        [*command, "-o", out.name, *options],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert np.asarray(Image.open(out)).tolist() == EXPECTED
+    return done
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that a first run has filled."""
+    folder = tmp_path_factory.mktemp("filled")
+    outline(folder, folder / "cache")
+    return folder / "cache"
+
+
+@pytest.fixture
+def cache(filled: Path, tmp_path: Path) -> Path:
+    """A private copy of the filled cache."""
+    copy = tmp_path / "cache"
+    copy.mkdir(mode=0o700)
+    for entry in filled.iterdir():
+        (copy / entry.name).write_bytes(entry.read_bytes())
+    return copy
+
+
+def test_a_second_process_finds_the_code_and_imports_neither_numba_nor_numpy(
+    cache: Path, tmp_path: Path
+) -> None:
+    """A plain `apply` of an 8-bit picture is done without the packages that start slowly."""
+    outline(tmp_path, cache)
+    program = (
+        "import sys\n"
+        "from imgconv.cli.main import main\n"
+        "code = main(['apply', 'point.png', '-k', 'outline', '-o', 'again.png'])\n"
+        "slow = ('numba', 'llvmlite', 'numpy', 'rich')\n"
+        "print(code, [name for name in slow if name in sys.modules])\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "IMGCONV_CACHE_DIR": str(cache)}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "0 []\n"
+    assert np.asarray(Image.open(tmp_path / "again.png")).tolist() == EXPECTED
+
+
+def test_the_folder_is_made_private_and_entries_begin_with_their_hash(filled: Path) -> None:
+    """Nobody but the user may write what will be executed."""
+    assert filled.stat().st_mode & 0o777 == 0o700
+    entries = list(filled.iterdir())
+    assert len(entries) >= 2
+    for entry in entries:
+        data = entry.read_bytes()
+        assert native.hashlib.sha256(data[32:]).digest() == data[:32]
+
+
+def gathered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Compile or find `gather` as a new process would, check its answer, return the hints."""
+    hints: list[str] = []
+    monkeypatch.setenv("IMGCONV_CACHE_DIR", str(folder))
+    monkeypatch.setattr(native, "hint", hints.append)
+    gather = native._function.__wrapped__("gather", (0,), "uint8", "", "float32")
+    source, target = np.arange(6, dtype=np.uint8), np.zeros(6, np.float32)
+    rows, runs, fill = np.array([1, 0]), np.array([[0, 0, 1, 3]]), np.zeros(1, np.float32)
+    gather(
+        source.ctypes.data, 3, 2, rows.ctypes.data, target.ctypes.data, 3, 1,
+        runs.ctypes.data, 1, fill.ctypes.data,
+    )  # fmt: skip
+    assert target.tolist() == [3, 4, 5, 0, 1, 2]
+    return hints
+
+
+@pytest.fixture(scope="module")
+def gather(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The entry of `gather`, compiled once."""
+    folder = tmp_path_factory.mktemp("gather") / "c"
+    with pytest.MonkeyPatch.context() as patch:
+        assert gathered(folder, patch) == []
+    (entry,) = folder.iterdir()
+    return entry
+
+
+@pytest.fixture
+def entry(gather: Path, tmp_path: Path) -> Path:
+    """A private copy of that entry, in a cache of its own."""
+    folder = tmp_path / "c"
+    folder.mkdir(mode=0o700)
+    copy = folder / gather.name
+    copy.write_bytes(gather.read_bytes())
+    return copy
+
+
+def damaged(whole: bytes) -> Iterator[bytes]:
+    """Yield an entry cut short anywhere, and with a single wrong bit anywhere."""
+    for where in (0, 5, 31, 32, 33, 40, 100, 1000, -100, -1):
+        yield whole[:where]
+    chance = random.Random(1)
+    for _ in range(20):
+        data = bytearray(whole)
+        data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        yield bytes(data)
+
+
+def test_damage_anywhere_is_noticed(entry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry cut short or with a wrong bit is never linked, and a hint says so."""
+    hints: list[str] = []
+    monkeypatch.setattr(native, "hint", hints.append)
+    whole = entry.read_bytes()
+    assert native._load(entry) == whole[32:]
+    for data in damaged(whole):
+        entry.write_bytes(data)
+        assert native._load(entry) is None
+        assert "damaged" in hints.pop()
+    assert hints == []
+
+
+def test_a_damaged_entry_is_compiled_again(entry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a hint, the answer is right, and the new entry is found by the next process."""
+    whole = entry.read_bytes()
+    entry.write_bytes(whole[:-1])
+    (hint,) = gathered(entry.parent, monkeypatch)
+    assert "damaged" in hint
+    assert gathered(entry.parent, monkeypatch) == []
+
+
+def test_a_full_disk_or_an_entry_that_cannot_be_read_is_a_hint(
+    entry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder in the place of an entry can neither be read nor replaced."""
+    entry.unlink()
+    entry.mkdir()
+    assert len(gathered(entry.parent, monkeypatch)) == 2
+    assert list(entry.parent.iterdir()) == [entry]
+
+
+def test_without_verbose_a_damaged_cache_is_not_worth_a_word(cache: Path, tmp_path: Path) -> None:
+    """The user is not told of what is mended by itself."""
+    for entry in cache.iterdir():
+        entry.write_bytes(b"")
+    assert "cache" not in outline(tmp_path, cache).stderr
+
+
+def refused(folder: Path | str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the hint with which a folder is not used as a cache."""
+    hints: list[str] = []
+    monkeypatch.setenv("IMGCONV_CACHE_DIR", str(folder))
+    monkeypatch.setattr(native, "hint", hints.append)
+    assert native.cache_folder() is None
+    (hint,) = hints
+    return hint
+
+
+def test_a_folder_that_others_can_write_to_is_not_used(
+    entry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code from a folder of everybody's is not executed, and none is left there."""
+    entry.parent.chmod(0o777)
+    assert "only you can write" in refused(entry.parent, monkeypatch)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give files away")
+def test_a_folder_of_another_owner_is_not_used(
+    entry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder of another user is left alone."""
+    os.chown(entry.parent, 12345, 12345)
+    assert "only you can write" in refused(entry.parent, monkeypatch)
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere/cache", "/dev/null/cache"])
+def test_where_no_folder_can_be_made_none_is_used(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read-only system and a file in the place of a folder."""
+    assert "not kept" in refused(place, monkeypatch)
+
+
+def test_without_a_cache_it_goes_on(cache: Path, tmp_path: Path) -> None:
+    """It costs the compilation each time, nothing else; nothing is read there, and none is left."""
+    for path in cache.iterdir():
+        path.unlink()
+    cache.chmod(0o777)
+    assert "only you can write" in outline(tmp_path, cache, "--verbose").stderr
+    assert list(cache.iterdir()) == []
+
+
+def test_many_first_runs_at_once_are_all_right_and_leave_valid_entries(tmp_path: Path) -> None:
+    """Processes that fill the same empty cache do not disturb one another."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "IMGCONV_CACHE_DIR": str(tmp_path / "c")}
+    Image.new("L", (3, 3), 7).save(tmp_path / "a.png")
+    command = [sys.executable, "-m", "imgconv", "apply", "a.png", "-k", "identity", "-o"]
+    started = [
+        subprocess.Popen([*command, f"{i}.png"], cwd=tmp_path, env=environment) for i in range(3)
+    ]
+    assert [process.wait() for process in started] == [0] * 3
+    for i in range(3):
+        assert np.unique(np.asarray(Image.open(tmp_path / f"{i}.png"))).tolist() == [7]
+    entries = list((tmp_path / "c").iterdir())
+    assert {entry.suffix for entry in entries} == {native.SUFFIX}
+    for entry in entries:
+        assert native.hashlib.sha256(entry.read_bytes()[32:]).digest() == entry.read_bytes()[:32]
+
+
+def test_the_code_reaches_no_allocator(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that the code refers to outside of it, but a few library functions, is abort."""
+    asked: list[str] = []
+    real = native._address
+    monkeypatch.setattr(native, "_address", lambda name: asked.append(name) or real(name))
+    for entry in filled.iterdir():
+        native._link(entry.read_bytes()[32:])
+    unreachable = [name for name in asked if name not in native.LIBRARY]
+    assert len(unreachable) > 5
+    assert {real(name) for name in unreachable} == {real("abort")}
+
+
+def test_versions_of_packages_are_told_apart_without_importing_them() -> None:
+    """A package without a version file is asked for its metadata."""
+    assert "version" in native._version("numba")
+    assert native._version("hypothesis") == importlib.metadata.version("hypothesis")
+
+
+def test_the_linker_refuses_what_it_does_not_know() -> None:
+    """An object for another machine is left to llvmlite."""
+    with pytest.raises(linker.UnknownObjectError):
+        linker.flatten(b"\x7fELF\x02\x01" + bytes(12) + b"\xb7\x00" + bytes(100), "entry")
+
+
+def test_llvmlite_links_what_our_linker_refuses(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """On other machines the kept object code gives the same function."""
+
+    def refuse(*_: object) -> bytes:
+        raise linker.UnknownObjectError("not today")
+
+    monkeypatch.setattr(linker, "flatten", refuse)
+    assert gathered(tmp_path / "c", monkeypatch) == []  # compiled
+    assert gathered(tmp_path / "c", monkeypatch) == []  # found
+    (entry,) = (tmp_path / "c").iterdir()
+    assert not entry.read_bytes()[32:].startswith(native.IMAGE)
+
+
+def test_cache_commands_tell_and_clear(cache: Path) -> None:
+    """`cache info` counts the entries, `cache clear` removes them and unfinished ones."""
+    (cache / "old.123.part").write_bytes(b"half")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "IMGCONV_CACHE_DIR": str(cache)}
+
+    def run(word: str) -> str:
+        command = [sys.executable, "-m", "imgconv", "cache", word]
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert str(cache) in run("info")
+    assert run("clear") == ""
+    assert "0 functions" in run("info")
+    assert list(cache.iterdir()) == []
