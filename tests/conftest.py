@@ -55,12 +55,16 @@ def state_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 
 @pytest.fixture(autouse=True, scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep compiled code in a folder of the tests' own, and begin without any."""
+    """Keep compiled code in a folder of the tests' own, and begin without any.
+
+    Bytecode goes where Python keeps it, so that the many processes do not compile it anew.
+    """
     base = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:  # one for all workers
         base = base.parent
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IMGCONV_CACHE_DIR", str(base / "compiled"))
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         yield
 
 

@@ -53,9 +53,10 @@ def wheel(checkout, tmp_path_factory) -> Path:
 def scripts(wheel, tmp_path_factory) -> Path:
     """Return the folder of the programs of a new environment with nothing but the wheel."""
     folder = tmp_path_factory.mktemp("fresh")
-    venv.create(folder, with_pip=True)
+    venv.create(folder)
     scripts = folder / ("Scripts" if os.name == "nt" else "bin")
-    done = call(scripts / "python", "-m", "pip", "install", "--quiet", wheel, folder=folder)
+    pip = (sys.executable, "-m", "pip", "--python", scripts / "python", "install")
+    done = call(*pip, "--quiet", "--no-compile", wheel, folder=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return scripts
 

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from imgconv.errors import ImageError
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Named(Protocol):
+        """A path, or a URL."""
+
+        @property
+        def suffix(self) -> str:
+            """The name's ending, with its dot."""
+
 
 PILLOW, NUMPY, ZARR = "Pillow", "NumPy", "zarr"  # who reads and writes a format
 
@@ -69,14 +80,6 @@ SEVERAL = tuple(each.name for each in FORMATS if each.several)
 # An allow-list of Pillow's names: some formats that it reads run other programs.
 PILLOWS = tuple(sorted({each.pillow or each.name for each in FORMATS if each.reader == PILLOW}))
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-
-class Named(Protocol):
-    """A path, or a URL."""
-
-    @property
-    def suffix(self) -> str:
-        """The name's ending, with its dot."""
 
 
 def ending_format(path: Named) -> str:
