@@ -11,6 +11,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def one_line(text: object) -> str:
+    """Return what an error or another's words say, on one line."""
+    return " ".join(str(text).split())
+
+
 class ImgconvError(Exception):
     """The base of every error that imgconv raises on purpose."""
 

@@ -186,6 +186,7 @@ def _refuse_what_is_done_here(jobs: int | None, *, preview: bool) -> None:
 
 def _refuse_stdout(todo: "list[Job]", told: bool) -> None:
     """Refuse an image on stdout where a terminal is, or where stdout is for something else."""
+    from imgconv.pictures.files import to_terminal
     from imgconv.pictures.formats import ARRAYS
 
     if told and sys.stdout is None:
@@ -195,7 +196,7 @@ def _refuse_stdout(todo: "list[Job]", told: bool) -> None:
     if told:
         raise OptionError("stdout is for --json or --dry-run; name an output file with -o")
     arrays = all(job.source.endswith((".csv", ".npy")) or job.format in ARRAYS for job in todo)
-    if sys.stdout is not None and sys.stdout.isatty() and not arrays:
+    if to_terminal() and not arrays:
         raise OptionError("an image is not for a terminal; name a file with -o, or pipe it")
 
 

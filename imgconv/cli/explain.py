@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -168,6 +167,7 @@ def _print_pixel(
 ) -> None:
     import shutil
 
+    from imgconv.pictures.files import to_terminal
     from imgconv.pictures.formats import ARRAYS
     from imgconv.teach import arithmetic, explain
 
@@ -178,7 +178,7 @@ def _print_pixel(
     if as_json:
         print(explain.as_json(found))
         return
-    terminal = sys.stdout is not None and sys.stdout.isatty()
+    terminal = to_terminal()
     colour = terminal and not os.environ.get("NO_COLOR")
     wide = shutil.get_terminal_size().columns if terminal else 80
     print(explain.as_text(found, wide, _painted if colour else _plain))

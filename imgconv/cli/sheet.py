@@ -1,6 +1,5 @@
 """`imgconv sheet`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -94,10 +93,11 @@ def sheet_(
 
 def _format(output: str) -> str:
     """The format of the sheet, by the ending of its name."""
+    from imgconv.pictures.files import to_terminal
     from imgconv.pictures.formats import ARRAYS, format_of
 
     if output == "-":
-        if sys.stdout is not None and sys.stdout.isatty():
+        if to_terminal():
             raise OptionError("a sheet is not for a terminal; name a file with -o, or pipe it")
         return "PNG"
     try:

@@ -67,14 +67,12 @@ def show_(
     from imgconv.engine.geometry import layout
     from imgconv.kernels.dialects import WRITERS
     from imgconv.kernels.spec import find
+    from imgconv.pictures.files import to_terminal
     from imgconv.teach import show, weights
 
     if form is not None and form not in WRITERS:
         raise OptionError(f"no form {form!r} for --as; choose from {', '.join(WRITERS)}")
     known = catalogue(catalog)
-    width = (
-        shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else weights.WIDTH
-    )
     entries = [find(spec, known) for spec in specs]
     if on is not None:
         match = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", on)
@@ -85,8 +83,7 @@ def show_(
     elif form:
         print(("\n" if form == "json" else "\n\n").join(WRITERS[form](e.named) for e in entries))
     else:
-        terminal = sys.stdout is not None and sys.stdout.isatty()
-        width = shutil.get_terminal_size().columns if terminal else weights.WIDTH
+        width = shutil.get_terminal_size().columns if to_terminal() else weights.WIDTH
         card = functools.partial(show.card, width=width, colours=has_colours(sys.stdout))
         print("\n\n".join(map(card, entries)))
     if len(entries) > 1 and not form:

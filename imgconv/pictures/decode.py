@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from imgconv.engine import samples
-from imgconv.errors import ImageError
+from imgconv.errors import ImageError, one_line
 from imgconv.pictures import metadata
 from imgconv.pictures.formats import PILLOWS, TIFF_MAGIC
 from imgconv.pictures.metadata import Metadata
@@ -49,7 +49,7 @@ def read(data: bytes, how: Reading = AS_IT_IS) -> Picture:
     except (ImageError, MemoryError):
         raise
     except Exception as error:  # decoders raise a dozen kinds on broken files
-        fault = " ".join(str(error).split()) or type(error).__name__
+        fault = one_line(error) or type(error).__name__
         raise ImageError(f"broken image: {fault}") from None
 
 

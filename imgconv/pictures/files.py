@@ -289,6 +289,11 @@ def _holds(target: Path | Url, data: bytes) -> bool:
         return False
 
 
+def to_terminal() -> bool:
+    """Return whether what is printed to stdout is seen on a terminal."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 def discard_stdout() -> None:
     """Let what is still to be flushed go nowhere, so that nobody complains of it again."""
     with contextlib.suppress(OSError, ValueError, AttributeError):

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from imgconv.engine.levels import SAMPLES
-from imgconv.errors import ImageError
+from imgconv.errors import ImageError, one_line
 from imgconv.pictures.picture import Picture, Reading, refuse_too_many
 from imgconv.pictures.pixels import NAMELESS, ArrayPixels, Pixels
 
@@ -43,7 +43,7 @@ def read(data: bytes, how: Reading) -> Picture:
             array = np.loadtxt(text, delimiter=",", ndmin=2)
     except (ValueError, OSError, EOFError) as error:
         what = "NPY" if data.startswith(MAGIC) else "CSV"
-        fault = " ".join(str(error).split())[:160]
+        fault = one_line(error)[:160]
         raise ImageError(f"broken {what}: {fault}") from None
     if array.ndim not in (2, 3) or 0 in array.shape:
         raise ImageError(f"is an array of shape {array.shape}; it must be (H, W) or (H, W, C)")

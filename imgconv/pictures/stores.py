@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-from imgconv.errors import ImageError, ImgconvError, OptionError, shortened
+from imgconv.errors import ImageError, ImgconvError, OptionError, one_line, shortened
 from imgconv.pictures.formats import ENDINGS, WALKED
 
 WEB = ("http", "https")  # whose URLs may have queries, and which only give
@@ -359,4 +359,4 @@ def _line(error: Exception) -> str:
     status = getattr(error, "status", None)
     said = getattr(error, "strerror", None) or str(error)
     text = f"{status} {getattr(error, 'message', '')}" if status else said
-    return shortened(" ".join(text.split()), 160)
+    return shortened(one_line(text), 160)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from imgconv.errors import ImageError
+from imgconv.errors import ImageError, one_line
 from imgconv.pictures import tiff, tiff_tags
 from imgconv.pictures.extras import library
 from imgconv.pictures.metadata import Metadata
@@ -37,7 +37,7 @@ def _broken_if_it_fails() -> Iterator[None]:
     except (ImageError, MemoryError, OSError):
         raise
     except Exception as error:
-        fault = " ".join(str(error).split())[:200] or type(error).__name__
+        fault = one_line(error)[:200] or type(error).__name__
         raise ImageError(f"broken image: {fault}") from None
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgconv.engine.levels import SAMPLES
-from imgconv.errors import ImageError
+from imgconv.errors import ImageError, one_line
 from imgconv.pictures.extras import library
 from imgconv.pictures.metadata import Metadata
 from imgconv.pictures.picture import Reading, choose, cut
@@ -38,7 +38,7 @@ class File:
         try:
             found = zarr.open(path, mode="r")
         except Exception as error:  # zarr and its stores raise many kinds
-            raise ImageError(f"broken .zarr: {_line(error)}") from None
+            raise _broken(error) from None
         self.ome = _ome(found.attrs) if isinstance(found, zarr.Group) else None
         self._coloured = "omero" in found.attrs.get("ome", found.attrs)
         if self.ome:
@@ -94,7 +94,7 @@ class Plane:
         try:
             found = np.asarray(self._array[chosen])
         except Exception as error:
-            raise ImageError(f"broken .zarr: {_line(error)}") from None
+            raise _broken(error) from None
         kept = [axis for axis in self._axes if axis in "cyx"]
         if "c" in kept:
             found = np.moveaxis(found, kept.index("c"), 2)
@@ -102,6 +102,10 @@ class Plane:
         kind = self._array.dtype.name
         found = cut(found) if self._how.shallow and kind in SAMPLES else found
         return np.ascontiguousarray(found, self.kind)
+
+
+def _broken(error: Exception) -> ImageError:
+    return ImageError(f"broken .zarr: {one_line(error)[:200] or type(error).__name__}")
 
 
 def _ome(attributes: Any) -> dict[str, Any] | None:
@@ -128,10 +132,6 @@ def _axes(ome: dict[str, Any] | None, shape: Sequence[int]) -> str:
     if len(letters) != len(shape) or len(set(letters)) < len(letters) or letters[-2:] != "yx":
         raise ImageError(f"is OME-Zarr with axes {letters!r}; the last two must be y and x")
     return letters
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 class Writer:

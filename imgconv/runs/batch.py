@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import sys
 import time
 from collections import deque
 from collections.abc import Generator, Sequence
@@ -12,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from imgconv.engine import samples
-from imgconv.errors import ImageError, ImgconvError
+from imgconv.errors import ImageError, ImgconvError, one_line
 from imgconv.pictures import decode, encode, files
 from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import ARRAYS, BY_NAME, ENDINGS, ending_format, format_of
@@ -69,8 +68,7 @@ def attempt(job: Job, task: Task) -> Outcome:
     except BrokenPipeError:
         raise
     except Exception as error:  # a fault of ours or a library's is one file's, not the batch's
-        text = " ".join(str(error).split())
-        fault = f"cannot be done: {type(error).__name__}: {text}; please report it"
+        fault = f"cannot be done: {type(error).__name__}: {one_line(error)}; please report it"
         outcome = outcome._replace(status=FAILED, error=fault)
     return outcome._replace(seconds=time.perf_counter() - begin)
 
@@ -117,7 +115,7 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     frames, clipped = zip(*filtered, strict=True)
     picture = picture._replace(frames=frames)
     data, lost = encode.encode(picture, name, task.writing)
-    if job.target == PIPE and name in ARRAYS and sys.stdout is not None and sys.stdout.isatty():
+    if job.target == PIPE and name in ARRAYS and files.to_terminal():
         from imgconv.pictures import npy_csv
 
         files.print_bytes(npy_csv.matrix(frames[0]))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from imgconv.errors import ClusterError, OptionError, shortened
+from imgconv.errors import ClusterError, OptionError, one_line, shortened
 from imgconv.pictures import files
 from imgconv.pictures.files import PIPE
 from imgconv.runs import batch
@@ -248,9 +248,9 @@ class _Run:
         if isinstance(error, ClusterError):
             raise ClusterError(f"a worker {error}")
         if not isinstance(error, KilledWorker):
-            text = " ".join(str(error).split())
+            said = shortened(one_line(error), 100)
             raise ClusterError(
-                f"a worker cannot do its work: {type(error).__name__}: {shortened(text, 100)}; "
+                f"a worker cannot do its work: {type(error).__name__}: {said}; "
                 f"install imgconv {HERE.imgconv} there"
             )
         group = self._flying.pop(future.key)

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from imgconv.errors import printable
+from imgconv.pictures.files import to_terminal
 from imgconv.runs.job import FAILED, OK, SKIPPED, Outcome
 
 if TYPE_CHECKING:
@@ -147,8 +148,9 @@ def _bar(*, several: bool) -> Progress | None:
     done = MofNCompleteColumn() if several else TaskProgressColumn()
     columns = (BarColumn(), done, rate, TimeRemainingColumn())
     # Rich would send to the bar's stream what is printed, JSON on its way to a file as well.
-    shared = sys.stdout is not None and sys.stdout.isatty()
-    return Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=shared)
+    return Progress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=to_terminal()
+    )
 
 
 def _json(outcome: Outcome, kernel: str) -> str:

@@ -12,7 +12,7 @@ import sysconfig
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from imgconv.errors import OptionError, shortened
+from imgconv.errors import OptionError, one_line, shortened
 from imgconv.pictures import files
 from imgconv.runs.job import Job
 from imgconv.runs.worker import HERE, Versions, difference
@@ -57,9 +57,9 @@ def connect(address: str, links: contextlib.ExitStack) -> Client:
         else:
             client = distributed.Client(address, timeout=ANSWER, set_as_default=False)
     except (OSError, ImportError, ValueError, RuntimeError) as error:
-        text = " ".join(str(error).split())
+        said = shortened(one_line(error), 100)
         raise OptionError(
-            f"no Dask scheduler of this version answers at {address}: {shortened(text, 100)}"
+            f"no Dask scheduler of this version answers at {address}: {said}"
         ) from None
     links.callback(_quietly, client.close, 2)
     return client

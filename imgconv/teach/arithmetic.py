@@ -88,19 +88,18 @@ def explain(frame: Pixels, work: Work, at: tuple[int, int]) -> Explained:
     if x >= width or y >= height:
         raise no_such_pixel(at, filtered.size)
     geometry = work.layout.on(frame.size[::-1], kernel.size)
-    pixels = filtered.array()[y, x].tolist()
+    window = _Window(kernel, geometry, at, filtered.array()[y, x].tolist())
     if work.channels == "luma" and frame.names.startswith("rgb"):
-        gray = frame.gray().channel(0)
-        plain = replace(work, channels="auto")
+        gray, plain = frame.gray().channel(0), replace(work, channels="auto")
         after, _ = filter_pixels(gray, plain)
-        new = after.array()[y, x, 0].item()
-        channels = _moved(frame, gray, kernel, geometry, at, [new, *pixels])
+        channels = window.moved(frame, gray, after.array()[y, x, 0].item())
         ends = _ends(gray, plain)
-    elif work.sums:
-        channels = _summed(frame, filtered.names, work.channels, kernel, geometry, at, pixels)
-        ends = _ends(frame, work)
     else:
-        channels = _each(frame, work.channels, kernel, geometry, at, pixels)
+        picture = {"gray": frame.gray, "rgb": frame.colour}.get(work.channels, lambda: frame)()
+        if work.sums:
+            channels = window.summed(picture, filtered.names, work.channels)
+        else:
+            channels = window.each(picture, work.channels)
         ends = _ends(frame, work)
     return Explained(x, y, filtered.size, tuple(channels), geometry, work, frame.kind, ends)
 
@@ -114,57 +113,91 @@ def no_such_pixel(at: tuple[int, int], size: tuple[int, int]) -> ImageError:
     )
 
 
-def _each(
-    frame: Pixels,
-    channels: str,
-    kernel: Kernel,
-    geometry: Geometry,
-    at: tuple[int, int],
-    pixels: list[int | float],
-) -> list[Channel]:
-    """Every channel of the output, filtered or not."""
-    picture = {"gray": frame.gray, "rgb": frame.colour}.get(channels, lambda: frame)()
-    array, found = picture.array(), []
-    for i, letter in enumerate(picture.names):
-        name = _named(letter, i)
-        if _is_filtered(letter, channels):
-            found.append(_filtered(name, array[:, :, i], kernel, geometry, at, pixels[i]))
-        else:
-            found.append(_kept(name, array[:, :, i], geometry, at, pixels[i]))
-    return found
+class _Window(NamedTuple):
+    """What a kernel reads for an output pixel, and the pixel's samples as `apply` makes them."""
 
+    kernel: Kernel
+    geometry: Geometry
+    at: tuple[int, int]
+    pixels: list[int | float]
 
-def _summed(
-    frame: Pixels,
-    names: str,
-    channels: str,
-    kernel: Kernel,
-    geometry: Geometry,
-    at: tuple[int, int],
-    pixels: list[int | float],
-) -> list[Channel]:
-    """Every output of a sum over channels, then those that are not filtered."""
-    picture = {"gray": frame.gray, "rgb": frame.colour}.get(channels, lambda: frame)()
-    array, letters = picture.array(), picture.names
-    read = [i for i, letter in enumerate(letters) if _is_filtered(letter, channels)]
-    reads, found = kernel.reads(len(read)), {}
-    # As many outputs as were read take their places.
-    places = read if len(reads) == len(read) else range(len(reads))
-    for output, inputs, place in zip(kernel.outputs, reads, places, strict=True):
-        parts = [_filtered("", array[:, :, read[i]], output, geometry, at, 0) for i in inputs]
-        found[place] = parts[0]._replace(
-            name=_named(names[place], place),
-            samples=tuple(row for part in parts for row in part.samples),
-            outside=tuple(row for part in parts for row in part.outside),
-            pixel=pixels[place],
-            inputs=tuple(_named(letters[read[i]], read[i]) for i in inputs),
+    def each(self, picture: Pixels, channels: str) -> list[Channel]:
+        """Return every channel of the output, filtered or not."""
+        array, found = picture.array(), []
+        for i, letter in enumerate(picture.names):
+            make = self._filtered if _is_filtered(letter, channels) else self._kept
+            found.append(make(_named(letter, i), array[:, :, i], self.pixels[i]))
+        return found
+
+    def summed(self, picture: Pixels, names: str, channels: str) -> list[Channel]:
+        """Return every output of a sum over channels, then those that are not filtered."""
+        array, letters = picture.array(), picture.names
+        read = [i for i, letter in enumerate(letters) if _is_filtered(letter, channels)]
+        reads, found = self.kernel.reads(len(read)), {}
+        # As many outputs as were read take their places.
+        places = read if len(reads) == len(read) else range(len(reads))
+        for output, inputs, place in zip(self.kernel.outputs, reads, places, strict=True):
+            one = self._replace(kernel=output)
+            parts = [one._filtered("", array[:, :, read[i]], 0) for i in inputs]
+            found[place] = parts[0]._replace(
+                name=_named(names[place], place),
+                samples=tuple(row for part in parts for row in part.samples),
+                outside=tuple(row for part in parts for row in part.outside),
+                pixel=self.pixels[place],
+                inputs=tuple(_named(letters[read[i]], read[i]) for i in inputs),
+            )
+        rest = [i for i in range(len(letters)) if i not in read]
+        others = [place for place in range(len(names)) if place not in found]
+        for i, place in zip(rest, others, strict=True):
+            found[place] = self._kept(_named(letters[i], i), array[:, :, i], self.pixels[place])
+        return [found[place] for place in range(len(names))]
+
+    def moved(self, frame: Pixels, gray: Pixels, new: int | float) -> list[Channel]:
+        """Return the brightness, then each colour moved by as much as the brightness moved."""
+        plane, array = gray.array()[:, :, 0], frame.array()
+        ((old,),) = self._kept("l", plane, 0).samples
+        found = [self._filtered("l", plane, new)]
+        for i, letter in enumerate(frame.names):
+            kept = self._kept(letter, array[:, :, i], self.pixels[i])
+            if letter != "a":
+                ((colour,),), ((beyond,),) = kept.samples, kept.outside
+                kept = kept._replace(
+                    samples=((colour, exact(new), old),),
+                    weights=((ONE, ONE, -ONE),),
+                    outside=((beyond,) * 3,),
+                    rest="the colour, plus the new brightness, less the old",
+                )
+            found.append(kept)
+        return found
+
+    def _filtered(self, name: str, plane: npt.NDArray[Any], pixel: int | float) -> Channel:
+        rows, columns = positions(self.geometry, self.at)
+        ys = map(self.geometry.rows.source, rows)
+        xs = list(map(self.geometry.columns.source, columns))
+        fill, (height, width), bias = exact(self.geometry.fill), plane.shape, self.kernel.bias
+        assert not isinstance(bias, tuple)
+        return Channel(
+            name,
+            tuple(
+                tuple(fill if OUTSIDE in (y, x) else exact(plane[y, x].item()) for x in xs)
+                for y in ys
+            ),
+            tuple(tuple(map(exact, row)) for row in self.kernel.weights),
+            exact(self.kernel.divisor),
+            exact(bias),
+            pixel,
+            tuple(tuple(not (0 <= p < height and 0 <= q < width) for q in columns) for p in rows),
         )
-    rest = [i for i in range(len(letters)) if i not in read]
-    others = [place for place in range(len(names)) if place not in found]
-    for i, place in zip(rest, others, strict=True):
-        name = _named(letters[i], i)
-        found[place] = _kept(name, array[:, :, i], geometry, at, pixels[place])
-    return [found[place] for place in range(len(names))]
+
+    def _kept(self, name: str, plane: npt.NDArray[Any], pixel: int | float) -> Channel:
+        """A channel that is not filtered: the sample in the window's middle, or the edge's."""
+        middle = []
+        for axis, read in zip(self.geometry[:2], positions(self.geometry, self.at), strict=True):
+            middle.append((read[(axis.taps - 1) // 2], axis.size))
+        y, x = (min(max(position, 0), size - 1) for position, size in middle)
+        sample, beyond = exact(plane[y, x].item()), [y, x] != [position for position, _ in middle]
+        words = f"not filtered: the sample at {x},{y}"
+        return Channel(name, ((sample,),), ((ONE,),), ONE, NOUGHT, pixel, ((beyond,),), words)
 
 
 def _named(letter: str, index: int) -> str:
@@ -173,75 +206,6 @@ def _named(letter: str, index: int) -> str:
 
 def _is_filtered(letter: str, channels: str) -> bool:
     return letter != "a" if channels in CHANNELS else letter in channels.split(",")
-
-
-def _moved(
-    frame: Pixels,
-    gray: Pixels,
-    kernel: Kernel,
-    geometry: Geometry,
-    at: tuple[int, int],
-    pixels: list[int | float],
-) -> list[Channel]:
-    """The brightness, then each colour moved by as much as the brightness moved."""
-    new, *pixels = pixels
-    plane, array = gray.array()[:, :, 0], frame.array()
-    ((old,),) = _kept("l", plane, geometry, at, 0).samples
-    found = [_filtered("l", plane, kernel, geometry, at, new)]
-    for i, letter in enumerate(frame.names):
-        kept = _kept(letter, array[:, :, i], geometry, at, pixels[i])
-        if letter != "a":
-            ((colour,),), ((beyond,),) = kept.samples, kept.outside
-            kept = kept._replace(
-                samples=((colour, exact(new), old),),
-                weights=((ONE, ONE, -ONE),),
-                outside=((beyond,) * 3,),
-                rest="the colour, plus the new brightness, less the old",
-            )
-        found.append(kept)
-    return found
-
-
-def _filtered(
-    name: str,
-    plane: npt.NDArray[Any],
-    kernel: Kernel,
-    geometry: Geometry,
-    at: tuple[int, int],
-    pixel: int | float,
-) -> Channel:
-    rows, columns = positions(geometry, at)
-    ys, xs = map(geometry.rows.source, rows), list(map(geometry.columns.source, columns))
-    fill, (height, width), bias = exact(geometry.fill), plane.shape, kernel.bias
-    assert not isinstance(bias, tuple)
-    return Channel(
-        name,
-        tuple(
-            tuple(fill if OUTSIDE in (y, x) else exact(plane[y, x].item()) for x in xs) for y in ys
-        ),
-        tuple(tuple(map(exact, row)) for row in kernel.weights),
-        exact(kernel.divisor),
-        exact(bias),
-        pixel,
-        tuple(tuple(not (0 <= p < height and 0 <= q < width) for q in columns) for p in rows),
-    )
-
-
-def _kept(
-    name: str,
-    plane: npt.NDArray[Any],
-    geometry: Geometry,
-    at: tuple[int, int],
-    pixel: int | float,
-) -> Channel:
-    """A channel that is not filtered: the sample in the window's middle, or the edge's."""
-    middle = []
-    for axis, read in zip(geometry[:2], positions(geometry, at), strict=True):
-        middle.append((read[(axis.taps - 1) // 2], axis.size))
-    y, x = (min(max(position, 0), size - 1) for position, size in middle)
-    sample, beyond = exact(plane[y, x].item()), [y, x] != [position for position, _ in middle]
-    words = f"not filtered: the sample at {x},{y}"
-    return Channel(name, ((sample,),), ((ONE,),), ONE, NOUGHT, pixel, ((beyond,),), words)
 
 
 def positions(geometry: Geometry, at: tuple[int, int]) -> tuple[list[int], list[int]]:

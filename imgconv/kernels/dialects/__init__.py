@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from imgconv.errors import KernelError, shortened
+from imgconv.errors import KernelError, one_line, shortened
 from imgconv.kernels.dialects import (
     csv,
     ffmpeg,
@@ -82,4 +82,4 @@ def read(path: Path) -> Kernel:
     except UnicodeDecodeError:
         raise KernelError(f"{path}: is no text; save it as UTF-8") from None
     except (ValueError, RecursionError) as error:
-        raise KernelError(f"{path}: {' '.join(str(error).split())[:120]}") from None
+        raise KernelError(f"{path}: {one_line(error)[:120]}") from None
