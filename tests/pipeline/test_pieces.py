@@ -30,21 +30,29 @@ def samples(kind="uint8", channels=3):
     return CHANCE.integers(0, np.iinfo(kind).max + 1, shape, dtype=kind)
 
 
-def apply(*arguments, cwd, code=0):
-    """Run the program."""
-    done = subprocess.run(
-        [*IMGCONV, "apply", *map(str, arguments)], cwd=cwd, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == code, done.stderr
-    return done
+@pytest.fixture
+def apply(run, tmp_path, monkeypatch):
+    """Return a function that runs `imgconv apply` in the test's folder, and its result."""
+    monkeypatch.chdir(tmp_path)
+
+    def apply(*arguments, code=0):
+        done = run("apply", *arguments)
+        assert done.code == code, done.err
+        return done
+
+    return apply
 
 
-def both(folder, name, *options):
-    """The samples that come out of memory, and out of pieces."""
-    apply(name, *options, "-o", "whole.tif", "-f", cwd=folder)
-    apply(name, *options, "-o", "pieces.tif", "-f", "--tile", 100, cwd=folder)
-    return [tifffile.imread(folder / file) for file in ("whole.tif", "pieces.tif")]
+@pytest.fixture
+def both(apply):
+    """Return a function that gives the samples that come out of memory, and out of pieces."""
+
+    def both(name, *options):
+        apply(name, *options, "-o", "whole.tif", "-f")
+        apply(name, *options, "-o", "pieces.tif", "-f", "--tile", 100)
+        return [tifffile.imread(file) for file in ("whole.tif", "pieces.tif")]
+
+    return both
 
 
 LAYOUTS = {
@@ -60,73 +68,73 @@ LAYOUTS = {
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("end", ["<", ">"])
-def test_every_layout_of_a_tiff_is_read(layout, end, tmp_path):
+def test_every_layout_of_a_tiff_is_read(layout, end, tmp_path, both):
     """Tiles, strips, planes, compressed or not, of either byte order."""
     with tifffile.TiffWriter(tmp_path / "a.tif", byteorder=end, bigtiff=end == ">") as file:
         array = samples("uint16")
         if "planarconfig" in LAYOUTS[layout]:
             array = np.moveaxis(array, 2, 0)
         file.write(array, photometric="rgb", **LAYOUTS[layout])
-    whole, pieces = both(tmp_path, "a.tif", "-k", "0,1,0;1,-3,1;0,1,0/1+7")
+    whole, pieces = both("a.tif", "-k", "0,1,0;1,-3,1;0,1,0/1+7")
     np.testing.assert_array_equal(pieces, whole)
 
 
 @pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_every_kind_of_sample_is_kept(kind, channels, tmp_path):
+def test_every_kind_of_sample_is_kept(kind, channels, tmp_path, both):
     """Gray, colours and alpha, of 8 and 16 bits and of reals."""
     extra = {"extrasamples": ["unassalpha"]} if channels == 4 else {}
     photometric = "rgb" if channels > 1 else "minisblack"
     tifffile.imwrite(
         tmp_path / "a.tif", samples(kind, channels), photometric=photometric, tile=(64, 64), **extra
     )
-    whole, pieces = both(tmp_path, "a.tif", "-k", "emboss")
+    whole, pieces = both("a.tif", "-k", "emboss")
     assert (pieces.dtype, pieces.shape) == (whole.dtype, whole.shape)
     np.testing.assert_array_equal(pieces, whole)
 
 
 @pytest.mark.parametrize("border", ["edge", "constant", "reflect", "symmetric", "wrap"])
 @pytest.mark.parametrize("stride", [1, 3])
-def test_borders_and_strides(border, stride, tmp_path):
+def test_borders_and_strides(border, stride, tmp_path, both):
     """A chain whose every step has a border and a stride, stretched over the whole."""
     tifffile.imwrite(tmp_path / "a.tif", samples(), photometric="rgb", tile=(128, 128))
     whole, pieces = both(
-        tmp_path, "a.tif", "-k", "sobel-left", "-k", "gaussian(sigma=2)", "--border", border,
+        "a.tif", "-k", "sobel-left", "-k", "gaussian(sigma=2)", "--border", border,
         "--stride", stride, "--levels", "stretch",
     )  # fmt: skip
     np.testing.assert_array_equal(pieces, whole)
 
 
 @pytest.mark.parametrize("size", [(300, 1), (1, 300), (1, 1), (2, 1)])
-def test_a_single_row_or_column(size, tmp_path):
+def test_a_single_row_or_column(size, tmp_path, both):
     """Fewer samples than a tile has, in any direction."""
     tifffile.imwrite(tmp_path / "a.tif", samples(channels=1)[: size[0], : size[1]], tile=(64, 64))
-    whole, pieces = both(tmp_path, "a.tif", "-k", "emboss", "--border", "reflect")
+    whole, pieces = both("a.tif", "-k", "emboss", "--border", "reflect")
     np.testing.assert_array_equal(pieces, whole)
 
 
-def test_inks_become_gray_as_from_memory(tmp_path):
+def test_inks_become_gray_as_from_memory(tmp_path, both):
     """All four of them, black too."""
     tifffile.imwrite(tmp_path / "a.tif", samples(channels=4), photometric="separated")
-    whole, pieces = both(tmp_path, "a.tif", "-k", "1", "--channels", "gray")
+    whole, pieces = both("a.tif", "-k", "1", "--channels", "gray")
     np.testing.assert_array_equal(pieces, whole)
     with Image.open(tmp_path / "a.tif") as image:
         np.testing.assert_array_equal(pieces, np.asarray(image.convert("L")))
 
 
-def test_what_is_said_is_the_same(tmp_path):
+def test_what_is_said_is_the_same(tmp_path, apply):
     """Sizes and counts of clipped samples as from memory."""
     tifffile.imwrite(tmp_path / "a.tif", samples(), photometric="rgb", tile=(64, 64))
     told = []
     for more in ((), ("--tile", 64)):
-        done = apply("a.tif", "-k", "sharpen", "-o", "b.tif", "-f", "--json", *more, cwd=tmp_path)
-        line = json.loads(done.stdout)
+        done = apply("a.tif", "-k", "sharpen", "-o", "b.tif", "-f", "--json", *more)
+        line = json.loads(done.text)
         assert line.pop("seconds") >= 0
         told.append(line)
     assert told[0] == told[1]
 
 
-def test_pages_and_what_they_say_are_kept(tmp_path):
+def test_pages_and_what_they_say_are_kept(tmp_path, apply):
     """Two pages of different sizes with resolution, description, EXIF and profile, in BigTIFF."""
     from PIL import ImageCms
 
@@ -138,7 +146,7 @@ def test_pages_and_what_they_say_are_kept(tmp_path):
         tmp_path / "a.tif", save_all=True, append_images=[image.resize((300, 200))],
         icc_profile=profile, dpi=(300, 300), exif=exif, big_tiff=True,
     )  # fmt: skip
-    apply("a.tif", "-k", "1", "-o", "b.tif", "--tile", 64, cwd=tmp_path)
+    apply("a.tif", "-k", "1", "-o", "b.tif", "--tile", 64)
     with Image.open(tmp_path / "a.tif") as before, Image.open(tmp_path / "b.tif") as after:
         for page in range(2):
             before.seek(page)
@@ -167,63 +175,63 @@ def test_tags_of_tags_are_put_into_every_kind_of_tiff(big):
         image.load()
 
 
-def test_arrays(tmp_path):
+def test_arrays(tmp_path, apply):
     """A .zarr of (H, W, C) in chunks comes out as its .npy does, in chunks of the same size."""
     array = samples("uint16")
     zarr.create_array(str(tmp_path / "a.zarr"), data=array, chunks=(100, 64, 3), zarr_format=2)
     np.save(tmp_path / "a.npy", array)
-    apply("a.zarr", "-k", "sharpen", "-o", "b.zarr", cwd=tmp_path)
-    apply("a.npy", "-k", "sharpen", "--levels", "clip", "-o", "b.npy", cwd=tmp_path)
+    apply("a.zarr", "-k", "sharpen", "-o", "b.zarr")
+    apply("a.npy", "-k", "sharpen", "--levels", "clip", "-o", "b.npy")
     made = zarr.open(str(tmp_path / "b.zarr"), mode="r")
     assert (made.chunks, made.dtype.name) == ((100, 64, 3), "uint16")
     np.testing.assert_array_equal(made[:], np.load(tmp_path / "b.npy"))
-    apply("b.zarr", "-k", "1", "-o", "c.tif", cwd=tmp_path)
+    apply("b.zarr", "-k", "1", "-o", "c.tif")
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "c.tif"), made[:])
-    apply("c.tif", "-k", "1", "-o", "d.zarr", cwd=tmp_path)
+    apply("c.tif", "-k", "1", "-o", "d.zarr")
     np.testing.assert_array_equal(zarr.open(str(tmp_path / "d.zarr"), mode="r")[:], made[:])
 
 
-def test_a_frame_of_ome_zarr_is_all_of_its_output(tmp_path):
+def test_a_frame_of_ome_zarr_is_all_of_its_output(tmp_path, apply):
     """The plane that was chosen, with axes of one for the others."""
     data = CHANCE.integers(0, 60000, (2, 3, 2, 50, 40), dtype=np.uint16)
     described = [{"axes": [{"name": n} for n in "tczyx"], "datasets": [{"path": "0"}]}]
     attributes = {"ome": {"version": "0.5", "multiscales": described}}
     group = zarr.create_group(str(tmp_path / "a.zarr"), attributes=attributes)
     group.create_array("0", data=data, chunks=(1, 1, 1, 32, 32))
-    apply("a.zarr", "-k", "1", "--frame", 3, "-o", "b.zarr", cwd=tmp_path)
+    apply("a.zarr", "-k", "1", "--frame", 3, "-o", "b.zarr")
     made = zarr.open(str(tmp_path / "b.zarr"), mode="r")["0"][:]
     np.testing.assert_array_equal(made, data[1:, :, 1:])
-    apply("a.zarr/0", "-k", "1", "-o", "c.zarr", cwd=tmp_path, code=1)  # five axes without names
+    apply("a.zarr/0", "-k", "1", "-o", "c.zarr", code=1)  # five axes without names
 
 
-def test_an_array_in_a_group_is_named_by_its_path(tmp_path):
+def test_an_array_in_a_group_is_named_by_its_path(tmp_path, apply):
     """And what is lost of it is told."""
     group = zarr.create_group(str(tmp_path / "a.zarr"))
     data = CHANCE.random((30, 40))
     group.create_array("inner", data=data, chunks=(16, 16))
-    done = apply("a.zarr/inner", "-k", "1", "-o", "b.zarr", cwd=tmp_path)
+    done = apply("a.zarr/inner", "-k", "1", "-o", "b.zarr")
     made = zarr.open(str(tmp_path / "b.zarr"), mode="r")[:]
     np.testing.assert_array_equal(made, data.astype(np.float32))
-    assert "float64 (read as float32) not kept" in done.stderr
+    assert "float64 (read as float32) not kept" in done.err
 
 
-def test_a_folder_that_is_no_zarr_is_not_replaced(tmp_path):
+def test_a_folder_that_is_no_zarr_is_not_replaced(tmp_path, apply):
     """Whatever its name, and with --force."""
     zarr.create_array(str(tmp_path / "a.zarr"), data=samples(), chunks=(100, 100, 3))
     (tmp_path / "keep.zarr").mkdir()
     (tmp_path / "keep.zarr/thesis.txt").write_text("precious")
-    done = apply("a.zarr", "-k", "1", "-o", "keep.zarr", "-f", cwd=tmp_path, code=1)
-    assert "is there and no .zarr" in done.stderr
+    done = apply("a.zarr", "-k", "1", "-o", "keep.zarr", "-f", code=1)
+    assert "is there and no .zarr" in done.err
     assert (tmp_path / "keep.zarr/thesis.txt").read_text() == "precious"
 
 
-def test_zarrs_are_resumed_by_their_chunks(tmp_path):
+def test_zarrs_are_resumed_by_their_chunks(tmp_path, apply):
     """A chunk that changed in the input or is missing in the output is not done and right."""
     source = zarr.create_array(str(tmp_path / "a.zarr"), data=samples(), chunks=(100, 100, 3))
     run = ("a.zarr", "-k", "blur", "-o", "b.zarr", "--resume", "--json")
 
     def status():
-        return json.loads(apply(*run, cwd=tmp_path).stdout)["status"]
+        return json.loads(apply(*run).text)["status"]
 
     assert [status(), status()] == ["ok", "skipped"]
     source[0:50, 0:50] = 0
@@ -244,7 +252,7 @@ def test_a_second_attempt_accepts_the_same(tmp_path):
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
-def test_ome_zarr(version, tmp_path):
+def test_ome_zarr(version, tmp_path, apply):
     """Each plane of each channel by itself; the axes and the size of a pixel are kept."""
     data = CHANCE.integers(0, 60000, (2, 2, 1, 150, 130), dtype=np.uint16)
     form = 2 if version == "0.4" else 3
@@ -262,7 +270,7 @@ def test_ome_zarr(version, tmp_path):
     group = zarr.create_group(str(tmp_path / "a.zarr"), zarr_format=form, attributes=attributes)
     group.create_array("0", data=data, chunks=(1, 1, 1, 64, 64))
     group.create_array("1", data=data[..., ::2, ::2], chunks=(1, 1, 1, 64, 64))
-    apply("a.zarr", "-k", "outline", "--stride", 2, "-o", "b.zarr", "--tile", 50, cwd=tmp_path)
+    apply("a.zarr", "-k", "outline", "--stride", 2, "-o", "b.zarr", "--tile", 50)
     made = zarr.open(str(tmp_path / "b.zarr"), mode="r")
     told = made.attrs["ome"] if form == 3 else made.attrs
     (level,) = told["multiscales"][0]["datasets"]
@@ -290,7 +298,7 @@ def test_ome_zarr(version, tmp_path):
         (("a.tif", "-o", "b.tif", "--tile", "64", "--max-pixels", "1000"), "--max-pixels"),
     ],
 )
-def test_what_cannot_be_done_leaves_nothing(arguments, told, tmp_path):
+def test_what_cannot_be_done_leaves_nothing(arguments, told, tmp_path, apply):
     """One line, exit 1, no output and no temporary file."""
     tifffile.imwrite(
         tmp_path / "a.tif", samples(), photometric="rgb", tile=(64, 64), compression="zlib"
@@ -303,8 +311,8 @@ def test_what_cannot_be_done_leaves_nothing(arguments, told, tmp_path):
     (tmp_path / "broken.tif").write_bytes(data)
     (tmp_path / "empty.zarr").mkdir()
     before = set(os.listdir(tmp_path))
-    done = apply(*arguments, "-k", "sharpen", cwd=tmp_path, code=1)
-    (line,) = done.stderr.splitlines()
+    done = apply(*arguments, "-k", "sharpen", code=1)
+    (line,) = done.errors
     assert told in line
     assert set(os.listdir(tmp_path)) == before
 
@@ -329,15 +337,15 @@ def test_a_signal_leaves_nothing(tmp_path):
     assert (tmp_path / "b.tif").read_bytes() == b"old"
 
 
-def test_a_picture_of_too_many_pixels_is_done_in_pieces(tmp_path):
+def test_a_picture_of_too_many_pixels_is_done_in_pieces(tmp_path, apply):
     """Beyond what is decoded as a whole, with a word on stderr."""
     with tifffile.TiffWriter(tmp_path / "a.tif") as file:
         tile = np.zeros((1024, 1024), np.uint8)
         file.write(
             (tile for _ in range(23 * 23)), shape=(23000, 22500), dtype="uint8", tile=(1024, 1024)
         )
-    done = apply("a.tif", "-k", "box(size=3)", "--stride", 64, "-o", "b.tif", cwd=tmp_path)
-    assert "piece by piece" in done.stderr
+    done = apply("a.tif", "-k", "box(size=3)", "--stride", 64, "-o", "b.tif")
+    assert "piece by piece" in done.err
     assert tifffile.imread(tmp_path / "b.tif").shape == (360, 352)
 
 
