@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,17 +59,45 @@ def state_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     return folder
 
 
+@pytest.fixture(scope="session")
+def for_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all workers of a run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def once(for_all: Path) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Return a function that has one of the workers make a folder, for which the others wait."""
+
+    def once(name: str, make: Callable[[Path], None]) -> Path:
+        folder, made, failed = (for_all / f"{name}{ending}" for ending in ("", ".made", ".failed"))
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            while not made.exists():
+                assert not failed.exists(), f"another worker could not make {name}"
+                time.sleep(0.05)
+            return folder
+        try:
+            make(folder)
+        except BaseException:
+            failed.touch()
+            raise
+        made.touch()
+        return folder
+
+    return once
+
+
 @pytest.fixture(autouse=True, scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def cache(for_all: Path) -> Iterator[None]:
     """Keep compiled code in a folder of the tests' own, and begin without any.
 
     Bytecode goes where Python keeps it, so that the many processes do not compile it anew.
     """
-    base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:  # one for all workers
-        base = base.parent
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("IMGCONV_CACHE_DIR", str(base / "compiled"))
+        patch.setenv("IMGCONV_CACHE_DIR", str(for_all / "compiled"))
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         yield
 

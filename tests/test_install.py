@@ -38,27 +38,31 @@ def checkout(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wheel(checkout, tmp_path_factory) -> Path:
+def wheel(checkout, once) -> Path:
     """Return the wheel that is built of the checkout."""
-    folder = tmp_path_factory.mktemp("dist")
-    done = call(
-        sys.executable, "-m", "build", "--wheel", "--outdir", folder, checkout, folder=folder
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    [file] = folder.glob("*.whl")
+
+    def build(folder: Path) -> None:
+        done = call(
+            sys.executable, "-m", "build", "--wheel", "--outdir", folder, checkout, folder=folder
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    [file] = once("dist", build).glob("*.whl")
     return file
 
 
 @pytest.fixture(scope="module")
-def scripts(wheel, tmp_path_factory) -> Path:
+def scripts(wheel, once) -> Path:
     """Return the folder of the programs of a new environment with nothing but the wheel."""
-    folder = tmp_path_factory.mktemp("fresh")
-    venv.create(folder)
-    scripts = folder / ("Scripts" if os.name == "nt" else "bin")
-    pip = (sys.executable, "-m", "pip", "--python", scripts / "python", "install")
-    done = call(*pip, "--quiet", "--no-compile", wheel, folder=folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return scripts
+    within = "Scripts" if os.name == "nt" else "bin"
+
+    def install(folder: Path) -> None:
+        venv.create(folder)
+        pip = (sys.executable, "-m", "pip", "--python", folder / within / "python", "install")
+        done = call(*pip, "--quiet", "--no-compile", wheel, folder=folder)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return once("fresh", install) / within
 
 
 def test_the_wheel_holds_the_package_and_the_catalogue_and_no_more(wheel):

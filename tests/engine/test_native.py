@@ -5,7 +5,8 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +16,18 @@ from PIL import Image
 from imgconv.engine import linker, native
 from tests import ROOT
 
+Once = Callable[[str, Callable[[Path], None]], Path]
 EXPECTED = [[0, 0, 0], [0, 255, 0], [0, 0, 0]]
 
 
 def outline(folder: Path, cache: Path | str, *options: str) -> subprocess.CompletedProcess[str]:
     """Run `imgconv apply` on a small picture in a process of its own and check the output."""
-    picture = folder / "point.png"
-    if not picture.exists():
-        pixels = np.zeros((3, 3), np.uint8)
-        pixels[1, 1] = 255
-        Image.fromarray(pixels).save(picture)
-    out = folder / f"{os.urandom(4).hex()}.png"
+    pixels, name = np.zeros((3, 3), np.uint8), os.urandom(4).hex()
+    pixels[1, 1] = 255
+    Image.fromarray(pixels).save(folder / f"{name}.in.png")
+    out = folder / f"{name}.png"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "IMGCONV_CACHE_DIR": str(cache)}
-    command = [sys.executable, "-m", "imgconv", "apply", "point.png", "-k", "outline"]
+    command = [sys.executable, "-m", "imgconv", "apply", f"{name}.in.png", "-k", "outline"]
     done = subprocess.run(
         [*command, "-o", out.name, *options],
         cwd=folder, env=environment, capture_output=True, text=True, check=False,
@@ -39,11 +39,14 @@ def outline(folder: Path, cache: Path | str, *options: str) -> subprocess.Comple
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache that a first run has filled."""
-    folder = tmp_path_factory.mktemp("filled")
-    outline(folder, folder / "cache")
-    return folder / "cache"
+def filled(once: Once) -> Path:
+    """A cache that three first runs have filled at once, each with the right answer."""
+
+    def fill(folder: Path) -> None:
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda _: outline(folder, folder / "cache"), range(3)))
+
+    return once("filled", fill) / "cache"
 
 
 @pytest.fixture
@@ -61,27 +64,32 @@ def test_a_second_process_finds_the_code_and_imports_neither_numba_nor_numpy(
 ) -> None:
     """A plain `apply` of an 8-bit picture is done without the packages that start slowly."""
     outline(tmp_path, cache)
+    (picture,) = tmp_path.glob("*.in.png")
     program = (
         "import sys\n"
         "from imgconv.cli.main import main\n"
-        "code = main(['apply', 'point.png', '-k', 'outline', '-o', 'again.png'])\n"
+        "code = main(['apply', sys.argv[1], '-k', 'outline', '-o', 'again.png'])\n"
         "slow = ('numba', 'llvmlite', 'numpy', 'rich')\n"
         "print(code, [name for name in slow if name in sys.modules])\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "IMGCONV_CACHE_DIR": str(cache)}
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", program, picture.name],
         cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == "0 []\n"
     assert np.asarray(Image.open(tmp_path / "again.png")).tolist() == EXPECTED
 
 
-def test_the_folder_is_made_private_and_entries_begin_with_their_hash(filled: Path) -> None:
-    """Nobody but the user may write what will be executed."""
+def test_many_first_runs_leave_private_and_valid_entries_alone(filled: Path) -> None:
+    """Processes that fill the same empty cache do not disturb one another.
+
+    Nobody else may write what will be executed, and each entry begins with its hash.
+    """
     assert filled.stat().st_mode & 0o777 == 0o700
     entries = list(filled.iterdir())
     assert len(entries) >= 2
+    assert {entry.suffix for entry in entries} == {native.SUFFIX}
     for entry in entries:
         data = entry.read_bytes()
         assert native.hashlib.sha256(data[32:]).digest() == data[:32]
@@ -104,12 +112,14 @@ def gathered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def gather(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def gather(once: Once) -> Path:
     """The entry of `gather`, compiled once."""
-    folder = tmp_path_factory.mktemp("gather") / "c"
-    with pytest.MonkeyPatch.context() as patch:
-        assert gathered(folder, patch) == []
-    (entry,) = folder.iterdir()
+
+    def compiled(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            assert gathered(folder / "c", patch) == []
+
+    (entry,) = (once("gather", compiled) / "c").iterdir()
     return entry
 
 
@@ -215,23 +225,6 @@ def test_without_a_cache_it_goes_on(cache: Path, tmp_path: Path) -> None:
     cache.chmod(0o777)
     assert "only you can write" in outline(tmp_path, cache, "--verbose").stderr
     assert list(cache.iterdir()) == []
-
-
-def test_many_first_runs_at_once_are_all_right_and_leave_valid_entries(tmp_path: Path) -> None:
-    """Processes that fill the same empty cache do not disturb one another."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "IMGCONV_CACHE_DIR": str(tmp_path / "c")}
-    Image.new("L", (3, 3), 7).save(tmp_path / "a.png")
-    command = [sys.executable, "-m", "imgconv", "apply", "a.png", "-k", "identity", "-o"]
-    started = [
-        subprocess.Popen([*command, f"{i}.png"], cwd=tmp_path, env=environment) for i in range(3)
-    ]
-    assert [process.wait() for process in started] == [0] * 3
-    for i in range(3):
-        assert np.unique(np.asarray(Image.open(tmp_path / f"{i}.png"))).tolist() == [7]
-    entries = list((tmp_path / "c").iterdir())
-    assert {entry.suffix for entry in entries} == {native.SUFFIX}
-    for entry in entries:
-        assert native.hashlib.sha256(entry.read_bytes()[32:]).digest() == entry.read_bytes()[:32]
 
 
 def test_the_code_reaches_no_allocator(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
