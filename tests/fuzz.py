@@ -1,6 +1,6 @@
 """Damage image files in every way and see that each ends as an output or one clear line.
 
-    python tests/fuzz.py [--count 2000] [--seed 0] [FOLDER ...]
+    python -m tests.fuzz [--count 2000] [--seed 0] [FOLDER ...]
 
 Pictures are made here, of every kind that is read; folders add others (those of installed packages
 are a corpus). Every file goes through the real program, some at a time. What breaks the promise is
