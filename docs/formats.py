@@ -12,7 +12,7 @@ HEAD = (
     "| | endings | channels | bits a channel | several | besides | read and written by |\n"
     "|---|---|---|---|---|---|---|\n"
 )
-BITS = {"uint8": "8", "uint16": "16", "float32": "32, real"}
+BITS = {"uint8": "8", "uint16": "16", "float32": "32 (real)"}
 WORDS = {
     "exif": "EXIF", "icc": "profile", "xmp": "XMP", "dpi": "resolution", "comment": "comment",
     "text": "text",
@@ -26,7 +26,7 @@ def table() -> str:
 
 def _cells(of: Format) -> list[str]:
     kinds = {kind: _channels(names) for kind, names in of.keeps.items()}
-    widest = max(kinds.values(), key=len, default="any, without names")
+    widest = max(kinds.values(), key=len, default="one" if of.name == "CSV" else "any number")
     bits = [
         BITS[kind] + (f" ({names})" if names != widest else "") for kind, names in kinds.items()
     ]

@@ -90,7 +90,7 @@ def correlate(
     - Responses are float32, where there they are cut to the array's type; `apply` rounds them.
     """
     shape = layout(padding, border, fill, stride, dilation)
-    return _lazily(array, Work(load_kernel(kernel), NONE, fill), shape)
+    return _lazily(array, BlockWork(load_kernel(kernel), NONE, fill), shape)
 
 
 def apply(
@@ -125,11 +125,11 @@ def apply(
         As `imgconv.apply` does, before anything is computed.
     """
     shape = layout(padding, border, fill, stride, dilation)
-    return _lazily(array, Work(load_kernel(kernel), levels, fill), shape)
+    return _lazily(array, BlockWork(load_kernel(kernel), levels, fill), shape)
 
 
 @dataclass(frozen=True)
-class Work:
+class BlockWork:
     """What is done to every block: a kernel, how its responses become samples, the border's fill.
 
     The graph holds it once, by a key: a large kernel in every task would outweigh the rest.
@@ -162,7 +162,7 @@ class Lines:
     dilation: int
 
 
-def _lazily(array: Any, work: Work, shape: Layout) -> da.Array:
+def _lazily(array: Any, work: BlockWork, shape: Layout) -> da.Array:
     """Return the filtered array, of which only the graph is made."""
     array = da.asarray(array)
     outputs = _checked(array, work, shape)
@@ -194,7 +194,7 @@ def _lazily(array: Any, work: Work, shape: Layout) -> da.Array:
     return da.Array(graph, name, chunks, meta=np.empty((0,) * len(chunks), kind))
 
 
-def _checked(array: da.Array, work: Work, shape: Layout) -> int:
+def _checked(array: da.Array, work: BlockWork, shape: Layout) -> int:
     """Check what is checked of NumPy's; return how many outputs add up channels, 0 for none."""
     if any(map(math.isnan, array.shape)):
         raise ImageError(
@@ -339,7 +339,7 @@ def _part(chunk: Array, rows: tuple[int, int], columns: tuple[int, int]) -> Arra
     return np.array(chunk[slice(*rows), slice(*columns)])
 
 
-def _extent(work: Work, pieces: Pieces, rows: Lines, columns: Lines) -> Ends | None:
+def _extent(work: BlockWork, pieces: Pieces, rows: Lines, columns: Lines) -> Ends | None:
     """The least and the greatest response of a block, if one is finite."""
     image, step = _gathered(work, pieces, rows, columns)
     source = samples.of_array(image)
@@ -347,7 +347,7 @@ def _extent(work: Work, pieces: Pieces, rows: Lines, columns: Lines) -> Ends | N
 
 
 def _filtered(
-    work: Work, pieces: Pieces, rows: Lines, columns: Lines, ends: Ends | None = None
+    work: BlockWork, pieces: Pieces, rows: Lines, columns: Lines, ends: Ends | None = None
 ) -> Array:
     """A block of the result; `ends` are those of all responses, for a stretch."""
     image, step = _gathered(work, pieces, rows, columns)
@@ -359,7 +359,7 @@ def _filtered(
     return out
 
 
-def _gathered(work: Work, pieces: Pieces, rows: Lines, columns: Lines) -> tuple[Array, Step]:
+def _gathered(work: BlockWork, pieces: Pieces, rows: Lines, columns: Lines) -> tuple[Array, Step]:
     """The samples that a block reads, its border among them, and the step that needs no other."""
     kind = pieces[0][0].dtype.newbyteorder("=")
     image = np.concatenate([np.concatenate(row, axis=1) for row in pieces]).astype(kind, copy=False)

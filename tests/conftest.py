@@ -18,6 +18,8 @@ hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
+PATIENCE = 300  # seconds for another worker to make what is shared
+
 
 def pytest_xdist_auto_num_workers() -> int:
     """One worker more than cores: a third of the time is spent waiting for processes."""
@@ -75,8 +77,10 @@ def once(for_all: Path) -> Callable[[str, Callable[[Path], None]], Path]:
         try:
             folder.mkdir()
         except FileExistsError:
+            until = time.monotonic() + PATIENCE
             while not made.exists():
                 assert not failed.exists(), f"another worker could not make {name}"
+                assert time.monotonic() < until, f"another worker has not made {name}"
                 time.sleep(0.05)
             return folder
         try:

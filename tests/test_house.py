@@ -24,7 +24,7 @@ WINGS = (
 )
 FLOOR = {wing: floor for floor, wings in enumerate(WINGS) for wing in wings}
 MOST_LINES = 400
-REBUILT = "engine"  # whose files another change will cut
+REBUILT = "engine.core"  # which another change will cut
 BESIDE = {"__init__.py", "__main__.py", "arrays.py", "dask.py", "errors.py", "py.typed"}
 
 Imports = Mapping[str, set[str]]
@@ -136,8 +136,7 @@ def test_no_file_is_long():
     long = {
         name: count
         for name, path in modules(ROOT / "imgconv").items()
-        if (count := len(path.read_text().splitlines())) > MOST_LINES
-        and not name.startswith(REBUILT)
+        if (count := len(path.read_text().splitlines())) > MOST_LINES and name != REBUILT
     }
     assert long == {}
 

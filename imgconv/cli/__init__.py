@@ -1,4 +1,4 @@
 """The command line: parse, call, print, exit; a file for each command.
 
-Hands out `main`, which the program runs. Never holds what Python users could want to call.
+Hands out `main.main`, which the program runs. Never holds what Python users could want to call.
 """

@@ -9,9 +9,10 @@ import typer
 
 from imgconv.cli import options
 from imgconv.cli.app import app
-from imgconv.cli.kernels import adjusted, catalogue, put_together
+from imgconv.cli.specs import adjusted, catalogue, put_together
 from imgconv.cli.terminal import has_colours, show_compiling
 from imgconv.errors import OptionError, shortened
+from imgconv.pictures.files import MAX_PIXELS
 from imgconv.runs.report import Report
 
 if TYPE_CHECKING:
@@ -54,13 +55,13 @@ def apply(
     depth: options.Depth = None,
     frame: options.Frame = None,
     strip: options.Strip = False,
-    max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    max_pixels: options.MaxPixels = MAX_PIXELS,
     catalog: options.Catalogs = None,
     jobs: options.Jobs = None,
     threads: options.Threads = None,
     scheduler: options.Scheduler = None,
     as_json: options.JsonLines = False,
-    tile: options.Side = None,
+    tile: options.Tile = None,
     preview: options.Preview = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,

@@ -10,10 +10,11 @@ import typer
 
 from imgconv.cli import options
 from imgconv.cli.app import app
-from imgconv.cli.kernels import adjusted, catalogue
+from imgconv.cli.specs import adjusted, catalogue
 from imgconv.cli.terminal import show_compiling
 from imgconv.errors import ImgconvError, OptionError, shortened
 from imgconv.kernels.kernel import Kernel
+from imgconv.pictures.files import MAX_PIXELS
 from imgconv.runs.report import say
 
 if TYPE_CHECKING:
@@ -51,11 +52,11 @@ def explain_(
     catalog: options.Catalogs = None,
     depth: options.Depth = None,
     frame: options.Frame = None,
-    max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    max_pixels: options.MaxPixels = MAX_PIXELS,
 ) -> None:
     """Explain a kernel on a picture: the arithmetic of one output pixel, or a page to play with.
 
-    The pixel is the one that apply writes.
+    The pixel is the one that apply writes, of the first frame unless --frame says which.
     """
     from imgconv.engine.geometry import layout
 

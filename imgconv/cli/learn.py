@@ -48,7 +48,7 @@ def learn_(
     import json
 
     from imgconv.kernels.catalog import open_catalog
-    from imgconv.kernels.dialects.forms import toml
+    from imgconv.kernels.dialects.toml_json import toml
     from imgconv.pictures import files
     from imgconv.teach import learn
 

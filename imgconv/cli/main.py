@@ -6,13 +6,14 @@ import warnings
 
 import typer
 
-from imgconv.cli import apply, show, sheet, explain, learn, cache  # isort: skip  (the help's order)
+# In the order of the help.
+from imgconv.cli import apply, listing, show, sheet, explain, learn, cache  # isort: skip
 from imgconv.cli.app import app
 from imgconv.errors import ClusterError, ImgconvError
 from imgconv.pictures.files import discard_stdout
 from imgconv.runs.report import say
 
-__all__ = ["app", "apply", "cache", "explain", "learn", "main", "sheet", "show"]
+__all__ = ["app", "apply", "cache", "explain", "learn", "listing", "main", "sheet", "show"]
 
 
 def main(arguments: list[str] | None = None) -> int:

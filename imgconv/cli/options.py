@@ -1,12 +1,9 @@
-"""The options of the commands, each declared once; --help and the reference say them the same."""
+"""The options of the commands, each declared once and said the same by all that take it."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-
-# Of pictures that are decoded whole: `pictures.picture.MAX_PIXELS`, which takes Pillow to import.
-MAX_PIXELS = 500_000_000
 
 
 def complete_kernel(incomplete: str) -> list[str]:
@@ -75,7 +72,7 @@ Chain = Annotated[
     ),
 ]
 Single = Annotated[list[str], _kernel("One kernel, as for apply.")]
-Tiles = Annotated[
+SheetKernels = Annotated[
     list[str] | None,
     _kernel("A tile, in the words of apply; repeatable; by default the whole catalogue."),
 ]
@@ -201,7 +198,7 @@ Scheduler = Annotated[
         help="Run on the workers of a Dask scheduler, or on N processes here.",
     ),
 ]
-Side = Annotated[
+Tile = Annotated[
     int | None,
     typer.Option(
         metavar="N",

@@ -7,9 +7,10 @@ import typer
 
 from imgconv.cli import options
 from imgconv.cli.app import app
-from imgconv.cli.kernels import catalogue
+from imgconv.cli.specs import catalogue
 from imgconv.cli.terminal import show_compiling
 from imgconv.errors import ImgconvError, OptionError
+from imgconv.pictures.files import MAX_PIXELS
 from imgconv.runs.report import say
 
 
@@ -20,7 +21,7 @@ def sheet_(
         str,
         typer.Option("-o", "--output", metavar="FILE", help="The sheet; - writes a PNG to stdout."),
     ],
-    kernel: options.Tiles = None,
+    kernel: options.SheetKernels = None,
     columns: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="Tiles side by side; by default as looks best."),
@@ -40,12 +41,13 @@ def sheet_(
     border: options.Border = "edge",
     frame: options.Frame = 0,
     force: options.Force = False,
-    max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    max_pixels: options.MaxPixels = MAX_PIXELS,
     catalog: options.Catalogs = None,
 ) -> None:
     """Draw a picture and what many kernels make of it on one labelled sheet.
 
     The original comes first. Transparent pictures lie on the sheet; deeper ones are cut to 8 bits.
+    --max-pixels also limits the sheet.
     """
     from imgconv.kernels.spec import find_step
 

@@ -77,7 +77,7 @@ def find(spec: str, catalog: Catalog | None = None) -> Entry:
         from imgconv.kernels import dialects
 
         path = Path(text)
-        if path.suffix.lower() in dialects.FILES:
+        if path.suffix.lower() in dialects.FILES and text.endswith(path.suffix):
             return Entry(dialects.read(path), CUSTOM, path.stem)
     if NAME.fullmatch(text):
         known = catalog if catalog is not None else open_catalog()

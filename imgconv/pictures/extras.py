@@ -6,14 +6,14 @@ import importlib
 import logging
 from types import ModuleType
 
-from imgconv.errors import ImageError
+from imgconv.errors import ImageError, one_line
 
 
 class _Faults(logging.Handler):
     """What tifffile logs as an error and reads on from is a broken image to us."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        raise ImageError(f"broken image: {' '.join(record.getMessage().split())[:200]}")
+        raise ImageError(f"broken image: {one_line(record.getMessage())[:200]}")
 
 
 _FAULTS = _Faults(logging.ERROR)

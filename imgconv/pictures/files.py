@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PIPE = "-"
 # What is read of a stream, which may have no end; a file has a size that its owner knows.
 MAX_STREAM = 2 << 30
+MAX_PIXELS = 500_000_000  # of a picture that is decoded whole, where nothing else is asked for
 CHUNK = 1 << 20
 
 

@@ -97,8 +97,6 @@ def _decimal(value: npt.ArrayLike) -> str:
     return np.format_float_positional(np.float32(value), trim="-")  # type: ignore[arg-type]
 
 
-def write(pixels: Pixels, name: str, *, for_people: bool = False) -> bytes:
-    """Return what a file of a format holds, or a terminal shows."""
-    if for_people:
-        return matrix(pixels)
+def write(pixels: Pixels, name: str) -> bytes:
+    """Return what a file of a format holds."""
     return npy(pixels) if name == "NPY" else csv(pixels)

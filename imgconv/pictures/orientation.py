@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-ORIENTATION = 274
 # From an orientation of EXIF: whether rows and columns change places, then which axes turn round.
 _TURNS: dict[int, tuple[bool, tuple[int, ...]]] = {
     1: (False, ()), 2: (False, (1,)), 3: (False, (0, 1)), 4: (False, (0,)),

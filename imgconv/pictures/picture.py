@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imgconv.engine.levels import to_pixels
 from imgconv.errors import ImageError
+from imgconv.pictures.files import MAX_PIXELS
 from imgconv.pictures.metadata import Metadata
 from imgconv.pictures.pixels import Pixels
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-MAX_PIXELS = 500_000_000
 
 
 class Reading(NamedTuple):

@@ -11,7 +11,8 @@ from PIL import Image, ImageOps
 from imgconv.errors import ImageError
 from imgconv.pictures import metadata
 from imgconv.pictures.extras import library
-from imgconv.pictures.orientation import ORIENTATION, upright
+from imgconv.pictures.metadata import ORIENTATION
+from imgconv.pictures.orientation import upright
 from imgconv.pictures.picture import Picture, Reading, cut
 from imgconv.pictures.pixels import Pixels, of_array
 

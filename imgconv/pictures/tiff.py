@@ -10,8 +10,8 @@ from PIL import Image
 from imgconv.errors import ImageError
 from imgconv.pictures import metadata
 from imgconv.pictures.extras import library
-from imgconv.pictures.metadata import Metadata
-from imgconv.pictures.orientation import ORIENTATION, upright
+from imgconv.pictures.metadata import ORIENTATION, Metadata
+from imgconv.pictures.orientation import upright
 from imgconv.pictures.picture import Picture, Reading, choose, cut, refuse_too_many
 from imgconv.pictures.pixels import NAMELESS, Pixels, of_array
 

@@ -19,9 +19,10 @@ from imgconv.engine.levels import NOTHING, Ends, outermost
 from imgconv.errors import ImageError
 from imgconv.pictures import encode, files, tiff_pieces, zarr_pieces
 from imgconv.pictures.encode import Writing
+from imgconv.pictures.files import MAX_PIXELS
 from imgconv.pictures.formats import PIECES, TIFF_MAGIC
 from imgconv.pictures.metadata import Metadata
-from imgconv.pictures.picture import MAX_PIXELS, Reading, refuse_too_many
+from imgconv.pictures.picture import Reading, refuse_too_many
 from imgconv.pictures.pixels import ArrayPixels, Pixels
 from imgconv.pictures.tiff_pieces import Wanted
 from imgconv.pipeline import views
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 # bands of a picture 30,000 wide, with what they read, take 300 MB.
 ROWS, COLUMNS = 512, 2048
 BAND = 1 << 27  # bytes that a band may have, unless the picture is so wide that 256 rows have more
-FORMATS = ("TIFF", PIECES)
+WRITTEN = ("TIFF", PIECES)
 
 Progress = Callable[[float], None]
 File = tiff_pieces.File | zarr_pieces.File
@@ -61,10 +62,10 @@ class Route(NamedTuple):
     source: str
     target: Path
     format: str
-    reading: Reading = Reading()
-    writing: Writing = Writing()
-    side: int | None = None
-    again: bool = False
+    reading: Reading
+    writing: Writing
+    side: int | None
+    again: bool
 
 
 def filter_file(route: Route, work: Work, progress: Progress | None = None) -> Made:
@@ -76,7 +77,7 @@ def filter_file(route: Route, work: Work, progress: Progress | None = None) -> M
         If the file cannot be read or written in pieces, or no pixel remains.
     """
     name, target, writing = route.format, route.target, route.writing
-    if name not in FORMATS:
+    if name not in WRITTEN:
         raise ImageError(f"is to be filtered in pieces, and {name} is written whole; choose .tif")
     with ExitStack() as opened:
         if name == PIECES:

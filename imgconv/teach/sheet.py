@@ -19,7 +19,7 @@ from imgconv.kernels.catalog import CUSTOM
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
 from imgconv.kernels.spec import Meaning
-from imgconv.pictures.picture import MAX_PIXELS
+from imgconv.pictures.files import MAX_PIXELS
 from imgconv.pictures.pixels import ImagePixels, Pixels
 from imgconv.pipeline.filter import filter_pixels
 from imgconv.pipeline.work import Work

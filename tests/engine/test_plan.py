@@ -165,14 +165,15 @@ def picture(rng: np.random.Generator, shape: tuple[int, ...], kind: str) -> np.n
     return (image * MAXIMUM[kind] + (kind != "float32") / 2).astype(kind)
 
 
-DIRECT = 225  # taps, up to which SciPy adds them up; it transforms more, in double precision
+# Taps, and samples, up to which SciPy adds up products; it transforms more, in double precision.
+DIRECT, FEW = 225, 1000
 
 
 def truth(image: np.ndarray, weights: np.ndarray, border: str) -> np.ndarray:
     """Return the responses in float64, by NumPy's border and SciPy's correlation inside it."""
     high, wide = weights.shape
     around = (((high - 1) // 2, high // 2), ((wide - 1) // 2, wide // 2))
-    method = "direct" if weights.size <= DIRECT else "fft"
+    method = "direct" if weights.size <= DIRECT or image.size < FEW else "fft"
     found = []
     for plane in np.moveaxis(np.atleast_3d(image).astype(np.float64), 2, 0):
         padded = np.pad(plane, around, border)

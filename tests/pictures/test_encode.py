@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from imgconv.errors import ImageError
-from imgconv.pictures import decode, encode, formats
+from imgconv.pictures import decode, encode, formats, metadata
 from imgconv.pictures.decode import Picture
 from imgconv.pictures.encode import Writing
 from imgconv.pictures.pixels import ImagePixels
@@ -142,3 +142,21 @@ def test_a_jpeg_is_written_where_the_system_gives_no_file_in_memory(monkeypatch)
 
     monkeypatch.setattr(os, "memfd_create", refuse)
     assert encoded(noise(), "JPEG") == with_descriptor
+
+
+def test_every_place_of_metadata_is_filled():
+    """What the table of formats has a place for is told to the writer of that format."""
+    full = metadata.Metadata(
+        exif=b"Exif", icc=b"icc", xmp=b"xmp", dpi=(72, 72), comment=b"c", text=(("k", "v"),)
+    )
+    for each in formats.FORMATS:
+        if each.metadata and each.name != "TIFF":  # which gets directories of its own
+            bare = metadata.Metadata().options(each.name)[0]
+            for field in each.metadata:
+                one = metadata.Metadata()._replace(**{field: getattr(full, field)})
+                if field == "exif":
+                    exif = Image.Exif()
+                    exif[271] = "a camera"
+                    one = one._replace(exif=exif.tobytes())
+                options, lost = one.options(each.name)
+                assert (options != bare, lost) == (True, []), (each.name, field)

@@ -1,4 +1,4 @@
-"""Inputs from folders and lists; outputs by templates; all names before the first is written."""
+"""Inputs and outputs: folders, lists, templates; all names before the first is written."""
 
 import json
 import os

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imgconv.engine.geometry import ALIASES
+from imgconv.engine.levels import LEVELS
 from imgconv.pictures.pixels import of_array
 from imgconv.teach import page
-from tests import images
+from tests import ROOT, images
 
 
 @pytest.fixture
@@ -106,3 +108,17 @@ def test_an_existing_page_is_not_overwritten(run, file, tmp_path):
     assert "--force" in result.err
     assert run(*args, "--force").code == 0
     assert out.read_text().startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize(
+    ("choice", "table", "words"),
+    [("border", "DRAWINGS", set(ALIASES.values())), ("levels", "RULES", set(LEVELS))],
+)
+def test_the_page_knows_every_border_and_level(choice, table, words):
+    """In what it offers, and in what it says of each."""
+    folder = ROOT / "imgconv" / "teach" / "page"
+    html, script = ((folder / name).read_text() for name in ("page.html", "page.js"))
+    select = re.search(rf'<select id="{choice}">(.*?)</select>', html, re.DOTALL)
+    told = re.search(rf"const {table} = {{(.*?)\n}};", script, re.DOTALL)
+    assert set(re.findall(r'value="(\w+)"', select[1])) == words
+    assert set(re.findall(r"^  (\w+): ", told[1], re.MULTILINE)) == words

@@ -10,15 +10,15 @@ from imgconv.errors import KernelError, one_line, shortened
 from imgconv.kernels.dialects import (
     csv,
     ffmpeg,
-    forms,
     gmic,
     imagemagick,
     numpy,
     opencv,
+    toml_json,
     torch,
     vips,
 )
-from imgconv.kernels.dialects.texts import of_one_channel
+from imgconv.kernels.dialects.shared import of_one_channel
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.notation import from_json
 
@@ -30,8 +30,8 @@ TEXTS = {".mat": vips.read, ".csv": csv.read, ".json": from_json}
 FILES = (*TEXTS, ".npy")
 # What writes a kernel, by the word for it.
 WRITERS: dict[str, Callable[[Kernel], str]] = {
-    "toml": forms.toml,
-    "json": forms.to_json,
+    "toml": toml_json.toml,
+    "json": toml_json.to_json,
     "numpy": numpy.write,
     "torch": torch.write,
     **{

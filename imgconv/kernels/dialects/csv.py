@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imgconv.kernels.dialects.texts import effective, lines, numbers, refuse_bias
+from imgconv.kernels.dialects.shared import effective, lines, numbers, refuse_bias
 from imgconv.kernels.kernel import Kernel
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from imgconv.errors import KernelError
-from imgconv.kernels.dialects.texts import effective, lines, refuse_bias, weight
+from imgconv.kernels.dialects.shared import effective, lines, refuse_bias, weight
 from imgconv.kernels.kernel import Kernel
 
 _MATRIX = re.compile(r"\((?P<rows>[^()]*)\)")

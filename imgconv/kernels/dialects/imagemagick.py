@@ -6,7 +6,7 @@ import re
 from typing import TypeVar
 
 from imgconv.errors import KernelError
-from imgconv.kernels.dialects.texts import effective, lines, refuse_bias, weight
+from imgconv.kernels.dialects.shared import effective, lines, refuse_bias, weight
 from imgconv.kernels.kernel import Kernel
 
 T = TypeVar("T")

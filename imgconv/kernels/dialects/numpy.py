@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imgconv.kernels.dialects.forms import bias_of, nested
+from imgconv.kernels.dialects.toml_json import bias_of, nested
 from imgconv.kernels.kernel import Kernel
 
 

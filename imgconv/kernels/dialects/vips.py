@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imgconv.errors import KernelError
-from imgconv.kernels.dialects.texts import lines, numbers
+from imgconv.kernels.dialects.shared import lines, numbers
 from imgconv.kernels.kernel import Kernel
 
 
