@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -133,39 +133,20 @@ def apply(
         report.note("no preview: stdout is no terminal with colours")
     if verbose:
         native.hint = report.note
-    _run(todo, task, _Running(at_once, scheduler, resume, output, label, format), report)
-    raise typer.Exit(report.exit_code)
-
-
-class _Running(NamedTuple):
-    """How a run goes, and what its journal is found by."""
-
-    at_once: int
-    scheduler: str | None
-    resume: bool
-    output: str | None
-    label: str
-    format: str | None
-
-
-def _run(todo: "list[Job]", task: "Task", how: _Running, report: Report) -> None:
-    """Do the jobs, here or on workers, and tell of each."""
-    from imgconv.runs import batch
-
-    if len(todo) == 1 and not how.scheduler:
+    if len(todo) == 1 and not scheduler:
         task = task._replace(progress=report.advance)
     kept = None
-    if how.resume or (len(todo) > 1 and not task.dry):
+    if resume or (len(todo) > 1 and not dry_run):
         from imgconv.runs import journal
 
-        where = journal.pattern(how.output, how.label)
-        kept = journal.Journal(where, report.note, resume=how.resume)
-        task = task._replace(meaning=journal.meaning(task, how.format), again=how.resume)
-        todo = kept.recall(todo) if how.resume else todo
-    run = _on_workers(how.scheduler, report) if how.scheduler and not task.dry else batch.run
-    with report, closing(run(todo, task, how.at_once)) as outcomes:
+        kept = journal.Journal(journal.pattern(output, label), report.note, resume=resume)
+        task = task._replace(meaning=journal.meaning(task, format), again=resume)
+        todo = kept.recall(todo) if resume else todo
+    run = _on_workers(scheduler, report) if scheduler and not dry_run else batch.run
+    with report, closing(run(todo, task, at_once)) as outcomes:
         for outcome in kept.keep(outcomes) if kept else outcomes:
             report.add(outcome)
+    raise typer.Exit(report.exit_code)
 
 
 def _on_workers(

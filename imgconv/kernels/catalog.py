@@ -120,7 +120,8 @@ class _Shipped(Mapping[str, Entry]):
 def shipped_folder() -> Path:
     """Return the folder of the shipped catalogue: beside this code, or at the top of a checkout."""
     here = Path(__file__).parent
-    return here if any(here.glob("*.toml")) else here.parents[1] / "kernels"
+    beside = any(name.endswith(".toml") for name in os.listdir(here))
+    return here if beside else here.parents[1] / "kernels"
 
 
 def own_folder() -> Path:

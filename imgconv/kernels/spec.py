@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from imgconv.errors import KernelError, shortened
 from imgconv.kernels.catalog import CUSTOM, NAME, Catalog, Entry, open_catalog, read
 from imgconv.kernels.kernel import Kernel
-from imgconv.kernels.notation import from_json, in_place
 from imgconv.kernels.recipes import Combined, combined
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-_FILE = re.compile(r"(?P<path>.+\.toml)(?::(?P<name>[^:/\\]*))?", re.DOTALL)
+FILE = r"(?P<path>.+\.toml)(?::(?P<name>[^:/\\]*))?"
 
 
 def load_kernel(
@@ -60,20 +59,23 @@ def find(spec: str, catalog: Catalog | None = None) -> Entry:
         If the text is malformed or names no kernel.
     """
     text = spec.strip()
-    if text[:1] in ("[", "{"):
-        return _made_up(from_json(text))
     packed = re.sub(r"\s+", "", text)
-    if kernel := in_place(packed):
-        return _made_up(kernel)
+    if text[:1] in ("[", "{", "+", "-", ".") or text[:1].isdecimal():  # no name, but for a digit
+        from imgconv.kernels.notation import from_json, in_place
+
+        if text[0] in "[{":
+            return _made_up(from_json(text))
+        if kernel := in_place(packed):
+            return _made_up(kernel)
     if "(" in text:
         from imgconv.kernels.families import of_family
 
         if made := of_family(text):
             kernel, label = made
             return Entry(kernel, CUSTOM, label)
-    if file := _FILE.fullmatch(text):
-        return _from_file(Path(file["path"]), file["name"])
     if "." in text:
+        if file := re.fullmatch(FILE, text, re.DOTALL):
+            return _from_file(Path(file["path"]), file["name"])
         from imgconv.kernels import dialects
 
         path = Path(text)

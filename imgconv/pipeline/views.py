@@ -6,7 +6,6 @@ import functools
 import itertools
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from imgconv.engine import bands, samples
@@ -35,11 +34,11 @@ class Link(NamedTuple):
     grain: Shape = (1, 1)
 
 
-@dataclass(frozen=True)
 class Whole:
     """A picture in memory, all of which is filtered."""
 
-    picture: Pixels
+    def __init__(self, picture: Pixels) -> None:
+        self.picture = picture
 
     @functools.cached_property
     def samples(self) -> Samples:
