@@ -6,6 +6,9 @@ pairs are (rows, columns). What is slow here is meant to be: it should be read, 
 
 from fractions import Fraction
 
+BORDERS = ["edge", "constant", "reflect", "symmetric", "wrap"]
+LEVELS = ["clip", "abs", "offset", "stretch"]
+
 
 def source(position, size, border):
     """Return which of `size` samples stands at a position, or None for the fill value.

@@ -18,13 +18,13 @@ import imgconv
 import imgconv.dask
 from imgconv import Kernel
 from imgconv.errors import ImgconvError
+from tests.reference import BORDERS
 
 # No two powers of two add up to another: neither a flip nor a transposition goes unnoticed. All
 # kernels have nine taps and more than two factors: each other form is seconds of compiling.
 ODD = [[1, 2, 4], [32, 8, 16], [256, 64, 128]]
 EVEN = [[1, 0, 2, 4], [0, 8, 0, 16], [32, 0, 64, 0], [0, 128, 0, 256]]
 REAL = [[0.1, -0.7, 0.3], [1.1, 0.23, -0.9], [0.05, 0.6, -0.45]]
-BORDERS = ["edge", "constant", "reflect", "symmetric", "wrap"]
 
 
 @pytest.fixture(autouse=True)

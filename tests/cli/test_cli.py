@@ -20,6 +20,7 @@ from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.spec import list_kernels, load_kernel
 from tests import reference
 from tests.kernels.test_catalog import DIVISORS, KERNELS, WEIGHTS
+from tests.reference import LEVELS
 
 MODULE = [sys.executable, "-m", "imgconv"]
 SCRIPT = Path(sysconfig.get_path("scripts")) / "imgconv"
@@ -196,7 +197,7 @@ def test_flip_turns_the_weights_and_not_the_padding(gray, run):
     np.testing.assert_array_equal(load("out.png"), wanted)
 
 
-@pytest.mark.parametrize("levels", ["clip", "abs", "offset", "stretch"])
+@pytest.mark.parametrize("levels", LEVELS)
 def test_levels_turn_responses_into_pixels(gray, run, levels):
     """--levels follows the formulas of the contract, rounding half to even once."""
     assert run("apply", "a.png", "-k", "sobel-left", "--levels", levels, "-o", "o.png").code == 0

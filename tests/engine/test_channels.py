@@ -12,6 +12,7 @@ from imgconv import Kernel, apply, correlate
 from imgconv.errors import KernelError
 from tests import reference
 from tests.images import noise
+from tests.reference import BORDERS
 
 SWAP = [[[[0]], [[0]], [[1]]], [[[0]], [[1]], [[0]]], [[[1]], [[0]], [[0]]]]
 
@@ -37,7 +38,7 @@ def layers(draw):
     }
     geometry = {
         "padding": "same",
-        "border": draw(st.sampled_from(["edge", "constant", "reflect", "symmetric", "wrap"])),
+        "border": draw(st.sampled_from(BORDERS)),
         "stride": draw(st.integers(1, 3)),
         "dilation": draw(st.integers(1, 2)),
         "fill": draw(st.integers(0, top)),

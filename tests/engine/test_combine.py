@@ -14,6 +14,7 @@ from imgconv.kernels.catalog import open_catalog
 from imgconv.kernels.spec import find_step
 from tests import reference
 from tests.images import noise
+from tests.reference import LEVELS
 
 WINDS = ("n", "ne", "e", "se", "s", "sw", "w", "nw")
 JOIN = {
@@ -57,7 +58,7 @@ def combined(path: str, names: list[str], how: str, **geometry) -> list:
 
 
 @pytest.mark.parametrize("how", JOIN)
-@pytest.mark.parametrize("levels", ["clip", "abs", "offset", "stretch"])
+@pytest.mark.parametrize("levels", LEVELS)
 @pytest.mark.parametrize("geometry", [{}, {"stride": 2, "border": "wrap"}], ids=str)
 def test_responses_are_combined_before_the_levels(run, how, levels, geometry):
     """Each kernel on the picture itself, then joined, then made pixels: within one level."""

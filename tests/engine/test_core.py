@@ -21,9 +21,8 @@ from imgconv.engine.steps import Step
 from imgconv.engine.steps import to_pixels as store_pixels
 from imgconv.errors import GeometryError, ImageError, KernelError, OptionError
 from tests import ROOT, reference
+from tests.reference import BORDERS, LEVELS
 
-BORDERS = ["edge", "constant", "reflect", "symmetric", "wrap"]
-LEVELS = ["clip", "abs", "offset", "stretch"]
 MAXIMUM = {"uint8": 255, "uint16": 65535}
 SCIPY = {
     "edge": "nearest",

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from imgconv.engine.geometry import OUTSIDE, Axis, border_named, layout
 from imgconv.errors import GeometryError, OptionError
 from tests import reference
-
-BORDERS = ["edge", "constant", "reflect", "symmetric", "wrap"]
+from tests.reference import BORDERS
 
 # As the documentation of each project names them; written out here, not read from our table.
 WORDS = {

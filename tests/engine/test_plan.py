@@ -12,8 +12,8 @@ from imgconv import Kernel, apply, correlate
 from imgconv.engine import bands, calls, plan, strips
 from imgconv.engine.passes import Plan
 from imgconv.engine.plan import make_plan, reciprocal
+from tests.reference import BORDERS
 
-BORDERS = ["edge", "constant", "reflect", "symmetric", "wrap"]
 MAXIMUM = {"uint8": 255, "uint16": 65535, "float32": 1}
 
 

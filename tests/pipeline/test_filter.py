@@ -15,10 +15,10 @@ from imgconv.pictures.pixels import ImagePixels
 from imgconv.pipeline.filter import filter_pixels
 from imgconv.pipeline.work import Work
 from tests import reference
+from tests.reference import LEVELS
 
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 COLOURS = {"L": 1, "LA": 1, "RGB": 3, "RGBA": 3}
-LEVELS = ["clip", "abs", "offset", "stretch"]
 GEOMETRIES = [
     {},
     {"stride": (2, 3), "border": "wrap"},

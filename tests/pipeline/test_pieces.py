@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from imgconv.pictures import metadata, tiff_tags
+from tests.reference import BORDERS
 
 tifffile = pytest.importorskip("tifffile")
 zarr = pytest.importorskip("zarr")
@@ -93,7 +94,7 @@ def test_every_kind_of_sample_is_kept(kind, channels, tmp_path, both):
     np.testing.assert_array_equal(pieces, whole)
 
 
-@pytest.mark.parametrize("border", ["edge", "constant", "reflect", "symmetric", "wrap"])
+@pytest.mark.parametrize("border", BORDERS)
 @pytest.mark.parametrize("stride", [1, 3])
 def test_borders_and_strides(border, stride, tmp_path, both):
     """A chain whose every step has a border and a stride, stretched over the whole."""

@@ -16,6 +16,7 @@ from imgconv.pictures.pixels import ArrayPixels
 from imgconv.pipeline.filter import filter_pixels, find_extent
 from imgconv.pipeline.views import Tile
 from imgconv.pipeline.work import Work
+from tests.reference import BORDERS
 
 CHANCE = np.random.default_rng(7)
 PICTURES = {
@@ -82,7 +83,7 @@ def test_tiles_make_the_bytes_of_the_whole(data):
     paddings = ["same", "same", (1, 0, 2, 3)] if combined else ["same", "valid", 3, (0, 1, 2, 9)]
     options = layout(
         "same" if combined else data.draw(st.sampled_from(paddings)),
-        data.draw(st.sampled_from(["edge", "constant", "reflect", "symmetric", "wrap"])),
+        data.draw(st.sampled_from(BORDERS)),
         data.draw(st.sampled_from([0, 7])),
         data.draw(st.sampled_from([1, 1, 2, (3, 1)])),
         data.draw(st.sampled_from([1, 1, 2, (1, 3)])),

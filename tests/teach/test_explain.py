@@ -19,6 +19,7 @@ from imgconv.pipeline.work import Work
 from imgconv.teach.arithmetic import explain
 from imgconv.teach.explain import as_json, as_text
 from tests import images, reference
+from tests.reference import BORDERS, LEVELS
 
 NAMES = {"gray": "l", "rgb": "rgb", "rgba": "rgba", "deep": "l"}
 
@@ -47,12 +48,12 @@ def works(draw):
     """Draw a kernel and the options of a correlation, as words of `apply`."""
     options = {
         "padding": draw(st.sampled_from(["same", 2, (2, 3), (3, 2, 4, 2)])),
-        "border": draw(st.sampled_from(["edge", "constant", "reflect", "symmetric", "wrap"])),
+        "border": draw(st.sampled_from(BORDERS)),
         "fill": draw(st.sampled_from([0, 77])),
         "stride": draw(st.sampled_from([1, 2, (1, 3)])),
         "dilation": draw(st.sampled_from([1, 2, (2, 1)])),
     }
-    levels = draw(st.sampled_from(["clip", "abs", "offset", "stretch"]))
+    levels = draw(st.sampled_from(LEVELS))
     return draw(st.sampled_from(KERNELS)), options, levels
 
 
