@@ -314,11 +314,12 @@ def test_response_is_the_exact_one_in_float32(kind, data, seed):
     np.testing.assert_array_equal(apply(image, kernel, levels="none", **options), found)
 
 
-@pytest.mark.parametrize("border", BORDERS)
-@pytest.mark.parametrize(("kind", "divisor"), [("uint8", 1 << 20), ("uint16", -70_000)])
+@pytest.mark.parametrize(
+    ("kind", "divisor", "border"), [("uint8", 1 << 20, "constant"), ("uint16", -70_000, "reflect")]
+)
 def test_two_passes_in_64_bits_are_exact(kind, divisor, border):
     """Columns, then rows, whose sums no 32 bits hold, over a power of two and any other divisor."""
-    rng = np.random.default_rng(BORDERS.index(border))
+    rng = np.random.default_rng(1)
     first, second = (np.outer(*pair) for pair in rng.integers(-(2**10), 2**10, (2, 2, 9)))
     for columns, weights in ((1, first), (2, first + second)):
         kernel = Kernel(weights, divisor=divisor, bias=100)
