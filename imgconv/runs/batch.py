@@ -23,6 +23,7 @@ from imgconv.runs.task import Task
 
 # Bytes of a TIFF file from which on it is looked at, whether it fits the memory.
 LARGE = 1 << 24
+NAME = "imgconv-picture"  # of the threads
 
 
 def share(cores: int, count: int, jobs: int | None, threads: int | None) -> tuple[int, int]:
@@ -40,10 +41,11 @@ def run(todo: Sequence[Job], task: Task, jobs: int) -> Generator[Outcome, None, 
     if min(jobs, len(todo)) <= 1:  # without threads, whose pool takes 4 ms to import
         yield from (attempt(job, task) for job in todo)
         return
+    import threading
     from concurrent.futures import ThreadPoolExecutor
 
     samples.keep_memory()
-    pool = ThreadPoolExecutor(jobs)
+    pool = ThreadPoolExecutor(jobs, thread_name_prefix=NAME)
     try:
         coming = (pool.submit(attempt, job, task) for job in todo)
         # A few more than are done at once, so that a slow picture holds up nobody.
@@ -53,6 +55,9 @@ def run(todo: Sequence[Job], task: Task, jobs: int) -> Generator[Outcome, None, 
             begun.extend(itertools.islice(coming, 1))
     finally:  # when interrupted, finish what was begun and begin nothing more
         pool.shutdown(cancel_futures=True)
+        # The pool forgets a thread whose start was interrupted, and such a one cannot be joined.
+        while any(thread.name.startswith(NAME) for thread in threading.enumerate()):
+            time.sleep(0.001)
 
 
 def attempt(job: Job, task: Task) -> Outcome:

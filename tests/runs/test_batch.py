@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imgconv.runs import batch
+from imgconv.runs.job import Job, Outcome
 from tests import ROOT, reference
 from tests.images import noise, saved
 
@@ -243,6 +245,26 @@ def test_an_end_by_force_leaves_every_file_whole(name, tmp_path):
         assert all(left[each] in (old, new) for each in whole)
         for path in out.glob(".imgconv-*"):
             path.unlink()
+
+
+def test_an_interrupt_while_a_thread_starts_waits_for_its_picture(monkeypatch):
+    """The pool knows nothing of such a thread; the process must not end under its hands."""
+    done, start = [], threading.Thread.start
+
+    def attempt(job, _):
+        time.sleep(0.2)
+        done.append(job.source)
+        return Outcome(job.source)
+
+    def interrupted(thread):
+        start(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batch, "attempt", attempt)
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(batch.run([Job("a", "b"), Job("c", "d")], None, 2))
+    assert done == ["a"]
 
 
 def test_what_libraries_print_does_not_spill(tmp_path):
