@@ -13,8 +13,9 @@ from torch.nn import functional
 
 import imgconv
 from benchmarks.measure import in_turns, ratio, table
-from imgconv.engine import samples, steps
+from imgconv.engine import run, samples
 from imgconv.engine.geometry import layout
+from imgconv.engine.step import Step
 from imgconv.kernels.recipes import Combined
 
 HEIGHT, WIDTH = 3000, 4000
@@ -43,11 +44,11 @@ def magnitude() -> Calls:
     """Return the magnitude of two Sobels on a gray picture, as pixels."""
     image = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH), np.uint8)
     kernels = imgconv.load_kernel("sobel-right"), imgconv.load_kernel("sobel-bottom")
-    step, source = steps.Step(Combined("magnitude", kernels), layout()), samples.of_array(image)
+    step, source = Step(Combined("magnitude", kernels), layout()), samples.of_array(image)
 
     def by_us() -> Any:
         out = np.empty_like(image)
-        steps.to_pixels(source, samples.of_array(out), step, "clip", b"\1")
+        run.to_pixels(source, samples.of_array(out), step, "clip", b"\1")
         return out
 
     def by_opencv() -> Any:

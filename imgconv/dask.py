@@ -12,13 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from imgconv import arrays
-from imgconv.engine import samples, steps
+from imgconv.engine import run, samples
 from imgconv.engine.geometry import OUTSIDE, Axis, Layout, Padding, Pair, Window, layout
-from imgconv.engine.layers import make_layer
 from imgconv.engine.levels import NONE, Ends, outermost, rule
 from imgconv.engine.plan import IDENTITY
 from imgconv.engine.samples import Samples
-from imgconv.engine.steps import Step
+from imgconv.engine.step import Step, make_layer
 from imgconv.errors import ImageError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.spec import load_kernel
@@ -200,7 +199,7 @@ def _checked(array: da.Array, work: BlockWork, shape: Layout) -> int:
         raise ImageError(
             f"array of shape {array.shape}, not yet known; call its .compute_chunk_sizes() first"
         )
-    arrays.check(array)
+    arrays.check(array.shape, array.dtype)
     height, width, *rest = array.shape
     depth, kind = rest[0] if rest else 1, array.dtype.name
     step = Step(work.kernel, shape)
@@ -343,7 +342,7 @@ def _extent(work: BlockWork, pieces: Pieces, rows: Lines, columns: Lines) -> End
     """The least and the greatest response of a block, if one is finite."""
     image, step = _gathered(work, pieces, rows, columns)
     source = samples.of_array(image)
-    return steps.extent(source, step, bytes([1]) * source.channels)
+    return run.extent(source, step, bytes([1]) * source.channels)
 
 
 def _filtered(
@@ -355,7 +354,7 @@ def _filtered(
         return arrays.respond(image, step)
     source, out = samples.of_array(image), arrays.room(image, step, image.dtype.name)
     target, filtered = samples.of_array(out), bytes([1]) * source.channels
-    steps.to_pixels(source, target, step, work.levels, filtered, ends)
+    run.to_pixels(source, target, step, work.levels, filtered, ends)
     return out
 
 

@@ -84,7 +84,7 @@ def apply(
         raise OptionError("--force and --skip-existing contradict each other; give one")
 
     from imgconv.engine import native
-    from imgconv.engine.bands import thread_count
+    from imgconv.engine.ready import thread_count
     from imgconv.pictures.encode import Writing, checked
     from imgconv.pictures.picture import Reading
     from imgconv.pipeline.work import Work

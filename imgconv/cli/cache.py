@@ -16,25 +16,23 @@ def cache_info() -> None:
     from imgconv.engine import native
 
     native.hint = say
-    folder, kept = native.cache_folder(), list(native.entries())
+    folder, files = native.cache_folder(), list(native.entries())
     if folder is None:
         raise typer.Exit(1)
-    print(f"{folder}: {len(kept)} functions, {sum(p.stat().st_size for p in kept) // 1024} kB")
+    size = sum(path.stat().st_size for path in files) // 1024
+    print(f"{folder}: {len(native.kept())} of {len(native.PARTS)} parts, {size} kB")
 
 
 @cache.command("warm")
 def cache_warm() -> None:
-    """Compile now what the catalogue's kernels need on every kind of image."""
-    from imgconv.engine import native, steps
-    from imgconv.kernels.catalog import open_catalog
-    from imgconv.kernels.spec import find_step
+    """Compile now all parts, of which every kernel takes some."""
+    from imgconv.engine import native
 
     native.hint, native.compiling = say, show_compiling
     if native.cache_folder() is None:
         raise typer.Exit(1)
-    known = open_catalog()
-    for name in [*known, *known.recipes]:
-        steps.warm(find_step(name, known).work)
+    for name in native.PARTS:
+        native.part(name)
     cache_info()
 
 

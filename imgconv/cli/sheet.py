@@ -56,9 +56,9 @@ def sheet_(
     steps = [find_step(spec, known) for spec in specs]
 
     from imgconv.engine import native
-    from imgconv.engine.bands import thread_count
     from imgconv.engine.geometry import layout
     from imgconv.engine.levels import LEVELS, NONE
+    from imgconv.engine.ready import thread_count
     from imgconv.pictures import decode, encode, files
     from imgconv.pictures.metadata import Metadata
     from imgconv.pictures.picture import Picture, Reading

@@ -10,7 +10,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from imgconv.engine.passes import GROUP, UNCHANGED, Pass, Place, Plan, products_of, taps_of
+from imgconv.engine.sums import GROUP, Place, Plan, Rounding, Sum, products_of, taps_of
+from imgconv.engine.words import SHIFT
 from imgconv.kernels.factors import Products
 
 # How far a response may be from the exact one, in levels: less than one.
@@ -32,24 +33,18 @@ class _Sum(NamedTuple):
     bias: int
     error: float
 
-    def as_pass(
-        self, kind: str, result: str, scalars: tuple[int, ...], rounding: str, fused: int = 0
-    ) -> Pass:
-        """Return the pass, its numbers wrapped to the accumulator's 16 bits."""
-        least = 0 if kind == "uint16" else -WORD // 2
-        bias, *weights = ((n - least) % WORD + least for n in (self.bias, *self.weights))
-        numbers = (bias, *scalars[1:7], self.added)
-        return Pass(
-            "uint16", kind, result, self.places, tuple(weights), numbers, rounding, fused, fixed=1
-        )
+    def wrapped(self, kind: str) -> Sum:
+        """Return the sum for the core, its numbers wrapped to 16 bits."""
+        bias, *weights = (n % WORD for n in (self.bias, *self.weights))
+        return Sum("uint16", kind, self.places, tuple(weights), bias, self.added)
 
 
 def fixed_plan(
-    weights: list[list[float]], bias: float, absolute: bool, size: tuple[int, int]
+    weights: list[list[float]], bias: float, sign: int, size: tuple[int, int]
 ) -> Plan | None:
     """Return a plan from uint8 to uint8, or None where it were not precise enough or not faster.
 
-    `weights`, `bias` and `absolute` are those from samples to levels.
+    `weights`, `bias` and `sign` (-1 for absolute values) are those from samples to levels.
     """
     lowest, highest = (bias + WHITE * n for n in _parts(w for row in weights for w in row))
     taps = {place: float(w) for place, w in taps_of(weights).items()}
@@ -71,15 +66,14 @@ def fixed_plan(
         slack = (error + 0.5) * 2**bits + last.error
         low, high = lowest * 2**bits - slack, highest * 2**bits + slack
         if kind == "uint16":
-            fits = lowest >= 0 and high < WORD and not absolute
+            fits = lowest >= 0 and high < WORD and sign == 1
         else:
             fits = max(high, -low) < WORD // 2
         if fits:
-            scalars = (0, -1 if absolute else 1, WHITE, bits, 2**bits // 2 - (bits > 0), 1, 2**bits)
-            fused = GROUP if last.added == len(last.weights) == GROUP else 0
-            final = last.as_pass(kind, "uint8", scalars, "shift", fused)
-            passes = tuple(s.as_pass("uint16", "uint16", UNCHANGED, "raw") for s in down)
-            return Plan("uint8", "uint16", size, final, passes, UNIT)
+            half = 2**bits // 2 - (bits > 0)
+            rounding = Rounding(SHIFT, sign, WHITE, bits, half, int(bits > 0), 2**bits)
+            passes = tuple(s.wrapped("uint16") for s in down)
+            return Plan("uint16", size, last.wrapped(kind), rounding, passes, UNIT)
     return None
 
 
@@ -135,5 +129,6 @@ def _sum(taps: Mapping[Place, float], origins: Sequence[int], bias: float) -> _S
         missing = -len(those) % GROUP
         places += places[-1:] * missing
         weights += [0] * missing
-        added = added or len(weights)
+        if sign == 1:
+            added = len(weights)
     return _Sum(tuple(places), tuple(weights), added, math.floor(bias + 0.5), error)

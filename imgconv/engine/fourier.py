@@ -6,9 +6,27 @@ long as transforms of each.
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
 import functools
+import itertools
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+
+from imgconv.engine import program
+from imgconv.engine.geometry import Axis, Geometry
+from imgconv.engine.ready import (
+    Ready,
+    conduct,
+    copying,
+    give_back,
+    lent,
+    no_ends,
+    shared,
+    thread_count,
+)
+from imgconv.engine.samples import Samples, array_of
+from imgconv.engine.step import Layer
+from imgconv.engine.sums import Plan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,29 +59,19 @@ def _spectrum(weights: Weights) -> npt.NDArray[np.complex64]:
     return (np.conj(np.fft.fft2(padded)) / padded.size).astype(np.complex64)
 
 
-def correlate(
-    source: int, target: int, shape: tuple[int, int, int], steps: tuple[int, int], weights: Weights
-) -> None:
-    """Correlate float32 samples at an address into float32 samples at another.
-
-    `shape` is that of the outputs: rows, columns, channels; `steps` are the samples from one row to
-    the next in source and target.
-    """
+def correlate(source: Samples, target: Samples, weights: Weights) -> None:
+    """Correlate float32 samples with as many more rows and columns as the kernel has, less one."""
     import numpy as np
 
-    rows, columns, channels = shape
-    size = len(weights), len(weights[0])
-    high, wide = rows + size[0] - 1, columns + size[1] - 1
-    image = _view(source, high, steps[0])[:, : wide * channels].reshape(high, wide, channels)
-    out = _view(target, rows, steps[1])[:, : columns * channels].reshape(rows, columns, channels)
-    factors = _spectrum(weights)
+    image, out, factors = array_of(source), array_of(target), _spectrum(weights)
+    columns = target.width
     tile: npt.NDArray[Any] = np.empty_like(factors)
-    half = len(tile) - size[0] + 1
-    for channel in range(channels):
+    half = len(tile) - len(weights) + 1
+    for channel in range(source.channels):
         tile[:] = 0
         for part, first in ((tile.real, 0), (tile.imag, half)):
             inside = image[first : first + len(tile), :, channel]
-            part[: len(inside), :wide] = inside
+            part[: len(inside), : source.width] = inside
         # The inverse is the transform of the conjugate: NumPy 2.4's ifft2 is wrong with `out`,
         # without which every tile takes fresh memory.
         np.fft.fft2(tile, out=tile)
@@ -75,10 +83,73 @@ def correlate(
             np.multiply(part[: len(below), :columns], np.float32(sign), out=below)
 
 
-def _view(address: int, rows: int, step: int) -> npt.NDArray[np.float32]:
-    """Samples in memory as an array of whole rows."""
-    import numpy as np
+def transform(
+    source: Samples,
+    target: Samples,
+    ready: Ready,
+    filtered: bytes,
+    threads: int | None,
+    *,
+    ends: bool = False,
+) -> list[list[int]]:
+    """Do a step tile by tile: samples and border as reals, the transform, what is made of it.
 
-    memory = (ctypes.c_float * (rows * step)).from_address(address)
-    view: npt.NDArray[np.float32] = np.ctypeslib.as_array(memory).reshape(rows, step)
-    return view
+    In the first thread malloc gives back what a transform takes, and each takes it anew, at twice
+    the time; so that thread leaves transforms to the others.
+    """
+    (plan,), (geometry,) = ready.layer.outputs[0], ready.geometries
+    (rows, columns), (tall, wide) = geometry.shape, outputs(plan.size)
+    begin, weights = no_ends([plan]) if ends else [0, 0], plan.transform
+    assert weights
+
+    def tile(first: tuple[int, int]) -> list[int]:
+        y = range(first[0], min(first[0] + tall, rows))
+        x = range(first[1], min(first[1] + wide, columns))
+        around = Geometry(geometry.rows.around(y), geometry.columns.around(x), geometry.fill)
+        with _floats(*around.shape, source.channels) as read:
+            conduct(source, read, copying(source, read, around), 1, [])
+            with _floats(len(y), len(x), source.channels) as made:
+                correlate(read, made, weights)
+                part = target._replace(address=target.at(y.start, x.start))
+                done = _finishing(
+                    made.height,
+                    made.width,
+                    source.channels,
+                    plan,
+                    part.kind,
+                    part.channels,
+                    filtered,
+                    ends,
+                )
+                return conduct(made, part, done, 1, begin)[0]
+
+    places = itertools.product(range(0, rows, tall), range(0, columns, wide))
+    return shared(tile, places, threads or thread_count(), here=False)
+
+
+@contextlib.contextmanager
+def _floats(height: int, width: int, channels: int) -> Iterator[Samples]:
+    """Lend room for reals."""
+    room, at = lent(4 * height * width * channels)
+    yield Samples(at, height, width, channels, width * channels, "float32", None)
+    give_back(room)
+
+
+@functools.lru_cache(maxsize=16)  # tiles are alike, but for those at the ends
+def _finishing(
+    height: int,
+    width: int,
+    depth: int,
+    plan: Plan,
+    kind: str,
+    channels: int,
+    filtered: bytes,
+    ends: bool,
+) -> Ready:
+    """What makes samples of what a transform has made."""
+    rows, columns = (Axis(n, 1, 0, 0, 1, 1, "edge") for n in (height, width))
+    layer, geometry = Layer(((plan._replace(transform=None),),)), Geometry(rows, columns, 0)
+    source = Samples(0, height, width, depth, 0, "float32", None)
+    target = Samples(0, 0, 0, channels, 0, kind, None)
+    written = program.write(source, target, [geometry], layer, filtered, ends=ends)
+    return Ready(layer, (geometry,), written, height, 0)

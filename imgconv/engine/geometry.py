@@ -12,6 +12,7 @@ from imgconv.errors import GeometryError, OptionError
 
 Padding = str | int | tuple[int, ...]
 Pair = str | int | tuple[int, int]
+Anchor = str | tuple[int, int]
 
 # Padding, strides and dilations beyond this are typing errors, and would only run out of memory.
 LIMIT = 1_000_000
@@ -109,6 +110,14 @@ def _amounts(value: Padding) -> tuple[int, int, int, int] | None:
     return y, x, y, x
 
 
+def _anchor(value: Anchor) -> str | tuple[int, int]:
+    """Where a kernel stands: a word, or the tap (y, x) that is over the output."""
+    if value in ("center", "opencv"):
+        return str(value)
+    y, x = _numbers("anchor", value, "center opencv Y,X", 0)
+    return y, x
+
+
 class Window(NamedTuple):
     """Positions that a piece of output reads along an axis, and where in them each tap starts."""
 
@@ -131,20 +140,17 @@ class Window(NamedTuple):
             found.extend(map(self.axis.source, after))
         return found
 
-    def runs(self, apart: int = 1) -> array[int]:
-        """Return the same as runs of (first position, first source, step, length).
-
-        The sources are `apart` from each other.
-        """
+    def runs(self) -> array[int]:
+        """Return the same as runs of (first position, first source, step, length), in order."""
         found, at = array("q"), 0
         for span in self.positions:
             before, inside, after = self.axis.split(span)
-            for part in (before, after):
-                for p in part:
-                    found.extend((at + span.index(p), self.axis.source(p) * apart, 1, 1))
+            for p in before:
+                found.extend((at + span.index(p), self.axis.source(p), 1, 1))
             if inside:
-                first, step = inside[0] * apart, inside.step * apart
-                found.extend((at + len(before), first, step, len(inside)))
+                found.extend((at + len(before), inside[0], inside.step, len(inside)))
+            for p in after:
+                found.extend((at + span.index(p), self.axis.source(p), 1, 1))
             at += len(span)
         return found
 
@@ -207,14 +213,6 @@ class Axis(NamedTuple):
         folded = position % (2 * n - 2 + 2 * twice)
         return folded if folded < n else 2 * n - 2 + twice - folded
 
-    def inside(self) -> tuple[int, int]:
-        """Return the range of outputs whose taps all fall inside the image."""
-        first = max(0, -(-self.before // self.stride))
-        span = self.dilation * (self.taps - 1)
-        last = (self.size - 1 + self.before - span) // self.stride + 1
-        first = min(first, self.outputs)
-        return first, max(first, min(last, self.outputs))
-
     def window(self, first: int, last: int, taps: Sequence[int]) -> Window:
         """Return what outputs first..last read through the taps, without a stride between them.
 
@@ -248,11 +246,20 @@ class Axis(NamedTuple):
         before, size = block.start - read.start, len(block)
         return self._replace(size=size, before=before, after=len(read) - size - before)
 
-    def centres(self) -> Window:
-        """Return for each output the sample that an unfiltered channel takes: edge outside."""
+    def around(self, outputs: range) -> Axis:
+        """Return the axis of all positions that consecutive outputs read, as outputs themselves."""
+        read = self.positions(outputs)
+        return Axis(self.size, 1, -read.start, read.stop - self.size, 1, 1, self.border)
+
+    def centre(self) -> Axis:
+        """Return the axis of the one tap that an unfiltered channel takes: edge outside."""
         start = self.dilation * ((self.taps - 1) // 2) - self.before
-        span = range(start, start + self.outputs * self.stride, self.stride)
-        return Window(self._replace(border="edge"), [span], {})
+        after = start + (self.outputs - 1) * self.stride + 1 - self.size
+        return Axis(self.size, 1, -start, after, self.stride, 1, "edge")
+
+    def centres(self) -> array[int]:
+        """Return for each output the sample that an unfiltered channel takes."""
+        return self.centre().window(0, self.outputs, [0]).sources()
 
 
 class Geometry(NamedTuple):
@@ -276,6 +283,7 @@ class Layout(NamedTuple):
     fill: float
     stride: tuple[int, int]
     dilation: tuple[int, int]
+    anchor: str | tuple[int, int] = "center"
 
     def filled(self, fill: float) -> Layout:
         """Return it with another value of a constant border."""
@@ -298,10 +306,12 @@ class Layout(NamedTuple):
         ------
         GeometryError
             If no output pixel remains.
+        OptionError
+            If the anchor is no tap of the kernel.
         """
         spans = tuple(d * (k - 1) for d, k in zip(self.dilation, kernel, strict=True))
         if self.padding is None:
-            top, left = spans[0] // 2, spans[1] // 2
+            top, left = self._before(kernel)
             bottom, right = spans[0] - top, spans[1] - left
         else:
             top, right, bottom, left = self.padding
@@ -315,6 +325,20 @@ class Layout(NamedTuple):
                 f"{shape[0] + top + bottom}; use more padding or a smaller kernel or dilation"
             )
         return Geometry(rows, columns, self.fill)
+
+    def _before(self, kernel: tuple[int, int]) -> tuple[int, int]:
+        """How much `same` adds above and to the left."""
+        (dy, dx), (high, wide) = self.dilation, kernel
+        if self.anchor == "center":
+            return dy * (high - 1) // 2, dx * (wide - 1) // 2
+        if self.anchor == "opencv":
+            return dy * (high // 2), dx * (wide // 2)
+        assert not isinstance(self.anchor, str)
+        y, x = self.anchor
+        if y >= high or x >= wide:
+            most = f"{high - 1},{wide - 1}"
+            raise OptionError(f"anchor {y},{x} is no tap of the kernel; choose from 0,0 to {most}")
+        return dy * y, dx * x
 
 
 class Cut(NamedTuple):
@@ -352,6 +376,7 @@ def layout(
     fill: float = 0,
     stride: Pair = 1,
     dilation: Pair = 1,
+    anchor: Anchor = "center",
 ) -> Layout:
     """Check the options of a correlation, given as numbers, tuples or a user's words.
 
@@ -370,4 +395,5 @@ def layout(
         fill,
         _pair("stride", stride),
         _pair("dilation", dilation),
+        _anchor(anchor),
     )

@@ -27,54 +27,59 @@ from pathlib import Path
 
 from imgconv.engine import linker
 
-# The C signatures of `core`, kept here so that a compiled function can be called without it.
-# S: samples read, A: accumulators, U: samples written; a star is a pointer.
-SIGNATURES = {
-    "sweep": "S* int64 U* int64 int64 int64 int64 int64* A* int64 A* A* int64 uint8* int64* "
-    "int64 int64",
-    "columns": "S* int64 A* int64 int64 int64 int64* A* int64 A* int64",
-    "extent": "S* int64 int64 int64 int64 int64* A* int64 A* A* int64 uint8* A*",
-    "join": "S* int64 int64 int64 U* int64 int64 int64 int64 A* A* A* int64 uint8* int64*",
-    "interleave": "U* int64 int64 int64 U* int64 int64 int64 int64",
-    "gather": "S* int64 int64 int64* U* int64 int64 int64* int64 U*",
-}
+# All functions that are compiled: the conductor, and what in `parts` makes each of the others for
+# the kinds that follow. Each takes the address of words of memory, see `words`.
+CONDUCTOR = "conduct"
+PARTS = (
+    CONDUCTOR,
+    "widen int16", "widen int32", "widen int64", "widen float32", "widen float64",
+    "total int16 int16", "total int16 int32", "total int32 int32", "total int64 int64",
+    "total float32 float32", "total float64 float64", "fixed", "fused plain", "fused divided",
+    "store int16 uint8", "store uint16 uint8", "store int32 uint8", "store int32 uint16",
+    "store int64 uint8 uint16", "store float32 uint8 uint16", "store float64 uint8 uint16",
+    "respond float32", "respond float64", "join float32", "join float64", "extent",
+    "pick", "interleave",
+)  # fmt: skip
 # What compiled loops may really call.
 LIBRARY = ("sqrt", "sqrtf", "memcpy", "memmove", "memset", "rint", "rintf")
 SUFFIX = ".code"
 IMAGE = b"image\n"  # what an entry begins with that is mapped as it is
 
-Form = tuple[str | int, ...]
-
 _lock = threading.Lock()
-
-
-def function(name: str, *form: str | int, S: str, A: str = "", U: str = "") -> Callable[..., None]:
-    """Return a C function of `core` for the given types; a call lets go of the GIL.
-
-    `form` are the further arguments of the function in `core` that makes it.
-    """
-    with _lock:
-        return _function(name, form, S, A, U)
+_prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
 @functools.cache
-def _function(name: str, form: Form, S: str, A: str, U: str) -> Callable[..., None]:
-    words = SIGNATURES[name].split()
-    prototype = ctypes.CFUNCTYPE(
-        None, *(ctypes.c_void_p if w[-1] == "*" else ctypes.c_int64 for w in words)
-    )
-    key = _key("-".join(map(str, (name, *form, S, A, U))))
-    folder = cache_folder()
+def conductor() -> Callable[[int], None]:
+    """Return the conductor; a call lets go of the GIL."""
+    return _prototype(part(CONDUCTOR))
+
+
+def part(name: str) -> int:
+    """Return the address of one of PARTS."""
+    with _lock:
+        return _part(name)
+
+
+@functools.cache
+def _part(name: str) -> int:
+    folder, key = cache_folder(), _key(name)
     entry = _load(folder / (key + SUFFIX)) if folder else None
     if entry:
         try:
-            return prototype(_link(entry))
+            return _link(entry)
         except (OSError, RuntimeError, ValueError) as error:
             hint(f"cached code cannot be linked, it is compiled again: {error}")
-    entry = _compile(name, form, {"S": S, "A": A, "U": U})
+    entry = _compile(name)
     if folder:
         _save(entry, folder / (key + SUFFIX))
-    return prototype(_link(entry))
+    return _link(entry)
+
+
+def kept() -> list[str]:
+    """Return which of PARTS are in the cache."""
+    folder = cache_folder()
+    return [n for n in PARTS if folder and (folder / (_key(n) + SUFFIX)).exists()]
 
 
 def hint(text: str) -> None:
@@ -135,7 +140,15 @@ def _key(wanted: str) -> str:
 def _circumstances() -> str:
     """Everything but the function itself that decides its machine code."""
     packages = [_version(name) for name in ("numba", "llvmlite")]
-    files = ("core.py", "linker.py", "native.py")
+    files = (
+        "conductor.py",
+        "machine.py",
+        "parts.py",
+        "rows.py",
+        "words.py",
+        "linker.py",
+        "native.py",
+    )
     ours = [hashlib.sha256(Path(__file__).with_name(n).read_bytes()).hexdigest() for n in files]
     settings = sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith("NUMBA_"))
     return repr((sys.version_info[:2], sys.platform, packages, ours, _processor(), settings))
@@ -198,23 +211,21 @@ def _save(entry: bytes, path: Path) -> None:
             temporary.unlink()
 
 
-def _compile(name: str, form: Form, kinds: dict[str, str]) -> bytes:
+def _compile(name: str) -> bytes:
     """Return an entry: an image, or object code after the names that llvmlite needs to link it."""
     compiling(False)
     import llvmlite.binding as llvm
     import numba
-    import numpy as np
     from numba.core.registry import cpu_target
 
-    from imgconv.engine import core
+    from imgconv.engine import conductor, parts, rows
 
-    words = SIGNATURES[name].split()
-    types = [f"CPointer({kinds.get(w[:-1], w[:-1])})" if w[-1] == "*" else w for w in words]
-    first = (getattr(np, kinds["A"]),) if kinds["A"] else ()
-    python = getattr(core, name)(*first, *form)
+    what, *kinds = name.split()
+    make = getattr(parts, what, None) or getattr(rows, what, None)
+    made = make(*kinds) if make else conductor.conduct
+    python = getattr(made, "py_func", made)
     # `contract` lets a multiplication and an addition become one rounding; nothing is reordered,
     # so the bytes do not depend on where a band or a block begins.
-    signature = f"void({', '.join(types)})"
     codegen = cpu_target.target_context.codegen()
     target = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=_features(), opt=3, reloc="pic", codemodel="small"
@@ -222,7 +233,7 @@ def _compile(name: str, form: Form, kinds: dict[str, str]) -> bytes:
     # Numba's optimizer asks this machine how wide a vector is best.
     numbas, codegen._tm = codegen._tm, target
     try:
-        code = numba.cfunc(signature, fastmath={"contract"}, error_model="numpy")(python)
+        code = numba.cfunc("void(int64)", fastmath={"contract"}, error_model="numpy")(python)
     finally:
         codegen._tm = numbas
     module = llvm.parse_assembly(code.inspect_llvm())

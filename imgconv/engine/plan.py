@@ -8,22 +8,13 @@ from fractions import Fraction
 
 from imgconv.engine.fixed import fixed_plan
 from imgconv.engine.levels import MAXIMUM, Rule
-from imgconv.engine.passes import (
-    GROUP,
-    UNCHANGED,
-    Pass,
-    Place,
-    Plan,
-    make_pass,
-    products_of,
-    taps_of,
-)
+from imgconv.engine.sums import GROUP, Plan, Rounding, make_sum, products_of, taps_of
+from imgconv.engine.words import DIVIDE, PLAIN, SHIFT
 from imgconv.errors import KernelError
 from imgconv.kernels.factors import Matrix
-from imgconv.kernels.kernel import Kernel, Number
+from imgconv.kernels.kernel import Kernel
 
 IDENTITY = Rule(Fraction(1), Fraction(0), False)
-TOTALS = "totals"  # for a result: the accumulators as they are, not yet divided
 # Fourier transforms take as long as so many taps, and NumPy 85 ms to be imported: as long as so
 # many taps times samples.
 TRANSFORM = 250
@@ -46,7 +37,7 @@ def make_plan(
     kernel : Kernel
         Of two dimensions: one output's, see `Kernel.outputs`.
     sample, result : "uint8", "uint16", "float32" or "float64"
-        The kinds read and written; a float result is the unrounded response, TOTALS are for later.
+        The kinds read and written; a float result is the unrounded response.
     rule : Rule
         From response to pixel.
     magnitude : float, optional
@@ -63,10 +54,11 @@ def make_plan(
     assert not isinstance(kernel.bias, tuple)
     scale = rule.scale / Fraction(kernel.divisor)
     bias = Fraction(kernel.bias) * rule.scale + rule.shift
+    sign = -1 if rule.absolute else 1
     if not sample.startswith("float"):
         if _is_short(kernel):
             factors = [[Fraction(w) * scale for w in row] for row in kernel.weights]
-            whole = _whole_plan(factors, bias, sample, result, rule.absolute, kernel.size)
+            whole = _whole_plan(factors, bias, sample, result, sign, kernel.size)
             if whole:
                 return whole
         if _is_whole(kernel):
@@ -74,17 +66,14 @@ def make_plan(
                 f"the whole weights of kernel {kernel.name or 'custom'!r} are too large for exact "
                 "64-bit arithmetic; divide weights and divisor by a common number"
             )
-    result = "float64" if result == TOTALS else result
     factor = float(scale)
     weights = [[w * factor for w in row] for row in kernel.weights]
     if sample == result == "uint8":
-        fixed = fixed_plan(weights, float(bias), rule.absolute, kernel.size)
+        fixed = fixed_plan(weights, float(bias), sign, kernel.size)
         if fixed:
             return fixed
     span = magnitude or MAXIMUM[sample]
-    return _real_plan(
-        weights, float(bias), span, sample, result, rule.absolute, kernel.size, outputs
-    )
+    return _real_plan(weights, float(bias), span, sample, result, sign, kernel.size, outputs)
 
 
 def _is_whole(kernel: Kernel) -> bool:
@@ -97,60 +86,90 @@ def _is_short(kernel: Kernel) -> bool:
     return all(w.as_integer_ratio()[1] < 1 << 31 for row in kernel.weights for w in row)
 
 
+# ---- whole numbers ----------------------------------------------------------------------------
+
+
 def _whole_plan(
     factors: list[list[Fraction]],
     bias: Fraction,
     sample: str,
     result: str,
-    absolute: bool,
+    sign: int,
     size: tuple[int, int],
 ) -> Plan | None:
     """A plan in whole numbers, exact, where an accumulator holds them."""
     divisor = math.lcm(bias.denominator, *(f.denominator for row in factors for f in row))
     weights = [[int(f * divisor) for f in row] for row in factors]
-    start, sign = int(bias * divisor), -1 if absolute else 1
+    start, most = int(bias * divisor), MAXIMUM[sample]
     top = MAXIMUM.get(result, 0)
-
-    def last(source: str, taps: dict[Place, Number], kind: str, times: int) -> Pass:
-        total = divisor * times
-        shift = total.bit_length() - 1
-        half = ((1 << shift) >> 1) - (shift > 0)
-        scalars = (start * times, sign, top, shift, half, int(shift > 0), total, 0)
-        if kind == "int16" and total != 1 << shift:
-            multiplier, shift = reciprocal(total)
-            even = 1 - total % 2
-            scalars = (*scalars[:3], shift, total // 2, even, total, multiplier)
-        if result == TOTALS:
-            return make_pass(source, kind, kind, taps, scalars, "whole", filled=True)
-        if result.startswith("float"):
-            rounding = "whole" if total == 1 and not absolute else "response"
-        elif total == 1 and not absolute and kind == "int16":
-            rounding = "plain"
-        else:
-            rounding = "shift" if total == 1 << shift else "divide"
-        return make_pass(source, kind, result, taps, scalars, rounding, filled=True)
-
-    reach = _reach(weights, start, MAXIMUM[sample]) + divisor
-    kind = _accumulator(max(reach, top))
+    reach = _reach(weights, start, most) + divisor
+    kind = _accumulator(max(reach, top), sample)
     if kind is None:
         return None
     taps = taps_of(weights)
     if found := products_of(weights, len(taps)):
         times, products = found
         columns = [[[w] for w in column] for column, _ in products]
-        middle = _accumulator(max(_reach(c, 0, MAXIMUM[sample]) for c in columns))
-        wider = _accumulator(max(reach * times, top))
+        middle = _accumulator(max(_reach(c, 0, most) for c in columns), sample)
+        wider = _accumulator(max(reach * times, top), sample)
         if middle and wider:
+            middle = wider if wider == "int64" else middle
             wider = max(wider, middle)  # by their names, which sort by their width
-            down = tuple(
-                make_pass(sample, middle, middle, taps_of(c), UNCHANGED, "raw", filled=True)
-                for c in columns
-            )
+            ring = _ring(sample, middle)
+            down = tuple(make_sum(ring, middle, taps_of(c)) for c in columns)
             across = taps_of([row for _, row in products])
-            return Plan(sample, sample, size, last(middle, across, wider, times), down)
-    # Many taps read each sample so often that it pays to make it wide once.
-    buffer = kind if kind == "int16" and len(taps) > GROUP else sample
-    return Plan(sample, buffer, size, last(buffer, taps, kind, 1))
+            last = make_sum(middle, wider, across, start * times)
+            return Plan(ring, size, last, _division(divisor * times, wider, sign, top), down)
+    ring = _ring(sample, kind)
+    last = make_sum(ring, kind, taps, start)
+    return Plan(ring, size, last, _division(divisor, kind, sign, top))
+
+
+def _division(divisor: int, kind: str, sign: int, top: int) -> Rounding:
+    """How totals are divided: not at all, by a power of two, or by any number."""
+    if divisor == 1 and sign == 1 and kind == "int16":
+        return Rounding(PLAIN, sign, top)
+    shift = divisor.bit_length() - 1
+    if divisor == 1 << shift and kind != "int64":
+        half = ((1 << shift) >> 1) - (shift > 0)
+        return Rounding(SHIFT, sign, top, shift, half, int(shift > 0), divisor)
+    if kind == "int16":
+        multiplier, shift = reciprocal(divisor)
+        even = 1 - divisor % 2
+        return Rounding(DIVIDE, sign, top, shift, divisor // 2, even, divisor, multiplier)
+    return Rounding(DIVIDE, sign, top, divisor=divisor)
+
+
+def reciprocal(divisor: int) -> tuple[int, int]:
+    """Return what to multiply 15 bits by, and to shift their upper 16 by, to divide them.
+
+    The multiplier is of 16 bits, without a sign.
+    """
+    shift = (divisor - 1).bit_length() - 1
+    return -(-(1 << 16 + shift) // divisor), shift
+
+
+def _reach(weights: Matrix, start: int, maximum: int) -> int:
+    """The greatest magnitude of a total. An overflow on the way to one that fits is harmless."""
+    flat = [int(w) for row in weights for w in row]
+    highest = start + maximum * sum(w for w in flat if w > 0)
+    lowest = start + maximum * sum(w for w in flat if w < 0)
+    return max(highest, -lowest, abs(start), *map(abs, flat))
+
+
+def _accumulator(reach: int, sample: str) -> str | None:
+    """The narrowest accumulator that holds whole numbers of a magnitude, and the samples."""
+    widths = (("int16", 15), ("int32", 31), ("int64", 62))
+    reach = max(reach, MAXIMUM[sample])
+    return next((kind for kind, bits in widths if reach < 1 << bits), None)
+
+
+def _ring(sample: str, kind: str) -> str:
+    """As what samples are read, to be added up in accumulators of a kind."""
+    return "int16" if sample == "uint8" and kind != "int64" else kind
+
+
+# ---- real numbers -----------------------------------------------------------------------------
 
 
 def _real_plan(
@@ -159,7 +178,7 @@ def _real_plan(
     magnitude: float,
     sample: str,
     result: str,
-    absolute: bool,
+    sign: int,
     size: tuple[int, int],
     outputs: int,
 ) -> Plan:
@@ -167,34 +186,19 @@ def _real_plan(
     double = "float64" in (sample, result)
     within = _float_error(weights, bias, magnitude) < 0.25 and _largest(weights) < 1e30
     kind = "float32" if within and not double else "float64"
-    scalars = (bias, -1 if absolute else 1, MAXIMUM[result], 0, 0, 0, 1, 0)
-    rounding = "real"
-    if result.startswith("float"):
-        rounding = "response" if absolute else "whole"
-    # Among float samples an infinity times a weight of 0 that only fills up would be NaN.
-    filled = not sample.startswith("float")
+    rounding = Rounding(PLAIN, sign, MAXIMUM[result])
     taps = taps_of(weights)
     found = products_of(weights, len(taps))
     # Two products may differ by an infinity, where the sum of the taps would be none.
-    if found and (filled or len(found[1]) == 1):
+    if found and (len(found[1]) == 1 or not sample.startswith("float")):
         _, products = found
-        down = tuple(
-            make_pass(
-                sample, kind, kind, taps_of([[w] for w in c]), UNCHANGED, "raw", filled=filled
-            )
-            for c, _ in products
-        )
+        down = tuple(make_sum(kind, kind, taps_of([[w] for w in c])) for c, _ in products)
         across = taps_of([row for _, row in products])
-        last = make_pass(kind, kind, result, across, scalars, rounding, filled=filled)
-        return Plan(sample, sample, size, last, down)
+        return Plan(kind, size, make_sum(kind, kind, across, bias), rounding, down)
     if _is_transformed(weights, sample, magnitude, outputs) and not double:
-        one = {(0, 0): 1.0}
-        last = make_pass("float32", "float32", result, one, scalars, rounding, filled=False)
-        return Plan(sample, "float32", size, last, transform=tuple(map(tuple, weights)))
-    # Many taps read each sample so often that it pays to convert it to floats once.
-    buffer = sample if len(taps) <= GROUP else kind
-    last = make_pass(buffer, kind, result, taps, scalars, rounding, filled=filled)
-    return Plan(sample, buffer, size, last)
+        last = make_sum("float32", "float32", {(0, 0): 1.0}, bias)
+        return Plan("float32", size, last, rounding, transform=tuple(map(tuple, weights)))
+    return Plan(kind, size, make_sum(kind, kind, taps, bias), rounding)
 
 
 def _is_transformed(
@@ -208,30 +212,6 @@ def _is_transformed(
     faster = outputs * (len(flat) - TRANSFORM) > TRANSFORM_START
     precise = magnitude * math.fsum(flat) * 2**-20 < 0.25
     return faster and precise and not sample.startswith("float")
-
-
-def reciprocal(divisor: int) -> tuple[int, int]:
-    """Return what to multiply 15 bits by, and to shift their upper 16 by, to divide them.
-
-    The multiplier is of 16 bits, here with a sign.
-    """
-    shift = (divisor - 1).bit_length() - 1
-    multiplier = -(-(1 << 16 + shift) // divisor)
-    return (multiplier + (1 << 15)) % (1 << 16) - (1 << 15), shift
-
-
-def _reach(weights: Matrix, start: int, maximum: int) -> int:
-    """The greatest magnitude of a total. An overflow on the way to one that fits is harmless."""
-    flat = [int(w) for row in weights for w in row]
-    highest = start + maximum * sum(w for w in flat if w > 0)
-    lowest = start + maximum * sum(w for w in flat if w < 0)
-    return max(highest, -lowest, abs(start), *map(abs, flat))
-
-
-def _accumulator(reach: int) -> str | None:
-    """The narrowest accumulator that holds whole numbers of a magnitude."""
-    widths = (("int16", 15), ("int32", 31), ("int64", 62))
-    return next((kind for kind, bits in widths if reach < 1 << bits), None)
 
 
 def _largest(weights: list[list[float]]) -> float:

@@ -245,6 +245,14 @@ class Kernel:
         found = tuple(exact_number(b, f"the bias of output {i}") for i, b in enumerate(bias, 1))
         return found if len(found) > 1 else found[0]
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @functools.cached_property
+    def _hash(self) -> int:
+        """Of all weights: plans and programs are looked up by their kernel."""
+        return hash((self.weights, self.divisor, self.bias, self.name))
+
     @functools.cached_property
     def shape(self) -> tuple[int, ...]:
         """The shape of the weights: (KH, KW), (IN, KH, KW) or (OUT, IN/GROUPS, KH, KW)."""

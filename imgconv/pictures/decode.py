@@ -9,9 +9,8 @@ from collections.abc import Iterable
 
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from imgconv.engine import samples
 from imgconv.errors import ImageError, one_line
-from imgconv.pictures import metadata
+from imgconv.pictures import metadata, pillow
 from imgconv.pictures.formats import PILLOWS, TIFF_MAGIC
 from imgconv.pictures.metadata import Metadata
 from imgconv.pictures.picture import AS_IT_IS, Picture, Reading, choose, cut, refuse_too_many
@@ -34,7 +33,7 @@ def read(data: bytes, how: Reading = AS_IT_IS) -> Picture:
         If they are no image, a broken one, or one that would lose something by being read.
     """
     Image.MAX_IMAGE_PIXELS = None  # the limit is ours, see below
-    samples.in_one_block()
+    pillow.in_one_block()
     if not data:
         raise ImageError("the file is empty")
     if data[:1] in TABLES:
@@ -110,7 +109,7 @@ def _single(image: ImageFile.ImageFile, how: Reading) -> Picture:
     gray = _is_gray(image)
     _scale_transparency(image)
     if image.format in ("JPEG", "MPO"):  # other plugins prepare in ways of their own
-        samples.prepare(image)
+        pillow.prepare(image)
     ImageOps.exif_transpose(image, in_place=True)
     kept = metadata.read(image)
     lost = ("further pictures",) if image.format == "MPO" else _left_out(image)

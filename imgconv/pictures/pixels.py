@@ -10,6 +10,7 @@ from PIL import Image
 from imgconv.engine import samples
 from imgconv.engine.levels import MAXIMUM
 from imgconv.engine.samples import Samples
+from imgconv.pictures import pillow
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -46,7 +47,7 @@ class ImagePixels(NamedTuple):
 
     def view(self) -> Samples:
         """The samples in memory, to be read."""
-        return samples.of_image(self.image)
+        return pillow.of_image(self.image)
 
     def room(self, height: int, width: int, kind: str = "") -> tuple[Samples, Callable[[], Pixels]]:
         """Room for as many samples, of this kind or another, and what returns their pixels."""
@@ -181,7 +182,7 @@ def room(
     """
     mode = next((mode for mode, held in MODES.items() if held == (names, kind)), None)
     if mode:
-        target, finished = samples.blank(mode, height, width)
+        target, finished = pillow.blank(mode, height, width)
         if depth in (0, target.channels):
             return target, lambda: ImagePixels(finished())
     import numpy as np

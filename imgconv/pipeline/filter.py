@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from imgconv.engine import samples, steps
+from imgconv.engine import run, samples
 from imgconv.engine.levels import MAXIMUM, NONE, NOTHING, Ends, rule
 from imgconv.engine.samples import Samples
-from imgconv.engine.steps import Step
+from imgconv.engine.step import Step
 from imgconv.errors import ImageError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
@@ -65,7 +65,7 @@ def find_extent(picture: Pixels | Tile, work: Work) -> Ends | None:
     chain = _chain(view, work, chosen)
 
     def last(source: Samples, step: Step) -> Ends | None:
-        return steps.extent(source, step, chain.mask)
+        return run.extent(source, step, chain.mask)
 
     found: Ends | None = view.run(_samples, chain.links(last))
     return found
@@ -79,10 +79,10 @@ def find_grain(picture: Tile, work: Work) -> tuple[int, int]:
     if work.channels == "luma" and view.names.startswith("rgb"):
         view = view.changed(_brightness)
     chain, kind = _chain(view, work, _chosen(view, work)), work.result or view.kind
-    grains = [steps.grain(chain.source, "float32", chain.step)]
+    grains = [run.grain(chain.source, "float32", chain.step)]
     if work.levels != NONE:
         rules = rule(work.levels, kind, work.ends or NOTHING)
-        grains.append(steps.grain(chain.source, kind, chain.step, rules))
+        grains.append(run.grain(chain.source, kind, chain.step, rules))
     return max(grains)
 
 
@@ -190,9 +190,9 @@ def _filter_chosen(view: View, work: Work, chosen: list[bool]) -> tuple[Pixels, 
         names = chain.names if work.sums else view.names
         target, finished = view.room(names, kind, height, width, chain.depth)
         if work.levels == NONE:
-            steps.respond(source, target, step)
+            run.respond(source, target, step)
             return finished(), (0, 0)
-        clipped = steps.to_pixels(source, target, step, work.levels, chain.mask, work.ends)
+        clipped = run.to_pixels(source, target, step, work.levels, chain.mask, work.ends)
         return finished(), clipped
 
     found: tuple[Pixels, tuple[int, int]] = view.run(_samples, chain.links(last))
@@ -219,7 +219,7 @@ def _chain(view: View, work: Work, chosen: list[bool]) -> _Chain:
         low, high = kernel.response_range(min(low, fill), max(high, fill))
         magnitude = max(abs(low), abs(high))
         kind = _between(magnitude, work.kernels[i:], max(map(_taps, step.kernels)))
-        before.append(Link(step, _responding(kind), steps.grain(source, kind, step)))
+        before.append(Link(step, _responding(kind), run.grain(source, kind, step)))
         source = Samples(0, height, width, channels, 0, kind, None)
     return _Chain(tuple(before), step, names, 0 if outputs else channels, mask, source)
 
@@ -229,7 +229,7 @@ def _responding(kind: str) -> Callable[[Samples, Step], Samples]:
 
     def make(source: Samples, step: Step) -> Samples:
         responses = samples.of_floats(kind, *step.shape(source))
-        steps.respond(source, responses, step)
+        run.respond(source, responses, step)
         return responses
 
     return make

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from imgconv.engine import bands, samples
+from imgconv.engine import ready, samples
 from imgconv.engine.levels import NOTHING, Ends, outermost
 from imgconv.errors import ImageError
-from imgconv.pictures import encode, files, tiff_pieces, zarr_pieces
+from imgconv.pictures import encode, files, pillow, tiff_pieces, zarr_pieces
 from imgconv.pictures.encode import Writing
 from imgconv.pictures.files import MAX_PIXELS
 from imgconv.pictures.formats import PIECES, TIFF_MAGIC
@@ -94,8 +94,8 @@ def filter_file(route: Route, work: Work, progress: Progress | None = None) -> M
             for i, page in enumerate(_pages(picture))
         ]
         kept, lost = _metadata(picture, jobs, name, writing)
-        samples.keep_memory()
-        pool = ThreadPoolExecutor(work.threads or bands.thread_count())
+        pillow.keep_memory()
+        pool = ThreadPoolExecutor(work.threads or ready.thread_count())
         opened.callback(pool.shutdown, cancel_futures=True)
         whole = files.whole(target, force=writing.force, again=route.again)
         temporary = opened.enter_context(whole)

@@ -8,10 +8,10 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from imgconv.engine import bands, samples
+from imgconv.engine import run, samples
 from imgconv.engine.geometry import OUTSIDE, Axis, Cut, Geometry, Layout, Window
 from imgconv.engine.samples import Samples
-from imgconv.engine.steps import Step
+from imgconv.engine.step import Step
 from imgconv.pictures import pixels
 from imgconv.pictures.pixels import ArrayPixels, Pixels
 
@@ -85,7 +85,7 @@ class Whole:
                 source = channel.view()
                 geometry = step.on(source)[0]
                 target, finished = channel.room(*geometry.shape)
-                bands.sample(source, target, geometry)
+                run.sample(source, target, geometry)
                 channel = finished()
             found.append(channel)
         return found
@@ -179,7 +179,7 @@ def _centres(axes: Sequence[Axis], outputs: range) -> Sequence[int]:
     """The samples of the picture that unfiltered outputs take, through one axis after another."""
     found: Sequence[int] = outputs
     for axis in reversed(axes):
-        centres = axis.centres().sources()
+        centres = axis.centres()
         found = [centres[i] for i in found]
     return found
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imgconv.engine import samples, steps
+from imgconv.engine import run, samples
 from imgconv.engine.levels import NONE, Ends, clipped, extent, to_pixels
 from imgconv.engine.samples import Samples
-from imgconv.engine.steps import Step
+from imgconv.engine.step import Step
 from imgconv.errors import ImageError
 from imgconv.kernels.kernel import Kernel
 from imgconv.pictures import pixels
@@ -101,5 +101,5 @@ def _response(image: npt.NDArray[Any], kernel: Kernel, step: Step, fill: float) 
     magnitude = float(np.abs(image).max(initial=0))
     step = Step(kernel, step.layout.filled(fill), magnitude=magnitude, threads=step.threads)
     out = np.empty(step.shape(source))
-    steps.respond(source, samples.of_array(out), step)
+    run.respond(source, samples.of_array(out), step)
     return out

@@ -10,9 +10,8 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from imgconv.engine import samples
 from imgconv.errors import ImageError, ImgconvError, one_line
-from imgconv.pictures import decode, encode, files
+from imgconv.pictures import decode, encode, files, pillow
 from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import ARRAYS, BY_NAME, ENDINGS, ending_format, format_of
 from imgconv.pictures.picture import Picture
@@ -44,7 +43,7 @@ def run(todo: Sequence[Job], task: Task, jobs: int) -> Generator[Outcome, None, 
     import threading
     from concurrent.futures import ThreadPoolExecutor
 
-    samples.keep_memory()
+    pillow.keep_memory()
     pool = ThreadPoolExecutor(jobs, thread_name_prefix=NAME)
     try:
         coming = (pool.submit(attempt, job, task) for job in todo)

@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 import PIL
 
 import imgconv
-from imgconv.engine import samples
 from imgconv.errors import ClusterError
-from imgconv.pictures import files
+from imgconv.pictures import files, pillow
 from imgconv.runs import batch
 from imgconv.runs.job import Job, Outcome
 from imgconv.runs.task import Task
@@ -50,7 +49,7 @@ def work(
     """Do the jobs on a worker, until the client no longer wants them."""
     if client != HERE:
         raise ClusterError(difference(Versions(*client), HERE))
-    samples.keep_memory()
+    pillow.keep_memory()
     wanted = _task(task)
     done: list[Outcome] = []
     for job in map(Job._make, jobs):

@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont, features
 
-from imgconv.engine import samples
-from imgconv.engine.bands import thread_count
 from imgconv.engine.levels import MAXIMUM
+from imgconv.engine.ready import thread_count
 from imgconv.errors import ImageError, KernelError, printable
 from imgconv.kernels.catalog import CUSTOM
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
 from imgconv.kernels.spec import Meaning
+from imgconv.pictures import pillow
 from imgconv.pictures.files import MAX_PIXELS
 from imgconv.pictures.pixels import ImagePixels, Pixels
 from imgconv.pipeline.filter import filter_pixels
@@ -138,7 +138,7 @@ def tiles(
     The picture is reduced before it is filtered, since a kernel acts on pixels: what is seen is
     what it does to those that are seen. A small one is filtered as it is, and shown enlarged.
     """
-    samples.in_one_block()
+    pillow.in_one_block()
     box = look.size, look.size * TALL
     whole = visible(picture, PAPER)
     source: Pixels = ImagePixels(reduced(whole, *box))

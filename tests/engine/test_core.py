@@ -13,12 +13,12 @@ from PIL import Image
 from scipy import ndimage
 
 from imgconv import ImgconvError, Kernel, apply, correlate, list_kernels, load_kernel
-from imgconv.engine import bands, samples
+from imgconv.engine import ready, samples
 from imgconv.engine.geometry import layout
 from imgconv.engine.levels import rule, to_pixels
 from imgconv.engine.plan import make_plan
-from imgconv.engine.steps import Step
-from imgconv.engine.steps import to_pixels as store_pixels
+from imgconv.engine.run import to_pixels as store_pixels
+from imgconv.engine.step import Step
 from imgconv.errors import GeometryError, ImageError, KernelError, OptionError
 from tests import ROOT, reference
 from tests.reference import BORDERS, LEVELS
@@ -32,12 +32,6 @@ SCIPY = {
     "wrap": "wrap",
 }
 SAMPLES = ROOT / "samples"
-
-
-@pytest.fixture(autouse=True)
-def in_place(monkeypatch):
-    """Have small pictures swept in place with a frame of pieces, as large ones are."""
-    monkeypatch.setattr(bands, "SMALL", 0)
 
 
 def planes(image):
@@ -324,7 +318,7 @@ def test_two_passes_in_64_bits_are_exact(kind, divisor, border):
     for columns, weights in ((1, first), (2, first + second)):
         kernel = Kernel(weights, divisor=divisor, bias=100)
         plan = make_plan(kernel, kind, kind, rule("clip", kind))
-        assert (len(plan.down), plan.last.accumulator) == (columns, "int64")
+        assert (len(plan.down), plan.last.kind) == (columns, "int64")
         image, options = noise(9, 23, 3, kind=kind), {"border": border, "fill": 7}
         expected = exact(image, kernel, "clip", padding="same", **options)
         np.testing.assert_array_equal(apply(image, kernel, **options), expected)
@@ -577,7 +571,7 @@ def with_threads(monkeypatch, threads, *args, **options):
 @pytest.mark.parametrize("name", ["blur", "binomial-7", "roberts-top-left", "real", "large"])
 def test_threads_give_the_same_bytes(monkeypatch, name):
     """One, two and seven threads give the same bytes under all borders, levels and strides."""
-    monkeypatch.setattr(bands, "WORK", 0)
+    monkeypatch.setattr(ready, "WORK", 0)
     made = {"real": real_kernel(5, 5, 2), "large": [[2**24 * (-1) ** x for x in range(11)]]}
     kernel = made.get(name, name)
     strides = [1, 2, (3, 1), (1, 2)]
@@ -594,7 +588,7 @@ def test_threads_give_the_same_bytes(monkeypatch, name):
 
 def test_threads_give_the_same_bytes_on_floats(monkeypatch):
     """Float responses too are the same to the last bit, whatever the number of threads."""
-    monkeypatch.setattr(bands, "WORK", 0)
+    monkeypatch.setattr(ready, "WORK", 0)
     image = noise(67, 83, 3).astype(np.float32) / 255
     for levels, size in itertools.product(["clip", "stretch", "none"], [3, 5]):
         weights = real_kernel(size, size, 3)
@@ -609,7 +603,7 @@ def test_threads_give_the_same_bytes_on_floats(monkeypatch):
 def test_large_picture_is_the_same_by_one_thread_and_by_many(monkeypatch):
     """A picture large enough to be shared out comes out as by one thread, and right."""
     image = noise(700, 900, 3)
-    assert image.size * 9 > bands.WORK
+    assert image.size * 9 > ready.WORK
     one, many = (with_threads(monkeypatch, n, image, "sobel-left") for n in (1, 7))
     np.testing.assert_array_equal(many, one)
     options = {"padding": "same", "border": "edge", "fill": 0, "stride": 1, "dilation": 1}
@@ -619,7 +613,7 @@ def test_large_picture_is_the_same_by_one_thread_and_by_many(monkeypatch):
 
 def test_more_threads_than_rows_are_no_harm(monkeypatch):
     """Seven threads share a picture of one or two rows."""
-    monkeypatch.setattr(bands, "WORK", 0)
+    monkeypatch.setattr(ready, "WORK", 0)
     for image in (noise(1, 40), noise(2, 40), noise(40, 1)):
         found = with_threads(monkeypatch, 7, image, "blur")
         np.testing.assert_array_equal(found, with_threads(monkeypatch, 1, image, "blur"))
@@ -628,7 +622,7 @@ def test_more_threads_than_rows_are_no_harm(monkeypatch):
 @pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", "1025", " "])
 def test_wrong_number_of_threads_is_refused(monkeypatch, text):
     """IMGCONV_THREADS that is no whole number from 1 on is refused in one line that names it."""
-    monkeypatch.setattr(bands, "WORK", 0)
+    monkeypatch.setattr(ready, "WORK", 0)
     monkeypatch.setenv("IMGCONV_THREADS", text)
     with pytest.raises(OptionError, match="IMGCONV_THREADS") as caught:
         apply(noise(9, 9), "blur")

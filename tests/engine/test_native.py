@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgconv.engine import linker, native
+from imgconv.engine import linker, native, words
 from tests import ROOT
 
 Once = Callable[[str, Callable[[Path], None]], Path]
@@ -95,47 +95,50 @@ def test_many_first_runs_leave_private_and_valid_entries_alone(filled: Path) -> 
         assert native.hashlib.sha256(data[32:]).digest() == data[:32]
 
 
-def gathered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Compile or find `gather` as a new process would, check its answer, return the hints."""
+def widened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Compile or find a part as a new process would, check its answer, return the hints."""
     hints: list[str] = []
     monkeypatch.setenv("IMGCONV_CACHE_DIR", str(folder))
     monkeypatch.setattr(native, "hint", hints.append)
-    gather = native._function.__wrapped__("gather", (0,), "uint8", "", "float32")
+    address = native._part.__wrapped__("widen float32")
     source, target = np.arange(6, dtype=np.uint8), np.zeros(6, np.float32)
-    rows, runs, fill = np.array([1, 0]), np.array([[0, 0, 1, 3]]), np.zeros(1, np.float32)
-    gather(
-        source.ctypes.data, 3, 2, rows.ctypes.data, target.ctypes.data, 3, 1,
-        runs.ctypes.data, 1, fill.ctypes.data,
-    )  # fmt: skip
-    assert target.tolist() == [3, 4, 5, 0, 1, 2]
+    numbers = np.array([words.WIDENED["float32"].index("uint8"), 1])
+    job = np.zeros(words.INPUTS + 1, np.int64)
+    for word, value in (
+        (words.N, 6), (words.OUT, target.ctypes.data), (words.NUMBERS, numbers.ctypes.data),
+        (words.COUNT, 1), (words.INPUTS, source.ctypes.data),
+    ):  # fmt: skip
+        job[word] = value
+    native._prototype(address)(job.ctypes.data)
+    assert target.tolist() == [0, 1, 2, 3, 4, 5]
     return hints
 
 
 @pytest.fixture(scope="module")
-def gather(once: Once) -> Path:
-    """The entry of `gather`, compiled once."""
+def widen(once: Once) -> Path:
+    """The entry of a part, compiled once."""
 
     def compiled(folder: Path) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            assert gathered(folder / "c", patch) == []
+            assert widened(folder / "c", patch) == []
 
-    (entry,) = (once("gather", compiled) / "c").iterdir()
+    (entry,) = (once("widen", compiled) / "c").iterdir()
     return entry
 
 
 @pytest.fixture
-def entry(gather: Path, tmp_path: Path) -> Path:
+def entry(widen: Path, tmp_path: Path) -> Path:
     """A private copy of that entry, in a cache of its own."""
     folder = tmp_path / "c"
     folder.mkdir(mode=0o700)
-    copy = folder / gather.name
-    copy.write_bytes(gather.read_bytes())
+    copy = folder / widen.name
+    copy.write_bytes(widen.read_bytes())
     return copy
 
 
 def damaged(whole: bytes) -> Iterator[bytes]:
     """Yield an entry cut short anywhere, and with a single wrong bit anywhere."""
-    for where in (0, 5, 31, 32, 33, 40, 100, 1000, -100, -1):
+    for where in (0, 5, 31, 32, 33, 40, 100, 300, -100, -1):
         yield whole[:where]
     chance = random.Random(1)
     for _ in range(20):
@@ -161,9 +164,9 @@ def test_a_damaged_entry_is_compiled_again(entry: Path, monkeypatch: pytest.Monk
     """It is a hint, the answer is right, and the new entry is found by the next process."""
     whole = entry.read_bytes()
     entry.write_bytes(whole[:-1])
-    (hint,) = gathered(entry.parent, monkeypatch)
+    (hint,) = widened(entry.parent, monkeypatch)
     assert "damaged" in hint
-    assert gathered(entry.parent, monkeypatch) == []
+    assert widened(entry.parent, monkeypatch) == []
 
 
 def test_a_full_disk_or_an_entry_that_cannot_be_read_is_a_hint(
@@ -172,7 +175,7 @@ def test_a_full_disk_or_an_entry_that_cannot_be_read_is_a_hint(
     """A folder in the place of an entry can neither be read nor replaced."""
     entry.unlink()
     entry.mkdir()
-    assert len(gathered(entry.parent, monkeypatch)) == 2
+    assert len(widened(entry.parent, monkeypatch)) == 2
     assert list(entry.parent.iterdir()) == [entry]
 
 
@@ -260,8 +263,8 @@ def test_llvmlite_links_what_our_linker_refuses(
         raise linker.UnknownObjectError("not today")
 
     monkeypatch.setattr(linker, "flatten", refuse)
-    assert gathered(tmp_path / "c", monkeypatch) == []  # compiled
-    assert gathered(tmp_path / "c", monkeypatch) == []  # found
+    assert widened(tmp_path / "c", monkeypatch) == []  # compiled
+    assert widened(tmp_path / "c", monkeypatch) == []  # found
     (entry,) = (tmp_path / "c").iterdir()
     assert not entry.read_bytes()[32:].startswith(native.IMAGE)
 
@@ -277,7 +280,9 @@ def test_cache_commands_tell_and_clear(cache: Path) -> None:
             command, env=environment, capture_output=True, text=True, check=True
         ).stdout
 
-    assert str(cache) in run("info")
+    found = run("info")
+    assert str(cache) in found
+    assert f"{len(list(cache.iterdir())) - 1} of {len(native.PARTS)} parts" in found
     assert run("clear") == ""
-    assert "0 functions" in run("info")
+    assert f"0 of {len(native.PARTS)} parts" in run("info")
     assert list(cache.iterdir()) == []

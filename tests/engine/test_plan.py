@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from imgconv import Kernel, apply, correlate
-from imgconv.engine import bands, calls, plan, strips
-from imgconv.engine.passes import Plan
+from imgconv import Kernel, apply, arrays, correlate
+from imgconv.engine import plan, program, ready, run
 from imgconv.engine.plan import make_plan, reciprocal
+from imgconv.engine.step import make_layer
+from imgconv.engine.sums import Plan
+from imgconv.engine.words import PLAIN
 from tests.reference import BORDERS
 
 MAXIMUM = {"uint8": 255, "uint16": 65535, "float32": 1}
@@ -46,32 +48,32 @@ SCHEDULES: dict[str, tuple[Make, str, Callable[[Plan], bool]]] = {
     "six whole taps at once": (
         lambda r: np.array([[1, 0, -1]] * 3) * r.integers(1, 5),
         "uint8",
-        lambda p: p.last.fused == 6 and p.last.rounding == "plain",
+        lambda p: len(p.last.weights) == 6 and p.rounding.how == PLAIN,
     ),
     "nine whole taps at once": (
         lambda r: whole(r, 3, 3, 9),
         "uint8",
-        lambda p: p.last.fused == 9 and p.buffer == "uint8",
+        lambda p: len(p.last.weights) == 9 and p.last.kind == "int16",
     ),
-    "whole taps in groups, made wide first": (
+    "whole taps in groups": (
         lambda r: whole(r, 5, 6, 4),
         "uint8",
-        lambda p: p.buffer == "int16" and not p.down,
+        lambda p: p.ring == p.last.kind == "int16" and not p.down,
     ),
     "whole taps in 32 bits": (
         lambda r: whole(r, 4, 3, 3000),
         "uint8",
-        lambda p: p.last.accumulator == "int32",
+        lambda p: p.last.kind == "int32",
     ),
     "whole taps on 16 bits": (
         lambda r: whole(r, 3, 4, 90),
         "uint16",
-        lambda p: p.last.accumulator == "int32",
+        lambda p: p.last.kind == "int32",
     ),
     "whole columns, then rows": (
         lambda r: whole(r, 7, 1, 3) @ whole(r, 1, 7, 3),
         "uint8",
-        lambda p: len(p.down) == 1 and not p.last.fixed,
+        lambda p: len(p.down) == 1 and p.ring != "uint16",
     ),
     "two whole columns, then rows": (
         lambda r: whole(r, 11, 1, 2) @ whole(r, 1, 11, 2) + whole(r, 11, 1, 2) @ whole(r, 1, 11, 2),
@@ -81,57 +83,67 @@ SCHEDULES: dict[str, tuple[Make, str, Callable[[Plan], bool]]] = {
     "real taps at once": (
         lambda r: mixed(r, 3, 3),
         "uint8",
-        lambda p: p.last.accumulator == "float32" and p.last.fused == 9,
+        lambda p: p.last.kind == "float32" and len(p.last.weights) == 9,
     ),
     "positive taps in fixed point at once": (
         lambda r: np.abs(mixed(r, 3, 3)),
         "uint8",
-        lambda p: p.last.fixed == 1 and p.last.fused == 9,
+        lambda p: p.ring == "uint16" and len(p.last.weights) == 9,
     ),
     "taps of both signs in fixed point": (
         lambda r: mixed(r, 5, 6),
         "uint8",
-        lambda p: p.last.fixed == 1 and p.last.accumulator == "int16",
+        lambda p: p.ring == "uint16" and p.last.kind == "int16",
     ),
     "few taps with a gain in fixed point": (
         lambda r: np.abs(mixed(r, 2, 4, 3)),
         "uint8",
-        lambda p: p.last.fixed == 1,
+        lambda p: p.ring == "uint16",
     ),
     "a gaussian in fixed point": (
         lambda r: np.outer(bell(9, r.uniform(0.8, 3)), bell(13, r.uniform(0.8, 4))),
         "uint8",
-        lambda p: p.last.fixed == 1 and len(p.down) == 1 and p.last.accumulator == "uint16",
+        lambda p: p.ring == "uint16" and len(p.down) == 1 and p.last.kind == "uint16",
     ),
     "a wide gaussian in fixed point": (
         lambda r: np.outer(bell(81, 10), bell(81, r.uniform(7, 10))),
         "uint8",
-        lambda p: p.last.fixed == 1 and len(p.down) == 1,
+        lambda p: p.ring == "uint16" and len(p.down) == 1,
     ),
     "a column of both signs in fixed point": (
         lambda r: outer(r, 7, 6),
         "uint8",
-        lambda p: p.last.fixed == 1 and len(p.down) == 1,
+        lambda p: p.ring == "uint16" and len(p.down) == 1,
+    ),
+    "a column of both signs, a row of negative weights in fixed point": (
+        lambda r: mixed(r, 7, 1) @ -np.abs(mixed(r, 1, 6)),
+        "uint8",
+        lambda p: p.ring == "uint16" and len(p.down) == 1,
+    ),
+    "negative taps in fixed point": (
+        lambda r: -np.abs(mixed(r, 5, 6)),
+        "uint8",
+        lambda p: p.ring == "uint16" and not p.down,
     ),
     "two columns of both signs in fixed point": (
         lambda r: outer(r, 9, 9, 2),
         "uint8",
-        lambda p: p.last.fixed == 1 and len(p.down) == 2,
+        lambda p: p.ring == "uint16" and len(p.down) == 2,
     ),
     "real columns, then rows": (
         lambda r: outer(r, 8, 7),
         "uint16",
-        lambda p: p.last.accumulator == "float32" and len(p.down) == 1,
+        lambda p: p.last.kind == "float32" and len(p.down) == 1,
     ),
     "many real taps": (
         lambda r: mixed(r, 13, 14),
         "uint8",
-        lambda p: p.last.accumulator == "float32" and p.buffer == "float32",
+        lambda p: p.last.kind == "float32" and not p.down,
     ),
     "real taps in double precision": (
         lambda r: mixed(r, 3, 3, 1e5),
         "uint16",
-        lambda p: p.last.accumulator == "float64",
+        lambda p: p.last.kind == "float64",
     ),
     "few taps far apart": (
         lambda r: np.where(r.permutation(25 * 27).reshape(25, 27) < 5, mixed(r, 25, 27, 9), 0),
@@ -141,7 +153,7 @@ SCHEDULES: dict[str, tuple[Make, str, Callable[[Plan], bool]]] = {
     "float samples": (
         lambda r: mixed(r, 5, 5),
         "float32",
-        lambda p: p.last.accumulator == "float32" and not p.down,
+        lambda p: p.last.kind == "float32" and not p.down,
     ),
     "float columns, then rows": (
         lambda r: outer(r, 9, 8),
@@ -196,12 +208,6 @@ def hold(image: np.ndarray, weights: np.ndarray, border: str, levels: str) -> No
     assert np.abs(found.astype(float) - wanted).max() <= most
 
 
-@pytest.fixture(autouse=True)
-def in_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have small pictures swept in place with a frame of pieces, as large ones are."""
-    monkeypatch.setattr(bands, "SMALL", 0)
-
-
 @pytest.mark.parametrize("name", SCHEDULES)
 @given(st.data())
 @settings(max_examples=12, deadline=None)  # the first one compiles
@@ -221,32 +227,45 @@ def test_every_schedule_holds_to_the_truth(name: str, data: st.DataObject) -> No
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_no_schedule_depends_on_threads_pieces_or_places(
+def test_no_schedule_depends_on_threads_panels_or_rings(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One thread or three, swept in place or from a copy, whole or in strips: the same bytes."""
+    """One thread or three, the whole width at once or little of it: the same bytes."""
     make, kind, _ = SCHEDULES[name]
     rng = np.random.default_rng(3)
-    kernel, image = kernel_of(make(rng)), picture(rng, (157, 131, 3), kind)
-    monkeypatch.setattr(bands, "WORK", 0)
+    kernel, image = kernel_of(make(rng)), picture(rng, (157, 331, 3), kind)
+    monkeypatch.setattr(ready, "WORK", 0)
     monkeypatch.setenv("IMGCONV_THREADS", "1")
     first = apply(image, kernel, border="reflect")
     monkeypatch.setenv("IMGCONV_THREADS", "3")
+    again(image, kernel, first)
+    monkeypatch.setattr(program, "PANEL", 64)
+    again(image, kernel, first)
+    monkeypatch.setattr(program, "CHUNK", 3)
+    again(image, kernel, first)
+
+
+def again(image: np.ndarray, kernel: Kernel, first: np.ndarray) -> None:
+    """Hold `apply` to what came first, by a program that is written anew."""
+    forget()
     np.testing.assert_array_equal(apply(image, kernel, border="reflect"), first)
-    monkeypatch.setattr(strips, "PIECE", 4096)
-    monkeypatch.setattr(calls, "PANEL", 64)
-    np.testing.assert_array_equal(apply(image, kernel, border="reflect"), first)
-    monkeypatch.setattr(bands, "SMALL", 1 << 30)
-    np.testing.assert_array_equal(apply(image, kernel, border="reflect"), first)
+
+
+def forget() -> None:
+    """Forget the programs and plans that are kept."""
+    arrays._prepare.cache_clear()
+    run._ready.cache_clear()
+    make_plan.cache_clear()
+    make_layer.cache_clear()
 
 
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Have Fourier transforms chosen for small pictures too."""
     monkeypatch.setattr(plan, "TRANSFORM_START", 0)
-    make_plan.cache_clear()
+    forget()
     yield
-    make_plan.cache_clear()
+    forget()
 
 
 @pytest.mark.usefixtures("eager")
@@ -291,7 +310,7 @@ def test_a_flat_picture_keeps_its_level_under_smoothing_in_fixed_point() -> None
     for sigma in (0.6, 1, 2.2, 5, 10):
         taps = bell(2 * int(4 * sigma + 0.5) + 1, sigma)
         kernel = kernel_of(np.outer(taps, taps))
-        assert make_plan(kernel, "uint8", "uint8").last.fixed
+        assert make_plan(kernel, "uint8", "uint8").ring == "uint16"
         for level in range(0, 256, 5):
             flat = np.full((20, 30), level, np.uint8)
             assert (apply(flat, kernel) == level).all(), (sigma, level)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from imgconv import load_kernel
-from imgconv.engine import bands
+from imgconv.engine import ready
 from imgconv.engine.geometry import layout
 from imgconv.errors import GeometryError, ImageError, OptionError
 from imgconv.pictures.pixels import ImagePixels
@@ -402,7 +402,7 @@ def test_rounding_to_the_ends_is_no_clipping():
 
 def test_threads_change_neither_pixels_nor_counts(monkeypatch):
     """Seven threads give the bytes and the counts of one, whatever is filtered."""
-    monkeypatch.setattr(bands, "WORK", 0)
+    monkeypatch.setattr(ready, "WORK", 0)
     image = picture("RGBA", 37, 41)
     for channels, levels in itertools.product(["auto", "luma", "g,a"], ["clip", "stretch"]):
         for specs in (["emboss"], ["blur", "outline"]):

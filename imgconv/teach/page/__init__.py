@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from imgconv.engine import samples
-from imgconv.engine.steps import Step
+from imgconv.engine.step import Step
 from imgconv.errors import ImageError, KernelError
 from imgconv.kernels.catalog import Entry
 from imgconv.kernels.kernel import Kernel

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from imgconv import load_kernel
-from imgconv.engine import samples
 from imgconv.engine.geometry import layout
+from imgconv.pictures import pillow
 from imgconv.pictures.pixels import ImagePixels
 from imgconv.pipeline.filter import filter_pixels
 from imgconv.pipeline.work import Work
@@ -30,13 +30,13 @@ def test_in_place_and_copied_give_the_same_picture(
     if channels in ("a", "l") and channels.upper() not in mode.replace("I;16", "L"):
         pytest.skip("the picture has no such channel")
     image = noise(mode, 37, 23)
-    assert samples._reachable(), "this Pillow lets its memory be reached"
+    assert pillow._reachable(), "this Pillow lets its memory be reached"
     for name, stride in (("sharpen", 1), ("binomial-7", 2), ("sobel-left", 1)):
         kernels = (load_kernel(name), load_kernel("emboss"))
         work = Work(kernels, layout(padding=2, stride=stride), channels=channels, threads=1)
         in_place, counts = filter_pixels(ImagePixels(image), work)
         with monkeypatch.context() as patch:
-            patch.setattr(samples, "_reachable", lambda: False)
+            patch.setattr(pillow, "_reachable", lambda: False)
             copied, counts_of_copied = filter_pixels(ImagePixels(image), work)
         assert in_place.names == copied.names
         assert in_place.array().tobytes() == copied.array().tobytes()
@@ -46,9 +46,9 @@ def test_in_place_and_copied_give_the_same_picture(
 @pytest.mark.parametrize(("mode", "depth"), [("L", 1), ("RGB", 4), ("RGBA", 4), ("LA", 4)])
 def test_a_view_of_an_image_is_its_own_memory(mode: str, depth: int) -> None:
     """A view has Pillow's samples a pixel; odd widths are not padded."""
-    samples.in_one_block()
+    pillow.in_one_block()
     image = noise(mode, 7, 5)
-    view = samples.of_image(image)
+    view = pillow.of_image(image)
     assert (view.height, view.width, view.channels, view.step) == (5, 7, depth, 7 * depth)
     assert view.at(1, 2) == view.address + (7 + 2) * depth
 
@@ -59,11 +59,11 @@ def test_an_image_in_several_blocks_is_copied() -> None:
     try:
         image = noise("RGB", 3000, 2500)
         pixels = np.asarray(image)
-        view = samples.of_image(image)
+        view = pillow.of_image(image)
         assert (view.height, view.width) == (2500, 3000)
         out, _ = filter_pixels(
             ImagePixels(image), Work((load_kernel("identity"),), layout(), threads=1)
         )
     finally:
-        samples.in_one_block()
+        pillow.in_one_block()
     np.testing.assert_array_equal(out.array(), pixels)

@@ -1,0 +1,315 @@
+"""The orders that make some columns of the output, from rings of rows to rings and to the target.
+
+An order adds up taps of rows to a row of totals, rounds totals to samples, or does whatever other
+part of `parts`. Rows are computed in whole vectors, and so have room for more than they hold.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from imgconv.engine import samples, words
+from imgconv.engine.geometry import Geometry, Window
+from imgconv.engine.samples import pointer
+from imgconv.engine.step import Join, Layer
+from imgconv.engine.sums import GROUP, Plan, Rounding, Sum
+
+LANES = 64  # samples of a vector, at most
+LINE = 64  # bytes of a line of the cache, on which rows begin
+JOINS = {
+    "magnitude": words.ADD_SQUARE, "max": words.GREATEST, "min": words.LEAST,
+    "sum": words.ADD, "mean": words.ADD,
+}  # fmt: skip
+
+
+def _is_fused(last: Order, rounding: Rounding) -> bool:
+    """Whether a sum and what follows are one part, as the commonest are: totals need no memory."""
+    taps = len(last.taps) if last.part == "total int16 int16" else 0
+    return taps == GROUP or (taps == 6 and rounding.how == words.PLAIN)
+
+
+def lanes(count: int) -> int:
+    """Round up to whole vectors."""
+    return -(-count // LANES) * LANES
+
+
+class Tables:
+    """Numbers in memory, kept as long as this is."""
+
+    def __init__(self) -> None:
+        self.kept: list[array[Any]] = []
+
+    def numbers(self, kind: str, numbers: Iterable[float]) -> int:
+        """Return the address of numbers of a kind."""
+        self.kept.append(samples.values(kind, numbers))
+        return pointer(self.kept[-1])
+
+    def words(self, *numbers: int) -> int:
+        """Return the address of words."""
+        return self.numbers("int64", numbers)
+
+    def records(self, records: Iterable[Iterable[int]]) -> int:
+        """Return the address of records of words, one after the other."""
+        return self.words(*(word for record in records for word in record))
+
+
+@dataclass
+class Ring:
+    """Rows that are written in turn; from one output to the next it goes on by `stride`."""
+
+    number: int
+    size: int  # bytes of a sample
+    slots: int
+    stride: int
+    length: int = 0  # samples of the longest row
+
+    @property
+    def step(self) -> int:
+        """Bytes from one row to the next: an odd number of lines, since even ones share sets."""
+        return (-(-self.length * self.size // LINE) | 1) * LINE
+
+
+class Rings(dict[Hashable, Ring]):
+    """The rings of a program by their names."""
+
+    def take(
+        self, name: Hashable, kind: str, length: int = 0, slots: int = 1, stride: int = 0
+    ) -> Ring:
+        """Return the ring of a name, with room for rows of a length; made where it is not there."""
+        if name not in self:
+            self[name] = Ring(len(self), samples.size(kind), slots, stride)
+        self[name].length = max(self[name].length, length)
+        return self[name]
+
+
+@dataclass
+class Reader:
+    """What fills a ring from the source, with all channels of a pixel or with one."""
+
+    geometry: Geometry
+    plan: Plan
+    channel: int | None
+    ring: Ring
+    columns: set[int] = field(default_factory=set)
+
+
+class Tap(NamedTuple):
+    """A row that an order reads: of a ring, so many rows on, so many bytes into it."""
+
+    ring: Ring
+    row: int = 0
+    place: int = 0
+
+
+class Order(NamedTuple):
+    """A part, what it reads, and where it writes to: a ring, or the target where there is none."""
+
+    part: str  # none: bytes are copied
+    into: Ring | None
+    place: int
+    samples: int
+    numbers: int
+    taps: Sequence[Tap]
+
+
+class Work(NamedTuple):
+    """What orders are for: outputs of a layer, each with the readers of its plans."""
+
+    layer: Layer
+    readers: list[list[list[Reader]]]  # of each output, each plan, each channel
+    depth: int  # samples of a pixel that are computed at once
+    channels: int  # samples of a pixel of the target
+    kind: str  # of the target
+    filtered: bytes
+    ends: bool
+    chunk: int
+    tables: Tables
+    rings: Rings
+
+
+class Panel:
+    """Some columns of the output, and the orders that make them."""
+
+    def __init__(self, work: Work, pixels: int, windows: dict[int, Window]) -> None:
+        self.work, self.pixels, self.windows = work, pixels, windows
+        self.count = pixels * work.depth
+        self.whole = lanes(self.count)
+        self.planar = bool(work.layer.reads) and work.channels > 1
+        self.first: list[Order] = []  # for all rows of a chunk, one by one
+        self.then: list[Order] = []  # for each row
+        for output, plans in enumerate(work.layer.outputs):
+            totals = [self._added_up(output, k) for k in range(len(plans))]
+            if work.ends:
+                self._keep_ends(totals[0], plans[0], output)
+            elif work.layer.join:
+                self._join(totals, plans, work.layer.join, output)
+            elif plans[0].last.kind:
+                self._deliver(totals[0], plans[0].last.kind, plans[0].rounding, output)
+            else:
+                self._copy(totals[0], output)
+        if self.planar and not work.ends:
+            self._interleave()
+
+    def reach(self, window: Window) -> int:
+        """How many samples of a row the sums may read."""
+        return lanes(self.whole + max(window.starts.values()) * self.work.depth)
+
+    def _order(self, part: str, into: Ring | None, numbers: int, *taps: Tap) -> None:
+        self.then.append(Order(part, into, 0, self.whole, numbers, taps))
+
+    # ---- taps to totals -----------------------------------------------------------------------
+
+    def _added_up(self, output: int, k: int) -> Tap:
+        """Order the sums of a plan, and return the row of its totals."""
+        work, plan = self.work, self.work.layer.outputs[output][k]
+        readers = work.readers[output][k]
+        rings, high = [reader.ring for reader in readers], readers[0].geometry.rows.taps
+        window = self.windows[rings[0].number]
+        across = {c: at * work.depth for c, at in window.starts.items()}
+
+        def tap(row: int, column: int | None) -> Tap:
+            ring = rings[row // high]
+            return Tap(ring, row % high, 0 if column is None else across[column] * ring.size)
+
+        taps = [tap(*place) for place in plan.last.places]
+        if not plan.last.kind:  # a copy
+            return taps[0]
+        if plan.down:
+            middles = [self._down(s, tap, window, output, k, i) for i, s in enumerate(plan.down)]
+            taps = [
+                middles[i]._replace(place=across[column] * middles[i].ring.size)
+                for i, column in plan.last.places
+            ]
+        # The first totals of a join stay until the last ones are there.
+        totals = work.rings.take(("totals", k, plan.last.kind), plan.last.kind, self.whole)
+        self.then.append(self._sum(plan.last, taps, totals, self.whole))
+        return Tap(totals)
+
+    def _down(self, down: Sum, tap: Any, window: Window, *name: int) -> Tap:
+        """Order a sum down the columns, of whole rows, and return the row that it makes."""
+        work, long = self.work, self.reach(window)
+        taps = [tap(row, None) for row, _ in down.places]
+        if work.chunk == 1:
+            middle = work.rings.take((name[-1], down.kind), down.kind, long)
+            self.then.append(self._sum(down, taps, middle, long))
+            return Tap(middle)
+        middle = work.rings.take(name, down.kind, long, work.chunk, 1)
+        for done in range(0, len(taps), GROUP):
+            part = down._replace(
+                weights=down.weights[done : done + GROUP], added=max(down.added - done, 0)
+            )
+            self.first.append(self._sum(part, taps[done : done + GROUP], middle, long, done > 0))
+        return Tap(middle)
+
+    def _sum(
+        self, what: Sum, taps: Sequence[Tap], into: Ring, count: int, adding: bool = False
+    ) -> Order:
+        """The order for a sum; adding: to what is there."""
+        fixed = what.source == "uint16"
+        kind = "uint16" if fixed else what.kind
+        numbers = self.work.tables.numbers(kind, (adding, what.bias, what.added, *what.weights))
+        part = "fixed" if fixed else f"total {what.source} {what.kind}"
+        return Order(part, into, 0, count, numbers, taps)
+
+    # ---- totals to samples --------------------------------------------------------------------
+
+    def _numbers(
+        self, kind: str, rounding: Rounding, which: int = 0, output: int = 0, added: int = 0
+    ) -> int:
+        """The numbers of `store`, `respond`, `extent` and `fused` for totals of a kind."""
+        work, lane = self.work, words.LANE.get(kind, kind)
+        pattern = list(work.filtered) * self.pixels  # of bytes an array would take the memory
+        mask = work.tables.numbers(lane, pattern + [0] * (self.whole - len(pattern)))
+        wide = int(work.kind == "uint16")
+        divided = int(rounding.how == words.DIVIDE)
+        return work.tables.words(*rounding, divided, mask, wide, which, output, added)
+
+    def _keep_ends(self, totals: Tap, plan: Plan, output: int) -> None:
+        kind = plan.last.kind
+        numbers = self._numbers(kind, plan.rounding, words.TOTALS.index(kind), output)
+        self._order("extent", totals.ring, numbers, totals)
+
+    def _deliver(self, totals: Tap, kind: str, rounding: Rounding, output: int) -> None:
+        """Order that totals become samples of the target."""
+        wanted = self.work.kind
+        if wanted.startswith("float"):
+            self._copy(self._responses(totals, kind, rounding, wanted), output)
+            return
+        both = kind in ("int64", "float32", "float64")
+        part = f"store {kind} uint8 uint16" if both else f"store {kind} {wanted}"
+        into, place = self._destination(output)
+        last, taps, added = self.then[-1], [totals], 0
+        if part == "store int16 uint8" and _is_fused(last, rounding):
+            part = "fused plain" if rounding.how == words.PLAIN else "fused divided"
+            self.then.pop()
+            taps, added = list(last.taps), last.numbers
+        numbers = self._numbers(kind, rounding, added=added)
+        self.then.append(Order(part, into, place, self.whole, numbers, taps))
+        if into and not self.planar:
+            self._copy(Tap(into), output)
+
+    def _responses(self, totals: Tap, kind: str, rounding: Rounding, wanted: str) -> Tap:
+        """Order that totals become responses of a kind, and return their row."""
+        if kind == wanted and rounding.sign == 1:
+            return totals
+        take, tables = self.work.rings.take, self.work.tables
+        real = kind.startswith("float")
+        if not real or rounding.sign == -1:
+            # int32 and int64 are divided as float64
+            between = kind if real else wanted if kind == "int16" else "float64"
+            responses = take(("responses", between), between, self.whole)
+            which = words.RESPONDING[between].index(kind)
+            numbers = self._numbers(kind, rounding, which)
+            self._order(f"respond {between}", responses, numbers, totals)
+            totals, kind = Tap(responses), between
+        if kind != wanted:
+            made = take(("responses", wanted), wanted, self.whole)
+            numbers = tables.words(words.WIDENED[wanted].index(kind), 1)
+            self._order(f"widen {wanted}", made, numbers, totals)
+            totals = Tap(made)
+        return totals
+
+    def _join(self, totals: Sequence[Tap], plans: Sequence[Plan], join: Join, output: int) -> None:
+        """Order that the responses of several kernels become one, and that samples."""
+        kind, root = join.kind, join.how == "magnitude"
+        joined = self.work.rings.take("joined", kind, self.whole)
+        part, doubles = f"join {kind}", self.work.tables.numbers
+        for k, (row, plan) in enumerate(zip(totals, plans, strict=True)):
+            response = self._responses(row, plan.last.kind, plan.rounding, kind)
+            how = JOINS[join.how] if k else words.SQUARE if root else words.SCALED
+            self._order(part, joined, doubles("float64", (how, 1, 0)), response)
+        how = words.ROOT if root else words.SCALED
+        result = self.work.rings.take("result", kind, self.whole)
+        self._order(part, result, doubles("float64", (how, join.scale, join.shift)), Tap(joined))
+        self._deliver(Tap(result), kind, join.rounding, output)
+
+    # ---- to the target ------------------------------------------------------------------------
+
+    def _destination(self, output: int) -> tuple[Ring | None, int]:
+        """Where the samples of an output go: its plane, the target, or a row of their own first."""
+        kind = self.work.kind
+        if self.planar:
+            length = self.whole * len(self.work.layer.outputs)
+            planes = self.work.rings.take("planes", kind, length)
+            return planes, output * self.whole * planes.size
+        if self.count == self.whole:
+            return None, 0
+        return self.work.rings.take("samples", kind, self.whole), 0
+
+    def _copy(self, row: Tap, output: int) -> None:
+        """Order that a row is copied to its plane or to the target."""
+        into, place = self._destination(output) if self.planar else (None, 0)
+        size = self.count * samples.size(self.work.kind)
+        self.then.append(Order("", into, place, size, 0, [row]))
+
+    def _interleave(self) -> None:
+        """Order that planes are put side by side."""
+        work, (planes, _) = self.work, self._destination(0)
+        assert planes
+        apart = self.whole * planes.size
+        taps = [Tap(planes, 0, output * apart) for output in range(len(work.layer.outputs))]
+        numbers = work.tables.words(planes.size.bit_length() - 1, work.channels)
+        self.then.append(Order("interleave", None, 0, self.pixels, numbers, taps))

@@ -1,0 +1,212 @@
+"""A step on a picture of a known shape, written down for the conductor.
+
+The way of a row: a *reader* takes it from the source into a *ring* of rows, with its border, as the
+kind of samples that the sums read; `orders` take it from there to the target. Both are for a
+*panel* of columns, so wide that its rings stay in the cache. What is said here by name stands in
+memory as `words` tells; nobody writes to it again, so that threads share it.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple
+
+from imgconv.engine import native, samples, words
+from imgconv.engine.geometry import Geometry, Window
+from imgconv.engine.orders import LANES, LINE, Order, Panel, Reader, Rings, Tables, Work, lanes
+from imgconv.engine.samples import Samples, pointer
+from imgconv.engine.step import Layer
+from imgconv.engine.sums import Plan
+
+# So many samples of a row are done at once, and fewer where their rings would have more bytes.
+PANEL, ROOM = 1 << 14, 1 << 19
+# So many rows are added up down their columns before they are added up across: neighbours share
+# most of what they read, nine rows of taps at a time. Not where many sums down share a ring.
+CHUNK, MANY = 16, 5
+
+
+class Program(NamedTuple):
+    """Where its words are, how many bytes of room it needs, and the tables that it consists of."""
+
+    address: int
+    room: int
+    tables: list[array[Any]]
+
+
+def write(
+    source: Samples,
+    target: Samples,
+    geometries: Sequence[Geometry],
+    layer: Layer,
+    filtered: bytes,
+    *,
+    ends: bool = False,
+) -> Program:
+    """Write the program of a layer on a picture.
+
+    Parameters
+    ----------
+    source, target : Samples
+        Of what is read and written only the kinds and the channels matter.
+    geometries : sequence of Geometry
+        Of each of the kernels that are combined.
+    layer : Layer
+        What is computed.
+    filtered : bytes
+        For each channel in memory 1 if it counts for clipping and ends, else 0.
+    ends : bool
+        Find the least and the greatest total of the first plan; nothing is written to the target.
+    """
+    tables, rings = Tables(), Rings()
+    readers: dict[Hashable, Reader] = {}
+    downs = sum(len(plan.down) for plans in layer.outputs for plan in plans)
+    chunk = CHUNK if 0 < downs < MANY else 1
+    read = [
+        [
+            _readers(readers, rings, geometries[k], plan, _channels(layer, output), chunk)
+            for k, plan in enumerate(plans)
+        ]
+        for output, plans in enumerate(layer.outputs)
+    ]
+    depth = 1 if layer.reads else source.channels
+    counted = b"\1" if layer.reads else filtered  # of sums over channels all count
+    work = Work(
+        layer, read, depth, target.channels, target.kind, counted, ends, chunk, tables, rings
+    )
+    return _Layout(source, work, list(readers.values())).program()
+
+
+def _channels(layer: Layer, output: int) -> Sequence[int | None]:
+    return layer.reads[output] if layer.reads else (None,)
+
+
+def _readers(
+    readers: dict[Hashable, Reader],
+    rings: Rings,
+    geometry: Geometry,
+    plan: Plan,
+    channels: Sequence[int | None],
+    chunk: int,
+) -> list[Reader]:
+    """The readers of a plan, one for each channel that it adds up; those alike are the same."""
+    found = []
+    rows = geometry.rows
+    for channel in channels:
+        key = geometry, plan.ring, plan.scale, channel
+        if key not in readers:
+            stride = rows.stride // math.gcd(rows.stride, rows.dilation)
+            slots = rows.taps + (chunk - 1) * stride
+            ring = rings.take(key, plan.ring, 0, slots, stride)
+            readers[key] = Reader(geometry, plan, channel, ring)
+        readers[key].columns |= {column for _, column in plan.last.places}
+        found.append(readers[key])
+    return found
+
+
+class _Layout:
+    """Panels and rings get their places, and everything is put in words."""
+
+    def __init__(self, source: Samples, work: Work, readers: list[Reader]) -> None:
+        self.source, self.work, self.readers = source, work, readers
+        self.columns, self.rows = readers[0].geometry.columns, readers[0].geometry.rows
+
+    def program(self) -> Program:
+        """Write everything down: the orders of panels alike once."""
+        wide, columns, work = self._width(), self.columns.outputs, self.work
+        codes: dict[Hashable, Panel] = {}
+        panels = []
+        for first in range(0, columns, wide):
+            last = min(first + wide, columns)
+            windows = {
+                r.ring.number: r.geometry.columns.window(first, last, sorted(r.columns))
+                for r in self.readers
+            }
+            key = last - first, *(tuple(window.starts.items()) for window in windows.values())
+            if key not in codes:
+                codes[key] = Panel(work, last - first, windows)
+            for reader in self.readers:
+                window = windows[reader.ring.number]
+                reader.ring.length = max(reader.ring.length, codes[key].reach(window))
+            panels.append((first, key, windows))
+        return self._in_words(panels, codes)
+
+    def _width(self) -> int:
+        """How many columns a panel has: all of them if that is not too many."""
+        columns, depth = self.columns.outputs, self.work.depth
+        each = sum(reader.ring.slots * reader.ring.size for reader in self.readers)
+        # What a panel reads beyond its columns is to be little beside them.
+        wide = max(min(PANEL, ROOM // each) // depth, LANES, 4 * self.columns.taps)
+        return lanes(-(-columns // -(-columns // wide)))
+
+    def _in_words(self, panels: list[Any], codes: dict[Hashable, Panel]) -> Program:
+        """Lay out the room: a word and a mark for each ring, the job, a raw row, the rings."""
+        work, tables, rings = self.work, self.work.tables, self.work.rings.values()
+        most = max(len(o.taps) for panel in codes.values() for o in (*panel.first, *panel.then))
+        longest = max(w.length for *_, windows in panels for w in windows.values()) * work.depth
+        job = 8 * 2 * len(rings)
+        raw = job + 8 * (words.INPUTS + most)
+        at = raw + longest * samples.size(self.source.kind)
+        places = []
+        for ring in rings:
+            at = -(-at // LINE) * LINE
+            places.append((at, ring.step, ring.slots, ring.stride))
+            at += ring.slots * ring.step
+        written = {key: self._code(panel) for key, panel in codes.items()}
+        pixel = work.channels * samples.size(work.kind)
+        lines = [
+            (written[key], first * pixel, *self._lines(windows)) for first, key, windows in panels
+        ]
+        shared = math.gcd(self.rows.stride, self.rows.dilation)
+        apart = self.rows.dilation // shared
+        address = tables.words(
+            apart, self.rows.stride, self.rows.dilation, apart, work.chunk,
+            len(lines), tables.records(lines),
+            len(self.readers), tables.records(self._reader(r, longest, raw) for r in self.readers),
+            len(places), tables.records(places), job,
+        )  # fmt: skip
+        return Program(address, at + LINE, tables.kept)
+
+    def _lines(self, windows: dict[int, Window]) -> list[int]:
+        """What readers read for a panel."""
+        found = []
+        for reader in self.readers:
+            window = windows[reader.ring.number]
+            runs = window.runs()
+            self.work.tables.kept.append(runs)
+            found += [pointer(runs), len(runs) // words.RUN_SIZE, window.length]
+        return found
+
+    def _reader(self, reader: Reader, longest: int, raw: int) -> tuple[int, ...]:
+        """A reader in words."""
+        source, plan, tables, depth = self.source, reader.plan, self.work.tables, self.work.depth
+        (rows, columns, fill), size = reader.geometry, samples.size(source.kind)
+        positions = Window(rows, [rows.positions(range(rows.outputs))], {}).sources()
+        tables.kept.append(positions)
+        filling = [fill if source.kind.startswith("float") else int(fill)]
+        filling *= longest if rows.border == "constant" else 1
+        convert = factors = 0
+        if plan.ring != source.kind or plan.scale > 1:
+            kind = "int16" if plan.ring == "uint16" else plan.ring
+            convert = native.part(f"widen {kind}")
+            factors = tables.words(words.WIDENED[kind].index(source.kind), plan.scale)
+        apart = columns.stride * source.channels
+        pick = native.part("pick") if apart != depth else 0
+        picked = tables.words(size.bit_length() - 1, depth, apart)
+        return (
+            rows.taps, pointer(positions), (reader.channel or 0) * size, depth * size,
+            source.channels * size, depth * reader.ring.size, depth, convert, factors,
+            tables.numbers(source.kind, filling), pick, picked, raw,
+        )  # fmt: skip
+
+    def _code(self, panel: Panel) -> int:
+        """Orders in words."""
+        orders = map(self._order, (*panel.first, *panel.then))
+        return self.work.tables.records([(len(panel.first), len(panel.then)), *orders])
+
+    def _order(self, order: Order) -> tuple[int, ...]:
+        taps = self.work.tables.records((t.ring.number, t.row, t.place) for t in order.taps)
+        part = native.part(order.part) if order.part else 0
+        ring = order.into.number if order.into else -1
+        return part, ring, order.place, order.samples, order.numbers, len(order.taps), taps

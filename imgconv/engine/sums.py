@@ -1,0 +1,96 @@
+"""What the core adds up: taps as sums, how a total is rounded, and both as the plan of a kernel."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from imgconv.kernels.factors import Matrix, Products, outer_products
+from imgconv.kernels.kernel import Number
+
+# Taps that are added up at once, see `parts.total`.
+GROUP = 9
+# What a pass more costs, in taps: it writes and reads back what the taps of one pass share.
+PASS = 8
+
+Place = tuple[int, int]
+
+
+class Sum(NamedTuple):
+    """Taps added up: rows of `source` to totals of `kind`.
+
+    `places` are the (row, column) of each weight. In fixed point (`source` is uint16) the first
+    `added` weights are added, and the others taken away.
+    """
+
+    source: str
+    kind: str
+    places: tuple[Place, ...]
+    weights: tuple[Number, ...]
+    bias: Number = 0
+    added: int = 0
+
+
+class Rounding(NamedTuple):
+    """How a total becomes a sample or a response; the order is that of `words`."""
+
+    how: int
+    sign: int  # -1 takes the absolute value
+    top: int
+    bits: int = 0
+    half: int = 0
+    odd: int = 0
+    divisor: int = 1
+    reciprocal: int = 0
+
+
+class Plan(NamedTuple):
+    """Everything the core needs to know of a kernel.
+
+    Samples are read as `ring`, times `scale`. A separable kernel has one or two sums `down` its
+    columns; `last` adds up their results, and its places are then (which of them, column).
+    `transform` are weights that are applied by Fourier transforms first.
+    """
+
+    ring: str
+    size: tuple[int, int]
+    last: Sum
+    rounding: Rounding
+    down: tuple[Sum, ...] = ()
+    scale: int = 1
+    transform: tuple[tuple[float, ...], ...] | None = None
+
+    @property
+    def taps(self) -> int:
+        """How many multiplications an output sample costs."""
+        return len(self.last.weights) + sum(len(s.weights) for s in self.down)
+
+
+def taps_of(weights: Matrix) -> dict[Place, Number]:
+    """Return the weights that are not zero, by their places; one of them where all are."""
+    taps = {(y, x): w for y, row in enumerate(weights) for x, w in enumerate(row) if w}
+    return taps or {(0, 0): 0}
+
+
+def make_sum(source: str, kind: str, taps: dict[Place, Number], bias: Number = 0) -> Sum:
+    """Return a sum over taps; of whole numbers with as many as the loops take at once.
+
+    Among float samples an infinity times a weight of 0 that only fills up would be NaN.
+    """
+    places, weights = tuple(taps), tuple(taps.values())
+    if kind.startswith("int"):
+        rest = len(taps) % GROUP
+        full = {2: 3, 4: 6 if len(taps) < GROUP else 4, 5: 6, 7: 9, 8: 9}.get(rest, rest)
+        places += places[:1] * (full - rest)
+        weights += (0,) * (full - rest)
+    return Sum(source, kind, places, weights, bias)
+
+
+def products_of(weights: Matrix, taps: int) -> tuple[int, Products] | None:
+    """Return outer products, where passes down and across cost less than all the taps."""
+    if taps <= PASS + 2:
+        return None
+    found = outer_products(weights)
+    if found is None:
+        return None
+    cost = sum(sum(map(bool, c)) + sum(map(bool, r)) + PASS for c, r in found[1])
+    return found if cost < taps else None
