@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 ROUNDS = 9
+# A timing holds as many calls as take so many seconds: one alone may be shorter than its noise.
+LEAST = 0.002
 
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of one contender's runs."""
+    """Seconds a call of one contender's runs."""
 
     seconds: tuple[float, ...]
 
@@ -31,26 +33,40 @@ class Times:
         return f"{self.median * 1000:.4g} ({low * 1000:.4g}-{high * 1000:.4g})"
 
 
+def timed(call: Callable[[], object], repeats: int) -> float:
+    """Return the seconds of so many calls together."""
+    start = time.perf_counter()
+    for _ in range(repeats):
+        call()
+    return time.perf_counter() - start
+
+
+def repeats(call: Callable[[], object]) -> int:
+    """Return how many calls a timing should hold; the first, unmeasured, may compile."""
+    call()
+    count = 1
+    while timed(call, count) < LEAST:
+        count *= 2
+    return count
+
+
 def in_turns(
     contenders: Mapping[str, Callable[[], object]], *, seconds: float, rounds: int = ROUNDS
 ) -> dict[str, Times]:
-    """Call each once unmeasured, then all in rounds of changing order.
+    """Call each unmeasured first, then all in rounds of changing order.
 
     One that has taken more than its share of the seconds gets no further round, after its first.
     """
     found: dict[str, list[float]] = {name: [] for name in contenders}
-    for call in contenders.values():
-        call()
+    counts = {name: repeats(call) for name, call in contenders.items()}
     share = seconds / len(contenders)
     shuffled = random.Random(0)
     for _ in range(rounds):
         names = [name for name, t in found.items() if not t or sum(t) + t[-1] <= share]
         shuffled.shuffle(names)
         for name in names:
-            start = time.perf_counter()
-            contenders[name]()
-            found[name].append(time.perf_counter() - start)
-    return {name: Times(tuple(t)) for name, t in found.items()}
+            found[name].append(timed(contenders[name], counts[name]))
+    return {name: Times(tuple(s / counts[name] for s in t)) for name, t in found.items()}
 
 
 def ratio(other: Times | None, ours: Times) -> str:
