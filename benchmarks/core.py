@@ -1,254 +1,196 @@
-"""The correlation itself, beside libraries in the same process: uint8 in, a new uint8 out."""
+"""The correlation itself, beside OpenCV's routines and Pillow's in the same process."""
 
 from __future__ import annotations
 
 import os
+import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import pyvips
-import skimage
-import torch
 from PIL import Image, ImageFilter
-from scipy import ndimage
-from torch.nn import functional
 
 import imgconv
+from benchmarks.jobs import SOBEL, Job, Picture, Row, box, gaussian, real, rows
 from benchmarks.measure import Times, in_turns, ratio, table
 
-Pixels = npt.NDArray[np.uint8]
-PEERS = ("OpenCV", "pyvips", "torch", "SciPy", "scikit-image", "Pillow")
-SIZES = {0.25: (512, 512), 2.0: (1600, 1250), 12.0: (4000, 3000), 48.0: (8000, 6000)}
-# A contender that would take longer for one call is left out.
-LONGEST = 1.0
+Pixels = npt.NDArray[Any]
+Calls = dict[str, Callable[[], Any]]
+# How far apart two answers may be. OpenCV's gaussians have taps of 8 or 16 bits.
+LEVEL = {"uint8": 1, "uint16": 1, "float32": 1e-5}
+GAUSSIAN_LEVELS = 4
+DRAWN = (Picture(64, 64), Picture(512, 512), Picture(1920, 1080), Picture(4000, 3000))
+OTHERS = ("imgconv", "img.copy()", "Pillow")
 
 
 @dataclass(frozen=True)
-class Case:
-    """A kernel: whole or real weights, or the one row of taps of a gaussian with its sigma."""
+class Measured:
+    """What a row took, by contender: imgconv, a copy, Pillow and every routine of OpenCV's."""
 
-    name: str
-    weights: npt.NDArray[np.float64]
-    taps: npt.NDArray[np.float64] | None = None
-    sigma: float = 0
+    row: Row
+    threads: int
+    times: dict[str, Times]
 
     @property
-    def kernel(self) -> imgconv.Kernel:
-        """The kernel as imgconv takes it: whole numbers stay whole."""
-        whole = (self.weights % 1 == 0).all()
-        return imgconv.Kernel((self.weights.astype(int) if whole else self.weights).tolist())
+    def ranked(self) -> list[str]:
+        """The routines of OpenCV's that do the job, the fastest first."""
+        routines = self.times.keys() - set(OTHERS)
+        return sorted(routines, key=lambda name: self.times[name].median)
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long OpenCV's fastest takes as imgconv."""
+        return self.times[self.ranked[0]].median / self.times["imgconv"].median
 
 
-def whole(side: int) -> Case:
-    """Return a dense kernel of whole numbers; of side 3 it is sobel-left."""
-    if side == 3:
-        return Case("sobel-left 3x3", imgconv.load_kernel("sobel-left").array.astype(float))
-    weights = np.random.default_rng(side).integers(-3, 6, (side, side))
-    return Case(f"whole {side}x{side}", np.where(weights, weights, 1).astype(float))
+def contenders(image: Pixels, job: Job) -> Calls:
+    """Return what is timed: the same taps with the same border, a new picture from an old."""
+    ours = {"imgconv": lambda: imgconv.apply(image, job.kernel), "img.copy()": image.copy}
+    return {**ours, **_opencv(image, job), **_pillow(image, job)}
 
 
-def real(side: int) -> Case:
-    """Return a dense kernel of real numbers, whose magnitudes add up to 1."""
-    weights = np.random.default_rng(side).normal(size=(side, side))
-    return Case(f"real {side}x{side}", weights / np.abs(weights).sum())
-
-
-def gaussian(sigma: float) -> Case:
-    """Return a gaussian cut off at 4 sigma."""
-    reach = int(4 * sigma + 0.5)
-    taps = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
-    taps /= taps.sum()
-    return Case(f"gaussian sigma {sigma:g}", np.outer(taps, taps), taps, sigma)
-
-
-CASES = (
-    *map(whole, (3, 5, 7)), *map(real, (3, 5, 7, 15, 31)), *map(gaussian, (1, 3, 10)),
-)  # fmt: skip
-
-
-def as_pixels(response: npt.NDArray[Any]) -> Pixels:
-    """Round and clip as everybody must who computes in floats."""
-    pixels: Pixels = np.clip(np.rint(response), 0, 255).astype(np.uint8)
-    return pixels
-
-
-def contenders(image: Pixels, case: Case, threads: int) -> dict[str, Callable[[], Any]]:
-    """Return what is timed: the same taps with the same border, each with so many threads."""
-    os.environ["IMGCONV_THREADS"] = str(threads)
-    cv2.setNumThreads(threads)
-    pyvips.concurrency_set(threads)
-    torch.set_num_threads(threads)
-    kernel = case.kernel
-    calls = {
-        "img.copy()": image.copy,
-        "imgconv": lambda: imgconv.apply(image, kernel),
-        "OpenCV": _opencv(image, case),
-        "pyvips": _pyvips(image, case),
-        "torch": _torch(image, case),
-        "SciPy": _scipy(image, case),
-        "scikit-image": _skimage(image, case),
-    }
-    if case.weights.shape in ((3, 3), (5, 5)) and (case.weights % 1 == 0).all():
-        calls["Pillow"] = _pillow(image, case)
+def _opencv(image: Pixels, job: Job) -> Calls:
+    """Return all routines that suit the job: which is the fastest depends on type and size."""
+    border, weights = cv2.BORDER_REPLICATE, job.kernel.array / job.kernel.divisor
+    size = weights.shape[:2]
+    match job.family:
+        case "box":
+            return {"blur": lambda: cv2.blur(image, size, borderType=border)}
+        case "gaussian":
+            taps = weights.sum(0)
+            return {
+                "GaussianBlur": lambda: cv2.GaussianBlur(image, size, job.sigma, borderType=border),
+                "sepFilter2D": lambda: cv2.sepFilter2D(image, -1, taps, taps, borderType=border),
+            }
+        case "sepia":
+            matrix = weights[:, :, 0, 0]
+            return {"transform": lambda: cv2.transform(image, matrix)}
+        case "luma":
+            return {"cvtColor": lambda: cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)}
+    calls: Calls = {"filter2D": lambda: cv2.filter2D(image, -1, weights, borderType=border)}
+    if job.family == "sobel":
+        calls["Sobel"] = lambda: cv2.Sobel(image, -1, 1, 0, borderType=border)
     return calls
 
 
-def _opencv(image: Pixels, case: Case) -> Callable[[], Any]:
-    border, taps = cv2.BORDER_REPLICATE, case.taps
-    if taps is not None:
-        return lambda: cv2.sepFilter2D(image, -1, taps, taps, borderType=border)
-    return lambda: cv2.filter2D(image, -1, case.weights, borderType=border)
+def _pillow(image: Pixels, job: Job) -> Calls:
+    """Return Pillow's own, if it has one, for 8 bits only."""
+    if image.dtype != np.uint8:
+        return {}
+    picture, weights = Image.fromarray(image), job.kernel.array / job.kernel.divisor
+    blur: ImageFilter.Filter
+    match job.family:
+        case "box":
+            blur = ImageFilter.BoxBlur(len(weights) // 2)
+        case "gaussian":
+            blur = ImageFilter.GaussianBlur(job.sigma)  # three boxes, which only look alike
+        case "sepia":
+            rows = [tuple(row) for row in np.pad(weights[:, :, 0, 0], ((0, 0), (0, 1)))]
+            matrix = sum(rows, ())
+            return {"Pillow": lambda: picture.convert("RGB", matrix)}
+        case "luma":
+            return {"Pillow": lambda: picture.convert("L")}
+        case _ if weights.shape in ((3, 3), (5, 5)):
+            # Its kernels are upside down, and the border stays as it is.
+            blur = ImageFilter.Kernel(weights.shape, weights[::-1].ravel().tolist(), scale=1)
+        case _:
+            return {}
+    return {"Pillow": lambda: picture.filter(blur)}
 
 
-def _pyvips(image: Pixels, case: Case) -> Callable[[], Any]:
-    pyvips.cache_set_max(0)
-    source = pyvips.Image.new_from_array(image)
-    if case.taps is not None:
-        row = pyvips.Image.new_from_array([case.taps.tolist()])
-        return lambda: source.convsep(row, precision="float").rint().cast("uchar").numpy()
-    mask = pyvips.Image.new_from_array(case.weights.tolist())
-    if (case.weights % 1 == 0).all():
-        return lambda: source.conv(mask, precision="integer").numpy()
-    return lambda: source.conv(mask, precision="float").rint().cast("uchar").numpy()
-
-
-def _torch(image: Pixels, case: Case) -> Callable[[], Any]:
-    """Planes side by side, as torch wants them: laying them out so is not timed."""
-    planes = torch.from_numpy(np.ascontiguousarray(np.moveaxis(np.atleast_3d(image), 2, 0)))
-    high, wide = case.weights.shape
-    around = (wide // 2, wide // 2, high // 2, high // 2)
-    passes = [torch.tensor(case.weights, dtype=torch.float32)]
-    if case.taps is not None:
-        row = torch.tensor(case.taps[None], dtype=torch.float32)
-        passes = [row, row.T]
-
-    def run() -> Any:
-        x = functional.pad(planes[:, None].float(), around, mode="replicate")
-        for weights in passes:
-            x = functional.conv2d(x, weights[None, None])
-        return x.round_().clamp_(0, 255).to(torch.uint8)
-
-    return run
-
-
-def _scipy(image: Pixels, case: Case) -> Callable[[], Any]:
-    taps = case.taps
-    if taps is not None:
-
-        def separable() -> Any:
-            down = ndimage.correlate1d(image, taps, 0, np.float32, mode="nearest")
-            return as_pixels(ndimage.correlate1d(down, taps, 1, mode="nearest"))
-
-        return separable
-    weights = case.weights.reshape(case.weights.shape + (1,) * (image.ndim - 2))
-    return lambda: as_pixels(ndimage.correlate(image, weights, np.float32, mode="nearest"))
-
-
-def _skimage(image: Pixels, case: Case) -> Callable[[], Any]:
-    filters: Any = skimage.filters  # without types
-    if case.taps is not None:
-        return lambda: as_pixels(
-            filters.gaussian(
-                image, case.sigma, mode="nearest", preserve_range=True, truncate=4,
-                channel_axis=2 if image.ndim == 3 else None,
-            )
-        )  # fmt: skip
-    weights = case.weights.reshape(case.weights.shape + (1,) * (image.ndim - 2))
-    return lambda: as_pixels(filters.correlate_sparse(image, weights, mode="nearest"))
-
-
-def _pillow(image: Pixels, case: Case) -> Callable[[], Any]:
-    """Pillow turns its kernels upside down, and leaves the border as it is."""
-    kernel = ImageFilter.Kernel(case.weights.shape, case.weights[::-1].ravel().tolist(), scale=1)
-    picture = Image.fromarray(image)
-    return lambda: picture.filter(kernel)
-
-
-def check(image: Pixels, case: Case) -> None:
-    """Raise if a contender computes something else; Pillow's border and torch's axes apart."""
-    inside = np.s_[40:-40, 40:-40]
-    calls = contenders(image, case, 1)
-    ours = calls["imgconv"]().astype(int)
-    for name in PEERS:
-        if name not in calls:
+def check(row: Row) -> None:
+    """Raise if a contender computes something else on a picture of another size."""
+    inside = np.s_[2:-2, 2:-2]  # Pillow's kernels leave the border alone
+    image = Picture(320, 240, row.picture.channels, row.picture.type).noise()
+    calls = contenders(image, row.job)
+    ours = calls["imgconv"]().astype(float)
+    blurred = row.job.family == "gaussian"
+    limit = LEVEL[row.picture.type] * (GAUSSIAN_LEVELS if blurred else 1)
+    for name in calls.keys() - {"imgconv", "img.copy()"}:
+        if name == "Pillow" and blurred:
             continue
-        theirs = np.asarray(calls[name]())
-        if name == "torch":
-            theirs = np.moveaxis(theirs[:, 0], 0, 2).reshape(image.shape)
-        worst = np.abs(theirs.astype(int).reshape(image.shape) - ours)[inside].max()
-        if worst > 3:  # OpenCV's gaussians have weights of eight bits
-            raise AssertionError(f"{name} is {worst} levels off with {case.name}")
+        worst = np.abs(np.asarray(calls[name]()) - ours)[inside].max()
+        if worst > limit:
+            raise AssertionError(f"{name} is {worst:g} off with {row.name}")
 
 
-def measured(
-    megapixels: float, channels: int, case: Case, threads: int, slow: dict[tuple[str, str], float]
-) -> dict[str, Times]:
-    """Time one case, without those of whom `slow` says that they would take too long."""
-    width, height = SIZES[megapixels]
-    shape = (height, width, channels) if channels > 1 else (height, width)
-    image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    calls = {
-        name: call
-        for name, call in contenders(image, case, threads).items()
-        if name == "imgconv" or slow.get((name, case.name), 0) * image.size < LONGEST
+def measured(row: Row, threads: int, seconds: float) -> Measured:
+    """Time all contenders of a row."""
+    os.environ["IMGCONV_THREADS"] = str(threads)
+    cv2.setNumThreads(threads)
+    calls = contenders(row.picture.noise(), row.job)
+    return Measured(row, threads, in_turns(calls, seconds=seconds))
+
+
+def everything(quick: bool) -> Iterator[Measured]:
+    """Yield all rows, on two threads and, unless in a hurry, on one."""
+    for row in rows():
+        check(row)
+    for threads in (2,) if quick else (2, 1):
+        for row in rows():
+            found = measured(row, threads, 1 if quick else 4)
+            print(f"{row.name}: {found.ratio:.2f}", file=sys.stderr, flush=True)
+            yield found
+
+
+def report(found: Sequence[Measured]) -> str:
+    """Return how often we are ahead, and a table with the worst rows first."""
+    head = [
+        "kernel", "picture", "threads", "OpenCV's best", "", "its other", "Pillow",
+        "imgconv, ms (quartiles)", "copies",
+    ]  # fmt: skip
+    lines = []
+    for each in sorted(found, key=lambda each: each.ratio):
+        ours, (best, *others) = each.times["imgconv"], each.ranked
+        other = [f"{name} {ratio(each.times[name], ours)}" for name in others]
+        lines.append([
+            each.row.job.name, each.row.picture.name, each.threads, f"{each.ratio:.2f}", best,
+            *(other or "-"), ratio(each.times.get("Pillow"), ours), ours.spread,
+            f"{ours.median / each.times['img.copy()'].median:.1f}",
+        ])  # fmt: skip
+    return f"{_summary(found)}\n\n{table(head, lines)}"
+
+
+def _summary(found: Sequence[Measured]) -> str:
+    lines = []
+    for threads in dict.fromkeys(each.threads for each in found):
+        ratios = [each.ratio for each in found if each.threads == threads]
+        behind = sum(each < 1 for each in ratios)
+        lines.append(
+            f"On {threads} thread{'s' * (threads > 1)}, OpenCV's best takes "
+            f"{statistics.geometric_mean(ratios):.2f} times as long as imgconv in the geometric "
+            f"mean of {len(ratios)} rows; imgconv is behind in {behind}."
+        )
+    return "\n".join(lines)
+
+
+def ratios(found: Sequence[Measured]) -> dict[str, dict[str, float]]:
+    """Return the ratios on two threads by picture and job, for the pictures of the plot."""
+    both = [each for each in found if each.threads == 2]
+    return {
+        picture.name: {
+            each.row.job.name: each.ratio for each in both if each.row.picture == picture
+        }
+        for picture in DRAWN
     }
-    found = in_turns(calls, seconds=1.5)
-    for name, times in found.items():
-        slow[name, case.name] = times.median / image.size
-    return found
-
-
-Cell = tuple[str, int, float, int]
-
-
-def everything(quick: bool) -> Iterator[tuple[Cell, dict[str, Times]]]:
-    """Yield all cases, sizes, channels and threads with what was measured."""
-    slow: dict[tuple[str, str], float] = {}
-    for case in CASES:
-        for channels in (3, 1):
-            shape = (512, 512, channels) if channels > 1 else (512, 512)
-            check(np.random.default_rng(1).integers(0, 256, shape, np.uint8), case)
-    for megapixels in (0.25, 12.0) if quick else SIZES:
-        for threads in (1, 2):
-            for case in CASES:
-                for channels in (3, 1):
-                    times = measured(megapixels, channels, case, threads, slow)
-                    print(case.name, channels, megapixels, threads, file=sys.stderr, flush=True)
-                    yield (case.name, channels, megapixels, threads), times
-
-
-def report(cells: dict[Cell, dict[str, Times]]) -> str:
-    """Return one table: our milliseconds, and how many times as long everybody else takes."""
-    head = ["kernel", "", "Mpx", "threads", "imgconv, ms (quartiles)", "copies", *PEERS]
-    rows = []
-    for (name, channels, megapixels, threads), times in cells.items():
-        ours = times["imgconv"]
-        copies = f"{ours.median / times['img.copy()'].median:.1f}"
-        peers = [ratio(times.get(peer), ours) for peer in PEERS]
-        colour = "RGB" if channels == 3 else "gray"
-        rows.append([name, colour, f"{megapixels:g}", threads, ours.spread, copies, *peers])
-    return table(head, rows)
 
 
 def growth() -> str:
     """Return how the time grows with the pixels and with the side of the kernel."""
-    widths, cases = (256, 512, 1024, 2048, 4096, 8192), (
-        *map(real, (3, 5, 7, 9, 11, 15, 21, 31, 45, 63)),
-        *map(gaussian, (0.5, 1, 2, 4, 8, 16)),
+    grown = [Row(SOBEL, Picture(side, side, 1)) for side in (256, 512, 1024, 2048, 4096, 8192)]
+    jobs = (
+        *map(real, (3, 5, 7, 9, 11, 15, 21, 31, 45, 63)), *map(box, (3, 15, 63, 255)),
+        *map(gaussian, (0.5, 1, 2, 4, 8, 16, 30)),
     )  # fmt: skip
-    rows = [_growing(whole(3), width) for width in widths]
-    rows += [_growing(case, 2048) for case in cases]
-    return table(["gray, 2 threads", "imgconv, ns a pixel", "OpenCV, ns a pixel"], rows)
-
-
-def _growing(case: Case, width: int) -> list[str]:
-    image = np.random.default_rng(0).integers(0, 256, (width, width), np.uint8)
-    calls = contenders(image, case, 2)
-    found = in_turns({name: calls[name] for name in ("imgconv", "OpenCV")}, seconds=2)
-    each = [f"{times.median / image.size * 1e9:.2f}" for times in found.values()]
-    return [f"{case.name}, {width}x{width}", *each]
+    grown += [Row(job, Picture(2048, 2048, 1)) for job in jobs]
+    lines = []
+    for row in grown:
+        found = measured(row, 2, 2)
+        pixels = row.picture.width * row.picture.height
+        each = (f"{found.times[n].median / pixels * 1e9:.2f}" for n in ("imgconv", found.ranked[0]))
+        lines.append([row.name, *each, found.ranked[0]])
+    return table(["2 threads", "imgconv, ns a pixel", "OpenCV, ns a pixel", "its best"], lines)
