@@ -39,7 +39,7 @@ def circumstances() -> str:
         if not shutil.which(command[0]):  # section (a) does without
             continue
         said = subprocess.run(command, capture_output=True, text=True).stdout
-        versions.append(" ".join(said.split("\n", 1)[0].split()[:3]))
+        versions.append(" ".join(said.split("\n", 1)[0].split()[:3]) or f"{command[0]} (unknown)")
     return (
         f"{datetime.date.today():%Y-%m-%d}, {processor}, Python {platform.python_version()}, two "
         f"threads unless a table says otherwise. {', '.join(versions)}."
