@@ -1,0 +1,165 @@
+"""What a caller brings along: room for the result, and where a kernel of even size stands."""
+
+import threading
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from imgconv import apply, correlate
+from imgconv.errors import ImageError, OptionError
+
+LEVELS = ["clip", "stretch", "none"]
+
+
+def noise(*shape: int) -> np.ndarray:
+    """A picture of noise."""
+    return np.random.default_rng(shape).integers(0, 256, shape, np.uint8)
+
+
+@pytest.mark.parametrize("levels", LEVELS)
+@pytest.mark.parametrize("shape", [(9, 70), (40, 33, 3)])
+def test_out_is_written_to_and_returned(shape: tuple[int, ...], levels: str) -> None:
+    """The result stands in the array that was given, and is what it would be without."""
+    image = noise(*shape)
+    expected = apply(image, "emboss", levels=levels)
+    room = np.empty_like(expected)
+    assert apply(image, "emboss", levels=levels, out=room) is room
+    np.testing.assert_array_equal(room, expected)
+    responses = np.empty(shape, np.float32)
+    assert correlate(image, "emboss", out=responses) is responses
+    np.testing.assert_array_equal(responses, correlate(image, "emboss"))
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda big: big[1:10, 2:22],
+        lambda big: big[::2, ::-1][:9, :20],
+        lambda big: big.T[:9, :20],
+        lambda big: big[:9, :20].view(big.dtype.newbyteorder()),
+    ],
+    ids=["cropped", "reversed", "transposed", "of the other byte order"],
+)
+def test_out_may_be_any_view(view) -> None:
+    """What is beside the view is left alone."""
+    image = noise(9, 20).astype(np.uint16) * 200
+    big = np.full((30, 40), 7, np.uint16)
+    out = view(big)
+    before = np.setdiff1d(np.arange(big.size), np.flatnonzero(_marked(big, view)))
+    assert apply(image, "sharpen", out=out) is out
+    np.testing.assert_array_equal(out, apply(image, "sharpen"))
+    assert (big.ravel()[before] == 7).all()
+
+
+def _marked(big: np.ndarray, view) -> np.ndarray:
+    """Where in an array a view of it is."""
+    marks = np.zeros_like(big)
+    view(marks)[:] = 1
+    return marks
+
+
+def test_out_may_be_the_image_or_overlap_it() -> None:
+    """The image is read as it was, whatever is written over it."""
+    memory = noise(31, 40)
+    for rows in (slice(0, 30), slice(1, 31)):
+        own = memory.copy()
+        expected = apply(own[:30], "blur")
+        apply(own[:30], "blur", out=own[rows])
+        np.testing.assert_array_equal(own[rows], expected)
+
+
+@pytest.mark.parametrize(
+    "out",
+    [
+        np.empty((9, 20, 1), np.uint8),
+        np.empty((9, 21), np.uint8),
+        np.empty((9, 20), np.float32),
+        [[0] * 20] * 9,
+        np.frombuffer(bytes(180), np.uint8).reshape(9, 20),
+    ],
+    ids=["axes", "shape", "type", "list", "read-only"],
+)
+def test_out_that_cannot_hold_the_result_is_refused(out) -> None:
+    """One line says what it is and what is wanted."""
+    with pytest.raises(ImageError, match=r"writable array of shape \(9, 20\) and type uint8") as e:
+        apply(noise(9, 20), "blur", out=out)
+    assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize("size", [(2, 2), (4, 3), (3, 6), (5, 5)])
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_anchor_of_opencv_is_that_of_scipy(size: tuple[int, int], dilation: int) -> None:
+    """Both put d(k//2) before; SciPy is the truth."""
+    rng = np.random.default_rng(size)
+    weights, image = rng.integers(-9, 9, size), noise(17, 23)
+    spread = np.zeros([(n - 1) * dilation + 1 for n in size], int)
+    spread[::dilation, ::dilation] = weights
+    shift = [d // 2 - dilation * (n // 2) for d, n in zip(spread.shape, size, strict=True)]
+    expected = ndimage.correlate(
+        image.astype(float), spread.astype(float), mode="nearest", origin=[-s for s in shift]
+    )
+    found = correlate(image, weights.tolist(), dilation=dilation, anchor="opencv")
+    inside = np.s_[:]
+    np.testing.assert_array_equal(found[inside], expected[inside])
+
+
+@pytest.mark.parametrize("anchor", [(0, 0), (1, 2), "1,0"])
+def test_anchor_is_the_tap_over_the_output(anchor) -> None:
+    """A single 1 in the picture comes out turned around the anchor."""
+    image = np.zeros((9, 9), np.uint8)
+    image[4, 4] = 1
+    weights = np.arange(1, 7).reshape(2, 3)
+    y, x = (int(n) for n in (anchor.split(",") if isinstance(anchor, str) else anchor))
+    expected = np.zeros((9, 9))
+    for a in range(2):
+        for b in range(3):
+            expected[4 + y - a, 4 + x - b] = weights[a, b]
+    found = correlate(image, weights.tolist(), anchor=anchor)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("anchor", ["middle", (2, 0), (0, 3), (-1, 0), "0", (0, 0, 0), 1.5, None])
+def test_anchor_outside_the_kernel_is_refused(anchor) -> None:
+    """A word of no meaning, and a tap that is none, in one line."""
+    with pytest.raises(OptionError, match="anchor") as e:
+        correlate(noise(9, 9), [[1, 2, 3], [4, 5, 6]], anchor=anchor)
+    assert "\n" not in str(e.value)
+
+
+def test_options_may_be_lists() -> None:
+    """What cannot be looked up among what is kept is done all the same."""
+    image = noise(20, 30)
+    found = apply(image, [[1, 2], [3, 4]], padding=[1, 2], stride=[2, 1])
+    np.testing.assert_array_equal(found, apply(image, "1,2;3,4", padding=(1, 2), stride=(2, 1)))
+    with pytest.raises(OptionError):
+        apply(image, "blur", stride=True)
+    apply(image, "blur", stride=1)
+    with pytest.raises(OptionError):
+        apply(image, "blur", stride=True)
+
+
+def test_pictures_of_many_channels_count_and_keep_each() -> None:
+    """Rows of more samples than 16 bits count, by a sum that is divided."""
+    image = noise(3, 2, 40_000)
+    found = apply(image, "box-3")
+    for c in (0, 1, 16_383, 16_384, 32_767, 32_768, 39_999):
+        np.testing.assert_array_equal(found[..., c], apply(image[..., c], "box-3"))
+
+
+def test_calls_at_once_do_not_share_their_room() -> None:
+    """Many threads filter pictures of one shape by the program that they share."""
+    images = [noise(64, 65, 3) + np.uint8(i) for i in range(4)]
+    expected = [apply(image, "gaussian(sigma=1)") for image in images]
+    wrong: list[int] = []
+
+    def work(i: int) -> None:
+        found = (apply(images[i], "gaussian(sigma=1)") for _ in range(200))
+        wrong.extend(i for each in found if not np.array_equal(each, expected[i]))
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
