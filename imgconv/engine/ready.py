@@ -106,7 +106,10 @@ def conduct(
 
 def lent(size: int) -> tuple[array[int], int]:
     """Return room of a size that nobody else uses, and its address, at a line of the cache."""
-    room = _rooms.pop() if _rooms else samples.room("uint8", 0)
+    try:
+        room = _rooms.pop()
+    except IndexError:
+        room = samples.room("uint8", 0)
     if len(room) < size + LINE:
         room = samples.room("uint8", size + LINE)
     return room, -(-pointer(room) // LINE) * LINE

@@ -265,7 +265,7 @@ often = settings(max_examples=300, deadline=None, derandomize=True, database=Non
 
 @pytest.mark.parametrize("levels", LEVELS)
 @pytest.mark.parametrize("kind", sorted(MAXIMUM))
-@settings(often, max_examples=80)
+@settings(often, max_examples=160)
 @given(st.data(), seeds)
 def test_whole_kernel_is_exact(kind, levels, data, seed):
     """Any kernel of whole weights on any picture is bit-equal to rational arithmetic."""
@@ -287,7 +287,7 @@ def test_whole_kernel_is_exact(kind, levels, data, seed):
 
 
 @pytest.mark.parametrize("kind", sorted(MAXIMUM))
-@settings(often, max_examples=60)
+@settings(often, max_examples=120)
 @given(st.data(), seeds)
 def test_response_is_the_exact_one_in_float32(kind, data, seed):
     """The response of a whole kernel is the exact one, rounded to a float32 at most twice."""
