@@ -21,7 +21,7 @@ Panels = Mapping[str, Mapping[str, Times]]
 def draw(ratios: Ratios, panels: Panels, path: Path) -> None:
     """Draw the ratios to OpenCV by picture and job, and below them whole programs, if measured."""
     mpl.rcParams.update({"font.size": 8.5, "text.color": INK, "axes.titlesize": 9.5})
-    heights = [0.9 + 0.2 * _tallest(ratios), 0.8 + 0.26 * _tallest(panels)]
+    heights = [0.9 + 0.2 * _tallest(ratios), 0.8 + 0.26 * _tallest(panels) if panels else 0.01]
     figure: Any = plt.figure(figsize=(9, sum(heights)), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=heights)
     if _tallest(ratios):
