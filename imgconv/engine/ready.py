@@ -134,12 +134,20 @@ def shared(work: Callable[[T], R], todo: Iterable[T], helpers: int, *, here: boo
             failed.append(error)
 
     threads = [threading.Thread(target=share) for _ in range(helpers)]
+    try:
+        for thread in threads:
+            thread.start()
+        if here:
+            share()
+    except BaseException as error:
+        failed.append(error)
+        deque(left, maxlen=0)  # nothing for one that was interrupted while it started
     for thread in threads:
-        thread.start()
-    if here:
-        share()
-    for thread in threads:
-        thread.join()
+        while thread.is_alive():  # what it writes to may be gone when this has returned
+            try:
+                thread.join()
+            except BaseException as error:
+                failed.append(error)
     if failed:
         raise failed[0]
     return done

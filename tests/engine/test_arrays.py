@@ -1,12 +1,14 @@
 """What a caller brings along: room for the result, and where a kernel of even size stands."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from imgconv import apply, correlate
+from imgconv.engine import ready
 from imgconv.errors import ImageError, OptionError
 
 LEVELS = ["clip", "stretch", "none"]
@@ -163,3 +165,29 @@ def test_calls_at_once_do_not_share_their_room() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+@pytest.mark.parametrize("method", ["join", "start"])
+def test_no_thread_writes_on_when_a_call_is_interrupted(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupt while threads are joined, and one that cannot start, wait for those at work."""
+    real, calls, busy = getattr(threading.Thread, method), [], threading.Event()
+    error = KeyboardInterrupt if method == "join" else RuntimeError
+
+    def fails_once(thread: threading.Thread) -> None:
+        calls.append(thread)
+        if len(calls) == (1 if method == "join" else 2):
+            raise error
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, method, fails_once)
+
+    def work(_: int) -> None:
+        busy.set()
+        time.sleep(0.2)
+        busy.clear()
+
+    with pytest.raises(error):
+        ready.shared(work, [0], 2, here=False)
+    assert not busy.is_set()
