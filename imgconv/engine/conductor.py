@@ -126,7 +126,7 @@ def perform(program, panel, whole, order, y):
 
 @function
 def turn_to(program, room, j):
-    """Note which row of each ring the j-th output of a turn begins with."""
+    """Note in which row of each ring the j-th output of a turn begins."""
     for r in range(word(program, RINGS)):
         ring = word(program, RING) + 8 * RING_SIZE * r
         put(room, r, j * word(ring, STRIDE) % word(ring, SLOTS))
@@ -165,5 +165,5 @@ def conduct(whole):
     put(word(whole, ROOM) + word(program, JOB), TOLD, whole + 8 * LOW)
     size = 8 * (PANEL_SIZE + LINE_SIZE * word(program, READERS))
     for p in range(word(program, PANELS)):
-        for turn in range(word(program, TURNS)):
+        for turn in range(word(program, APART)):
             do_turn(program, word(program, PANEL) + p * size, whole, turn)

@@ -106,22 +106,13 @@ def transform(
         y = range(first[0], min(first[0] + tall, rows))
         x = range(first[1], min(first[1] + wide, columns))
         around = Geometry(geometry.rows.around(y), geometry.columns.around(x), geometry.fill)
-        with _floats(*around.shape, source.channels) as read:
+        shape = len(y), len(x), source.channels
+        done = _finishing(*shape, plan, target.kind, target.channels, filtered, ends)
+        with _floats(*around.shape, source.channels) as read, _floats(*shape) as made:
             conduct(source, read, copying(source, read, around), 1, [])
-            with _floats(len(y), len(x), source.channels) as made:
-                correlate(read, made, weights)
-                part = target._replace(address=target.at(y.start, x.start))
-                done = _finishing(
-                    made.height,
-                    made.width,
-                    source.channels,
-                    plan,
-                    part.kind,
-                    part.channels,
-                    filtered,
-                    ends,
-                )
-                return conduct(made, part, done, 1, begin)[0]
+            correlate(read, made, weights)
+            part = target._replace(address=target.at(y.start, x.start))
+            return conduct(made, part, done, 1, begin)[0]
 
     places = itertools.product(range(0, rows, tall), range(0, columns, wide))
     return shared(tile, places, threads or thread_count(), here=False)

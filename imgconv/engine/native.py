@@ -1,14 +1,13 @@
-"""From a function of `core` to a C function: compiled once, kept as machine code, mapped later.
+"""From the parts and the conductor to C functions: compiled once, kept as code, mapped later.
 
-Numba and its 600 ms are needed for the first call of a form on a machine; later processes map the
+Numba and its 600 ms are needed for the first call of a part on a machine; later processes map the
 code that was kept (see `linker`; llvmlite links it where that cannot). An entry is named by
 everything that decides the code, and begins with a SHA-256 of the rest. Whatever is wrong with the
 cache, the function is compiled in this process instead: the result never depends on it.
 
 The code refers to a few Python and Numba symbols, all of them on paths that cannot be reached:
-the loops raise nothing, so the error exit of the C wrapper is dead; and they allocate nothing, so
-every array in them is a view without an owner and its reference counting returns at once. Those
-symbols are linked to `abort`, which the tests would notice.
+the loops raise nothing, so the error exit of the C wrapper is dead, and they allocate nothing.
+Those symbols are linked to `abort`, which the tests would notice.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from pathlib import Path
 
 from imgconv.engine import linker
 
-# All functions that are compiled: the conductor, and what in `parts` makes each of the others for
+# All that is compiled: the conductor, and what makes each of the others in `parts` or `rows`, for
 # the kinds that follow. Each takes the address of words of memory, see `words`.
 CONDUCTOR = "conduct"
 PARTS = (

@@ -42,10 +42,14 @@ class Tables:
     def __init__(self) -> None:
         self.kept: list[array[Any]] = []
 
+    def keep(self, table: array[Any]) -> int:
+        """Return the address of a table, good as long as this is."""
+        self.kept.append(table)
+        return pointer(table)
+
     def numbers(self, kind: str, numbers: Iterable[float]) -> int:
         """Return the address of numbers of a kind."""
-        self.kept.append(samples.values(kind, numbers))
-        return pointer(self.kept[-1])
+        return self.keep(samples.values(kind, numbers))
 
     def words(self, *numbers: int) -> int:
         """Return the address of words."""
@@ -140,6 +144,7 @@ class Panel:
         self.planar = bool(work.layer.reads) and work.channels > 1
         self.first: list[Order] = []  # for all rows of a chunk, one by one
         self.then: list[Order] = []  # for each row
+        self.masks: dict[str, int] = {}
         for output, plans in enumerate(work.layer.outputs):
             totals = [self._added_up(output, k) for k in range(len(plans))]
             if work.ends:
@@ -198,10 +203,9 @@ class Panel:
             return Tap(middle)
         middle = work.rings.take(name, down.kind, long, work.chunk, 1)
         for done in range(0, len(taps), GROUP):
-            part = down._replace(
-                weights=down.weights[done : done + GROUP], added=max(down.added - done, 0)
-            )
-            self.first.append(self._sum(part, taps[done : done + GROUP], middle, long, done > 0))
+            group, added = slice(done, done + GROUP), max(down.added - done, 0)
+            part = down._replace(weights=down.weights[group], added=added)
+            self.first.append(self._sum(part, taps[group], middle, long, done > 0))
         return Tap(middle)
 
     def _sum(
@@ -220,12 +224,17 @@ class Panel:
         self, kind: str, rounding: Rounding, which: int = 0, output: int = 0, added: int = 0
     ) -> int:
         """The numbers of `store`, `respond`, `extent` and `fused` for totals of a kind."""
-        work, lane = self.work, words.LANE.get(kind, kind)
-        pattern = list(work.filtered) * self.pixels  # of bytes an array would take the memory
-        mask = work.tables.numbers(lane, pattern + [0] * (self.whole - len(pattern)))
-        wide = int(work.kind == "uint16")
-        divided = int(rounding.how == words.DIVIDE)
-        return work.tables.words(*rounding, divided, mask, wide, which, output, added)
+        wide, divided = int(self.work.kind == "uint16"), int(rounding.how == words.DIVIDE)
+        mask = self._mask(words.LANE.get(kind, kind))
+        return self.work.tables.words(*rounding, divided, mask, wide, which, output, added)
+
+    def _mask(self, lane: str) -> int:
+        """The mask of a row, one for all orders: 1 where samples count, 0 beyond the last."""
+        if lane not in self.masks:
+            pattern = samples.values(lane, list(self.work.filtered)) * self.pixels
+            mask = pattern + samples.room(lane, self.whole - len(pattern))
+            self.masks[lane] = self.work.tables.keep(mask)
+        return self.masks[lane]
 
     def _keep_ends(self, totals: Tap, plan: Plan, output: int) -> None:
         kind = plan.last.kind

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from imgconv.engine import native, samples, words
 from imgconv.engine.geometry import Geometry, Window
 from imgconv.engine.orders import LANES, LINE, Order, Panel, Reader, Rings, Tables, Work, lanes
-from imgconv.engine.samples import Samples, pointer
+from imgconv.engine.samples import Samples
 from imgconv.engine.step import Layer
 from imgconv.engine.sums import Plan
 
@@ -161,7 +161,7 @@ class _Layout:
         shared = math.gcd(self.rows.stride, self.rows.dilation)
         apart = self.rows.dilation // shared
         address = tables.words(
-            apart, self.rows.stride, self.rows.dilation, apart, work.chunk,
+            self.rows.stride, self.rows.dilation, apart, work.chunk,
             len(lines), tables.records(lines),
             len(self.readers), tables.records(self._reader(r, longest, raw) for r in self.readers),
             len(places), tables.records(places), job,
@@ -174,8 +174,8 @@ class _Layout:
         for reader in self.readers:
             window = windows[reader.ring.number]
             runs = window.runs()
-            self.work.tables.kept.append(runs)
-            found += [pointer(runs), len(runs) // words.RUN_SIZE, window.length]
+            address = self.work.tables.keep(runs)
+            found += [address, len(runs) // words.RUN_SIZE, window.length]
         return found
 
     def _reader(self, reader: Reader, longest: int, raw: int) -> tuple[int, ...]:
@@ -183,8 +183,9 @@ class _Layout:
         source, plan, tables, depth = self.source, reader.plan, self.work.tables, self.work.depth
         (rows, columns, fill), size = reader.geometry, samples.size(source.kind)
         positions = Window(rows, [rows.positions(range(rows.outputs))], {}).sources()
-        tables.kept.append(positions)
-        filling = [fill if source.kind.startswith("float") else int(fill)]
+        filling = samples.values(
+            source.kind, [fill if source.kind.startswith("float") else int(fill)]
+        )
         filling *= longest if rows.border == "constant" else 1
         convert = factors = 0
         if plan.ring != source.kind or plan.scale > 1:
@@ -195,9 +196,9 @@ class _Layout:
         pick = native.part("pick") if apart != depth else 0
         picked = tables.words(size.bit_length() - 1, depth, apart)
         return (
-            rows.taps, pointer(positions), (reader.channel or 0) * size, depth * size,
+            rows.taps, tables.keep(positions), (reader.channel or 0) * size, depth * size,
             source.channels * size, depth * reader.ring.size, depth, convert, factors,
-            tables.numbers(source.kind, filling), pick, picked, raw,
+            tables.keep(filling), pick, picked, raw,
         )  # fmt: skip
 
     def _code(self, panel: Panel) -> int:

@@ -60,23 +60,11 @@ class Ready(NamedTuple):
         """
         written, called = self.program, native.conductor()
         assert written
+        whole = written.address, source, source_step, target, target_step
 
         def rows(first: int, last: int) -> list[int]:
             room, at = lent(written.room)
-            call = array(
-                "q",
-                (
-                    written.address,
-                    source,
-                    source_step,
-                    target,
-                    target_step,
-                    first,
-                    last,
-                    at,
-                    *begin,
-                ),
-            )
+            call = array("q", (*whole, first, last, at, *begin))
             called(pointer(call))
             give_back(room)
             return call[LOW:].tolist()

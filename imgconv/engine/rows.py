@@ -7,52 +7,28 @@ from imgconv.engine.words import *
 
 
 def one_of(place, parts):
-    """Make the part that is one of several, by the number in a word of the numbers.
+    """Make the part that is one of up to five, by the number in a word of the numbers.
 
-    Side by side, since Numba takes half as long again for each level of functions within others.
+    Side by side: for functions within others Numba takes half as long again a level. What there is
+    not, it leaves out by the count.
     """
+    count = len(parts)
     first, second, third, fourth, fifth = (*parts, *[None] * 4)[:5]
 
-    def of_two(job):
-        if word(word(job, NUMBERS), place) == 0:
-            first(job)
-        else:
-            second(job)
-
-    def of_three(job):
+    def part(job):
         which = word(word(job, NUMBERS), place)
         if which == 0:
             first(job)
-        elif which == 1:
+        if count > 1 and which == 1:
             second(job)
-        else:
+        if count > 2 and which == 2:
             third(job)
-
-    def of_four(job):
-        which = word(word(job, NUMBERS), place)
-        if which == 0:
-            first(job)
-        elif which == 1:
-            second(job)
-        elif which == 2:
-            third(job)
-        else:
+        if count > 3 and which == 3:
             fourth(job)
-
-    def of_five(job):
-        which = word(word(job, NUMBERS), place)
-        if which == 0:
-            first(job)
-        elif which == 1:
-            second(job)
-        elif which == 2:
-            third(job)
-        elif which == 3:
-            fourth(job)
-        else:
+        if count > 4 and which == 4:
             fifth(job)
 
-    return (first, of_two, of_three, of_four, of_five)[len(parts) - 1]
+    return part if count > 1 else first
 
 
 # ---- from kind to kind ------------------------------------------------------------------------

@@ -121,9 +121,7 @@ def _key(source: Samples, step: Step) -> tuple[Any, ...]:
     return kind, step.work, step.layout, step.channels, step.magnitude
 
 
-@functools.lru_cache(
-    maxsize=64
-)  # of the same picture, or of another of its shape, more are to come
+@functools.lru_cache(maxsize=64)  # for the next picture of the shape
 def _ready(
     source: tuple[int, int, int, str],
     work: Kernel | Combined,

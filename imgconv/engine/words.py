@@ -38,17 +38,19 @@ LANE = {"uint16": "int16", "float32": "int32", "float64": "int64"}
 
 # What the conductor is called with: everything else stands in the program, which nobody writes to.
 # From LOW on samples clipped below and above are counted, or the ends of each output are kept.
-PROGRAM, SOURCE, SOURCE_STEP, TARGET, TARGET_STEP, ROW, END, ROOM, LOW, HIGH = range(10)
+PROGRAM, SOURCE, SOURCE_STEP, TARGET, TARGET_STEP, ROW, END, ROOM, LOW = range(9)
 
-# A program. With a dilation, only outputs so many rows APART share what they read: they are a turn.
-# From one output to the next it goes PITCH rows of the source on, from one tap to the next SPREAD.
-# CHUNK rows are filled at once. JOB is where in the room jobs are written; then come the tables.
+# A program. From one output to the next it goes PITCH rows of the source on, from one tap to the
+# next SPREAD. With a dilation, only outputs so many rows APART share what they read: they are a
+# turn, and there are as many turns. Of CHUNK rows of a turn all first orders are done before the
+# others. Then the tables, and where in the room jobs are written.
 (
-    TURNS, PITCH, SPREAD, APART, CHUNK, PANELS, PANEL, READERS, READER, RINGS, RING, JOB,
-) = range(12)  # fmt: skip
+    PITCH, SPREAD, APART, CHUNK, PANELS, PANEL, READERS, READER, RINGS, RING, JOB,
+) = range(11)  # fmt: skip
 
 # A ring of rows: where in the room it begins, bytes of a row, how many rows, rows from one output
-# to the next. Below the rings the room has a word for each: the row of the present output.
+# to the next. The room begins with a word for each, in which of its rows the present output begins,
+# and another for each, how many rows of the turn were filled.
 BASE, STEP, SLOTS, STRIDE, RING_SIZE = range(5)
 
 # A reader, which fills the ring of the same number: rows of taps; the table of the source's rows;
@@ -62,7 +64,7 @@ BASE, STEP, SLOTS, STRIDE, RING_SIZE = range(5)
 
 # A panel, some columns of the output: its code, where in a row of the target it goes; and then for
 # each reader its runs, how many there are, and how many pixels of a row. A run is: pixels into the
-# row, pixel of the source or -1 for what fills, from one to the next, how many.
+# row, pixel of the source or -1 for what fills, from one to the next, how many: of the border one.
 CODE, PLACE, PANEL_SIZE = range(3)
 RUNS, RUN_COUNT, LENGTH, LINE_SIZE = range(4)
 INTO, FROM, BY, MANY, RUN_SIZE = range(5)
