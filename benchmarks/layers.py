@@ -14,9 +14,9 @@ from torch.nn import functional
 import imgconv
 from benchmarks.measure import in_turns, ratio, table
 from imgconv.engine import run, samples
-from imgconv.engine.geometry import layout
 from imgconv.engine.step import Step
 from imgconv.kernels.recipes import Combined
+from imgconv.pipeline.layout import layout
 
 HEIGHT, WIDTH = 3000, 4000
 Calls = dict[str, Callable[[], Any]]

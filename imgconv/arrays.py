@@ -6,7 +6,6 @@ import functools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imgconv.engine import run, samples
-from imgconv.engine.geometry import Anchor, Padding, Pair, layout
 from imgconv.engine.levels import NONE, SAMPLES
 from imgconv.engine.ready import Ready
 from imgconv.engine.samples import Samples
@@ -14,6 +13,7 @@ from imgconv.engine.step import Step
 from imgconv.errors import ImageError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.spec import load_kernel
+from imgconv.pipeline.layout import Anchor, Padding, Pair, layout
 
 if TYPE_CHECKING:
     import numpy as np

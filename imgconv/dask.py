@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from imgconv import arrays
 from imgconv.engine import run, samples
-from imgconv.engine.geometry import OUTSIDE, Axis, Layout, Padding, Pair, Window, layout
+from imgconv.engine.geometry import OUTSIDE, Axis, Layout, Window
 from imgconv.engine.levels import NONE, Ends, outermost, rule
 from imgconv.engine.plan import IDENTITY
 from imgconv.engine.samples import Samples
@@ -21,6 +21,7 @@ from imgconv.engine.step import Step, make_layer
 from imgconv.errors import ImageError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.spec import load_kernel
+from imgconv.pipeline.layout import Padding, Pair, layout
 
 try:
     import dask.array as da

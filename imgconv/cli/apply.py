@@ -71,8 +71,8 @@ def apply(
     The kernel is not flipped (a correlation, as in deep learning and OpenCV). Sizes and pairs are
     rows, columns.
     """
-    from imgconv.engine.geometry import layout
     from imgconv.kernels.spec import find_step
+    from imgconv.pipeline.layout import layout
 
     known = catalogue(catalog, quiet=quiet)
     entries = [find_step(spec, known) for spec in kernel]

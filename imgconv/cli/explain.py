@@ -58,7 +58,7 @@ def explain_(
 
     The pixel is the one that apply writes, of the first frame unless --frame says which.
     """
-    from imgconv.engine.geometry import layout
+    from imgconv.pipeline.layout import layout
 
     place = _place(at)
     _check_what(place, html, as_json, channels, levels)

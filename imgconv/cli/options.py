@@ -16,7 +16,7 @@ def complete_kernel(incomplete: str) -> list[str]:
 
 def complete_border(incomplete: str) -> list[str]:
     """The borders that begin so."""
-    from imgconv.engine.geometry import ALIASES
+    from imgconv.pipeline.layout import ALIASES
 
     return [name for name in ALIASES if name.startswith(incomplete)]
 

@@ -56,12 +56,12 @@ def sheet_(
     steps = [find_step(spec, known) for spec in specs]
 
     from imgconv.engine import native
-    from imgconv.engine.geometry import layout
     from imgconv.engine.levels import LEVELS, NONE
     from imgconv.engine.ready import thread_count
     from imgconv.pictures import decode, encode, files
     from imgconv.pictures.metadata import Metadata
     from imgconv.pictures.picture import Picture, Reading
+    from imgconv.pipeline.layout import layout
     from imgconv.pipeline.work import Work
     from imgconv.teach import sheet
 

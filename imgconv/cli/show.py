@@ -35,10 +35,10 @@ def show_(
     catalog: options.Catalogs = None,
 ) -> None:
     """Show kernels: weights, sum, gain, structure, response range, source; several as a chain."""
-    from imgconv.engine.geometry import layout
     from imgconv.kernels.dialects import WRITERS
     from imgconv.kernels.spec import find
     from imgconv.pictures.files import to_terminal
+    from imgconv.pipeline.layout import layout
     from imgconv.teach import show, weights
 
     if form is not None and form not in WRITERS:

@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 from imgconv.engine import fourier, program, samples
-from imgconv.engine.geometry import Cut, Geometry, Layout, layout
+from imgconv.engine.geometry import AS_IT_IS, Cut, Geometry, Layout
 from imgconv.engine.levels import NONE, NOTHING, Ends, Rule, outermost, rule
 from imgconv.engine.plan import IDENTITY
 from imgconv.engine.ready import Ready, conduct, copying, ends_told, no_ends
@@ -109,7 +109,7 @@ def _put_together(source: Samples, step: Step, filtered: bytes) -> tuple[Samples
     if outputs := step.outputs(len(step.channels) or source.channels):
         same = Kernel([[[[int(i == o)]] for i in range(outputs)] for o in range(outputs)])
         filtered = bytes([1]) * outputs
-    return between, Step(same, layout(), threads=step.threads), filtered
+    return between, Step(same, AS_IT_IS, threads=step.threads), filtered
 
 
 # ---- programs that are kept -------------------------------------------------------------------

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from imgconv.engine.levels import to_pixels
 from imgconv.errors import ImageError
 from imgconv.pictures.files import MAX_PIXELS
 from imgconv.pictures.metadata import Metadata
 from imgconv.pictures.pixels import Pixels
+from imgconv.pictures.responses import to_pixels
 
 if TYPE_CHECKING:
     import numpy.typing as npt

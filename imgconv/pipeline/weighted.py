@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgconv.engine import run, samples
-from imgconv.engine.levels import NONE, Ends, clipped, extent, to_pixels
+from imgconv.engine.levels import NONE, Ends
 from imgconv.engine.samples import Samples
 from imgconv.engine.step import Step
 from imgconv.errors import ImageError
 from imgconv.kernels.kernel import Kernel
 from imgconv.pictures import pixels
 from imgconv.pictures.pixels import ArrayPixels, Pixels
+from imgconv.pictures.responses import clipped, extent, to_pixels
 from imgconv.pipeline.views import Link, Tile, View
 
 if TYPE_CHECKING:

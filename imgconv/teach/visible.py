@@ -17,8 +17,8 @@ def visible(picture: Pixels, background: Colour) -> Image.Image:
     ImageError
         If there are more channels than colours.
     """
-    from imgconv.engine.levels import to_pixels
     from imgconv.pictures.picture import cut
+    from imgconv.pictures.responses import to_pixels
 
     names = picture.names
     if names.startswith(NAMELESS):

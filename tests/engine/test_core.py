@@ -14,12 +14,13 @@ from scipy import ndimage
 
 from imgconv import ImgconvError, Kernel, apply, correlate, list_kernels, load_kernel
 from imgconv.engine import ready, samples
-from imgconv.engine.geometry import layout
-from imgconv.engine.levels import rule, to_pixels
+from imgconv.engine.levels import rule
 from imgconv.engine.plan import make_plan
 from imgconv.engine.run import to_pixels as store_pixels
 from imgconv.engine.step import Step
 from imgconv.errors import GeometryError, ImageError, KernelError, OptionError
+from imgconv.pictures.responses import to_pixels
+from imgconv.pipeline.layout import layout
 from tests import ROOT, reference
 from tests.reference import BORDERS, LEVELS
 

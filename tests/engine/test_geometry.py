@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgconv.engine.geometry import OUTSIDE, Axis, border_named, layout
+from imgconv.engine.geometry import OUTSIDE, Axis
 from imgconv.errors import GeometryError, OptionError
+from imgconv.pipeline.layout import border_named, layout
 from tests import reference
 from tests.reference import BORDERS
 

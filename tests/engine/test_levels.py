@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgconv.engine.levels import LEVELS, rule, to_pixels
+from imgconv.engine.levels import LEVELS, rule
 from imgconv.errors import OptionError
+from imgconv.pictures.responses import to_pixels
 from tests import reference
 
 MAXIMUM = {"uint8": 255, "uint16": 65535}

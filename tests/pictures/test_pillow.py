@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from imgconv import load_kernel
-from imgconv.engine.geometry import layout
 from imgconv.pictures import pillow
 from imgconv.pictures.pixels import ImagePixels
 from imgconv.pipeline.filter import filter_pixels
+from imgconv.pipeline.layout import layout
 from imgconv.pipeline.work import Work
 
 

@@ -9,10 +9,10 @@ from PIL import Image
 
 from imgconv import load_kernel
 from imgconv.engine import ready
-from imgconv.engine.geometry import layout
 from imgconv.errors import GeometryError, ImageError, OptionError
 from imgconv.pictures.pixels import ImagePixels
 from imgconv.pipeline.filter import filter_pixels
+from imgconv.pipeline.layout import layout
 from imgconv.pipeline.work import Work
 from tests import reference
 from tests.reference import LEVELS

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from imgconv.engine.geometry import layout
 from imgconv.errors import GeometryError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
 from imgconv.kernels.spec import load_kernel
 from imgconv.pictures.pixels import ArrayPixels
 from imgconv.pipeline.filter import filter_pixels, find_extent
+from imgconv.pipeline.layout import layout
 from imgconv.pipeline.views import Tile
 from imgconv.pipeline.work import Work
 from tests.reference import BORDERS

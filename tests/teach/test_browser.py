@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import imgconv
-from imgconv.engine.geometry import layout
+from imgconv.pipeline.layout import layout
 from tests import ROOT, reference
 from tests.chromium import Chromium, program
 

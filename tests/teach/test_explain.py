@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import imgconv
-from imgconv.engine.geometry import layout
 from imgconv.kernels.kernel import Kernel
 from imgconv.pictures.pixels import of_array
 from imgconv.pipeline.filter import filter_pixels
+from imgconv.pipeline.layout import layout
 from imgconv.pipeline.work import Work
 from imgconv.teach.arithmetic import explain
 from imgconv.teach.explain import as_json, as_text

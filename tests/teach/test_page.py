@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgconv.engine.geometry import ALIASES
 from imgconv.engine.levels import LEVELS
 from imgconv.pictures.pixels import of_array
+from imgconv.pipeline.layout import ALIASES
 from imgconv.teach import page
 from tests import ROOT, images
 

@@ -59,7 +59,7 @@ def test_the_cost_is_counted(run):
 )
 def test_the_receptive_field_is_what_an_output_depends_on(sides, stride, dilation):
     """Example 12: by counting, backwards, the samples that the first output reads."""
-    from imgconv.engine.geometry import layout
+    from imgconv.pipeline.layout import layout
     from imgconv.teach.show import chain
 
     entries = [Entry(Kernel(np.ones(side)), CUSTOM, CUSTOM) for side in sides]
