@@ -27,25 +27,20 @@ class Window(NamedTuple):
     def sources(self) -> array[int]:
         """Return the source index of every position."""
         found = array("q")
-        for span in self.positions:
-            before, inside, after = self.axis.split(span)
-            found.extend(map(self.axis.source, before))
-            found.extend(inside)
-            found.extend(map(self.axis.source, after))
+        for _, first, step, count in self.runs():
+            found.extend(range(first, first + count * step, step))
         return found
 
-    def runs(self) -> array[int]:
-        """Return the same as runs of (first position, first source, step, length), in order."""
-        found, at = array("q"), 0
+    def runs(self) -> list[tuple[int, int, int, int]]:
+        """Return the same as runs of (position in the window, source, step, how many), in order."""
+        found, at = [], 0
         for span in self.positions:
             before, inside, after = self.axis.split(span)
-            for p in before:
-                found.extend((at + span.index(p), self.axis.source(p), 1, 1))
+            found += [(at + i, self.axis.source(p), 1, 1) for i, p in enumerate(before)]
             if inside:
-                found.extend((at + len(before), inside[0], inside.step, len(inside)))
-            for p in after:
-                found.extend((at + span.index(p), self.axis.source(p), 1, 1))
+                found.append((at + len(before), inside[0], inside.step, len(inside)))
             at += len(span)
+            found += [(at + i - len(after), self.axis.source(p), 1, 1) for i, p in enumerate(after)]
         return found
 
 

@@ -158,19 +158,20 @@ def _upper_half(builder, w, x):
 
 
 @intrinsic
-def call(typingctx, function, job):
-    """Call the function at an address with the address of its job."""
+def call(typingctx, function, *numbers):
+    """Call the function at an address with numbers."""
 
     def build(context, builder, signature, args):
-        kind = ir.FunctionType(ir.VoidType(), [WORD])
-        builder.call(builder.inttoptr(args[0], kind.as_pointer()), [args[1]])
+        numbers = cgutils.unpack_tuple(builder, args[1])
+        kind = ir.FunctionType(ir.VoidType(), [WORD] * len(numbers))
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), numbers)
         return context.get_dummy_value()
 
-    return types.void(types.int64, types.int64), build
+    return types.void(types.int64, types.StarArgTuple(numbers)), build
 
 
 @intrinsic
-def copy(typingctx, target, source, count):
+def copied(typingctx, target, source, count):
     """Copy bytes that do not overlap."""
 
     def build(context, builder, signature, args):

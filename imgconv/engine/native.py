@@ -26,17 +26,17 @@ from pathlib import Path
 
 from imgconv.engine import linker
 
-# All that is compiled: the conductor, and what makes each of the others in `parts` or `rows`, for
-# the kinds that follow. Each takes the address of words of memory, see `words`.
+# All that is compiled: the conductor and what fills its rings, and what makes each of the others in
+# `parts` or `rows`, for the kinds that follow.
 CONDUCTOR = "conduct"
 PARTS = (
-    CONDUCTOR,
+    CONDUCTOR, "fill", "copy",
     "widen int16", "widen int32", "widen int64", "widen float32", "widen float64",
     "total int16 int16", "total int16 int32", "total int32 int32", "total int64 int64",
-    "total float32 float32", "total float64 float64", "fixed", "fused plain", "fused divided",
+    "total float32 float32", "total float64 float64", "fixed", "fused plain", "fused rounded",
     "store int16 uint8", "store uint16 uint8", "store int32 uint8", "store int32 uint16",
     "store int64 uint8 uint16", "store float32 uint8 uint16", "store float64 uint8 uint16",
-    "respond float32", "respond float64", "join float32", "join float64", "extent",
+    "join float32", "join float64", "extent",
     "pick", "interleave",
 )  # fmt: skip
 # What compiled loops may really call.
@@ -221,7 +221,7 @@ def _compile(name: str) -> bytes:
 
     what, *kinds = name.split()
     make = getattr(parts, what, None) or getattr(rows, what, None)
-    made = make(*kinds) if make else conductor.conduct
+    made = make(*kinds) if make else getattr(conductor, what)
     python = getattr(made, "py_func", made)
     # `contract` lets a multiplication and an addition become one rounding; nothing is reordered,
     # so the bytes do not depend on where a band or a block begins.
@@ -232,7 +232,8 @@ def _compile(name: str) -> bytes:
     # Numba's optimizer asks this machine how wide a vector is best.
     numbas, codegen._tm = codegen._tm, target
     try:
-        code = numba.cfunc("void(int64)", fastmath={"contract"}, error_model="numpy")(python)
+        takes = ", ".join(["int64"] * python.__code__.co_argcount)
+        code = numba.cfunc(f"void({takes})", fastmath={"contract"}, error_model="numpy")(python)
     finally:
         codegen._tm = numbas
     module = llvm.parse_assembly(code.inspect_llvm())

@@ -111,7 +111,7 @@ class Tap(NamedTuple):
 class Order(NamedTuple):
     """A part, what it reads, and where it writes to: a ring, or the target where there is none."""
 
-    part: str  # none: bytes are copied
+    part: str
     into: Ring | None
     place: int
     samples: int
@@ -142,8 +142,8 @@ class Panel:
         self.count = pixels * work.depth
         self.whole = lanes(self.count)
         self.planar = bool(work.layer.reads) and work.channels > 1
-        self.first: list[Order] = []  # for all rows of a chunk, one by one
-        self.then: list[Order] = []  # for each row
+        self.alone: list[Order] = []  # each for all rows of a chunk
+        self.together: list[Order] = []  # one after the other for each row
         self.masks: dict[str, int] = {}
         for output, plans in enumerate(work.layer.outputs):
             totals = [self._added_up(output, k) for k in range(len(plans))]
@@ -158,12 +158,17 @@ class Panel:
         if self.planar and not work.ends:
             self._interleave()
 
+    @property
+    def groups(self) -> list[list[Order]]:
+        """The orders as they are carried out, a group for all rows of a chunk."""
+        return [*([order] for order in self.alone), self.together]
+
     def reach(self, window: Window) -> int:
         """How many samples of a row the sums may read."""
         return lanes(self.whole + max(window.starts.values()) * self.work.depth)
 
     def _order(self, part: str, into: Ring | None, numbers: int, *taps: Tap) -> None:
-        self.then.append(Order(part, into, 0, self.whole, numbers, taps))
+        self.together.append(Order(part, into, 0, self.whole, numbers, taps))
 
     # ---- taps to totals -----------------------------------------------------------------------
 
@@ -190,7 +195,7 @@ class Panel:
             ]
         # The first totals of a join stay until the last ones are there.
         totals = work.rings.take(("totals", k, plan.last.kind), plan.last.kind, self.whole)
-        self.then.append(self._sum(plan.last, taps, totals, self.whole))
+        self.together.append(self._sum(plan.last, taps, totals, self.whole))
         return Tap(totals)
 
     def _down(self, down: Sum, tap: Any, window: Window, *name: int) -> Tap:
@@ -199,13 +204,13 @@ class Panel:
         taps = [tap(row, None) for row, _ in down.places]
         if work.chunk == 1:
             middle = work.rings.take((name[-1], down.kind), down.kind, long)
-            self.then.append(self._sum(down, taps, middle, long))
+            self.together.append(self._sum(down, taps, middle, long))
             return Tap(middle)
         middle = work.rings.take(name, down.kind, long, work.chunk, 1)
         for done in range(0, len(taps), GROUP):
             group, added = slice(done, done + GROUP), max(down.added - done, 0)
             part = down._replace(weights=down.weights[group], added=added)
-            self.first.append(self._sum(part, taps[group], middle, long, done > 0))
+            self.alone.append(self._sum(part, taps[group], middle, long, done > 0))
         return Tap(middle)
 
     def _sum(
@@ -223,10 +228,10 @@ class Panel:
     def _numbers(
         self, kind: str, rounding: Rounding, which: int = 0, output: int = 0, added: int = 0
     ) -> int:
-        """The numbers of `store`, `respond`, `extent` and `fused` for totals of a kind."""
-        wide, divided = int(self.work.kind == "uint16"), int(rounding.how == words.DIVIDE)
+        """The numbers of `store`, `extent` and `fused` for totals of a kind."""
+        wide, how = int(self.work.kind == "uint16"), int(rounding.how == words.DIVIDE)
         mask = self._mask(words.LANE.get(kind, kind))
-        return self.work.tables.words(*rounding, divided, mask, wide, which, output, added)
+        return self.work.tables.words(*rounding, how, mask, wide, which, output, added)
 
     def _mask(self, lane: str) -> int:
         """The mask of a row, one for all orders: 1 where samples count, 0 beyond the last."""
@@ -250,50 +255,50 @@ class Panel:
         both = kind in ("int64", "float32", "float64")
         part = f"store {kind} uint8 uint16" if both else f"store {kind} {wanted}"
         into, place = self._destination(output)
-        last, taps, added = self.then[-1], [totals], 0
+        last, taps, added = self.together[-1], [totals], 0
         if part == "store int16 uint8" and _is_fused(last, rounding):
-            part = "fused plain" if rounding.how == words.PLAIN else "fused divided"
-            self.then.pop()
+            part = "fused plain" if rounding.how == words.PLAIN else "fused rounded"
+            self.together.pop()
             taps, added = list(last.taps), last.numbers
         numbers = self._numbers(kind, rounding, added=added)
-        self.then.append(Order(part, into, place, self.whole, numbers, taps))
+        self.together.append(Order(part, into, place, self.whole, numbers, taps))
         if into and not self.planar:
             self._copy(Tap(into), output)
 
     def _responses(self, totals: Tap, kind: str, rounding: Rounding, wanted: str) -> Tap:
         """Order that totals become responses of a kind, and return their row."""
-        if kind == wanted and rounding.sign == 1:
-            return totals
-        take, tables = self.work.rings.take, self.work.tables
-        real = kind.startswith("float")
-        if not real or rounding.sign == -1:
-            # int32 and int64 are divided as float64
-            between = kind if real else wanted if kind == "int16" else "float64"
-            responses = take(("responses", between), between, self.whole)
-            which = words.RESPONDING[between].index(kind)
-            numbers = self._numbers(kind, rounding, which)
-            self._order(f"respond {between}", responses, numbers, totals)
-            totals, kind = Tap(responses), between
-        if kind != wanted:
-            made = take(("responses", wanted), wanted, self.whole)
-            numbers = tables.words(words.WIDENED[wanted].index(kind), 1)
-            self._order(f"widen {wanted}", made, numbers, totals)
-            totals = Tap(made)
-        return totals
+        divided = "float64" if kind in ("int32", "int64") else wanted if kind == "int16" else kind
+        row = self._widened(totals, kind, divided)
+        if rounding.sign == -1 or rounding.divisor != 1:
+            numbers = float(words.OVER), rounding.divisor, rounding.sign
+            row = self._joined(row, divided, "responses", *numbers)
+        return self._widened(row, divided, wanted)
+
+    def _widened(self, row: Tap, kind: str, wanted: str) -> Tap:
+        """Order that a row becomes one of another kind, if it is not."""
+        if kind == wanted:
+            return row
+        made = self.work.rings.take(("widened", kind, wanted), wanted, self.whole)
+        numbers = self.work.tables.words(words.WIDENED[wanted].index(kind), 1)
+        self._order(f"widen {wanted}", made, numbers, row)
+        return Tap(made)
+
+    def _joined(self, row: Tap, kind: str, name: str, *numbers: float) -> Tap:
+        """Order that a row of responses is joined to others, or made something of by itself."""
+        made = self.work.rings.take((name, kind), kind, self.whole)
+        self._order(f"join {kind}", made, self.work.tables.numbers("float64", numbers), row)
+        return Tap(made)
 
     def _join(self, totals: Sequence[Tap], plans: Sequence[Plan], join: Join, output: int) -> None:
         """Order that the responses of several kernels become one, and that samples."""
-        kind, root = join.kind, join.how == "magnitude"
-        joined = self.work.rings.take("joined", kind, self.whole)
-        part, doubles = f"join {kind}", self.work.tables.numbers
-        for k, (row, plan) in enumerate(zip(totals, plans, strict=True)):
-            response = self._responses(row, plan.last.kind, plan.rounding, kind)
+        kind, root, row = join.kind, join.how == "magnitude", totals[0]
+        for k, (total, plan) in enumerate(zip(totals, plans, strict=True)):
+            response = self._responses(total, plan.last.kind, plan.rounding, kind)
             how = JOINS[join.how] if k else words.SQUARE if root else words.SCALED
-            self._order(part, joined, doubles("float64", (how, 1, 0)), response)
+            row = self._joined(response, kind, "joined", how, 1, 0)
         how = words.ROOT if root else words.SCALED
-        result = self.work.rings.take("result", kind, self.whole)
-        self._order(part, result, doubles("float64", (how, join.scale, join.shift)), Tap(joined))
-        self._deliver(Tap(result), kind, join.rounding, output)
+        row = self._joined(row, kind, "result", how, join.scale, join.shift)
+        self._deliver(row, kind, join.rounding, output)
 
     # ---- to the target ------------------------------------------------------------------------
 
@@ -312,7 +317,7 @@ class Panel:
         """Order that a row is copied to its plane or to the target."""
         into, place = self._destination(output) if self.planar else (None, 0)
         size = self.count * samples.size(self.work.kind)
-        self.then.append(Order("", into, place, size, 0, [row]))
+        self.together.append(Order("copy", into, place, size, 0, [row]))
 
     def _interleave(self) -> None:
         """Order that planes are put side by side."""
@@ -321,4 +326,4 @@ class Panel:
         apart = self.whole * planes.size
         taps = [Tap(planes, 0, output * apart) for output in range(len(work.layer.outputs))]
         numbers = work.tables.words(planes.size.bit_length() - 1, work.channels)
-        self.then.append(Order("interleave", None, 0, self.pixels, numbers, taps))
+        self.together.append(Order("interleave", None, 0, self.pixels, numbers, taps))

@@ -188,7 +188,7 @@ def _pixels(A, U, rounding, taps=0):
     @inline
     def pixels(job):
         n, out, numbers, rows = word(job, N), word(job, OUT), word(job, NUMBERS), word(job, INPUTS)
-        top, named, weights = P(word(numbers, TOP)), word(numbers, MASK), word(numbers, ADDED)
+        top, named, weights = P(word(numbers, TOP)), word(numbers, MASK), word(numbers, SUM)
         counts = word(job, TOLD)
         for start in range(0, n, BLOCK):
             low, high = W(0), W(0)
@@ -217,7 +217,7 @@ def store(A, *kinds):
     if A == "int16":
         return one_of(ROUNDING, [_pixels(A, *kinds, how) for how in (PLAIN, SHIFT, DIVIDE)])
     if A == "int32":
-        return one_of(DIVIDED, [_pixels(A, *kinds, how) for how in (SHIFT, DIVIDE)])
+        return one_of(HOW, [_pixels(A, *kinds, how) for how in (SHIFT, DIVIDE)])
     how = {"uint16": SHIFT, "int64": DIVIDE}.get(A, PLAIN)
     return one_of(WIDE, [_pixels(A, kind, how) for kind in kinds])
 
@@ -225,11 +225,11 @@ def store(A, *kinds):
 def fused(how):
     """Make the part that adds up nine taps of int16 straight to uint8, so fast as memory allows.
 
-    Numbers: as of `store`; ADDED is where those of `total` are. how: "plain", also for six taps, or
-    "divided".
+    Numbers: as of `store`; SUM is where those of `total` are. how: "plain", also for six taps, or
+    "rounded", over a divisor.
     """
-    if how == "divided":
-        return one_of(DIVIDED, [_pixels("int16", "uint8", how, 9) for how in (SHIFT, DIVIDE)])
+    if how == "rounded":
+        return one_of(HOW, [_pixels("int16", "uint8", how, 9) for how in (SHIFT, DIVIDE)])
     six, nine = (_pixels("int16", "uint8", PLAIN, taps) for taps in (6, 9))
 
     @inline

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 from imgconv.engine import native, samples, words
@@ -21,10 +21,14 @@ from imgconv.engine.step import Layer
 from imgconv.engine.sums import Plan
 
 # So many samples of a row are done at once, and fewer where their rings would have more bytes.
-PANEL, ROOM = 1 << 14, 1 << 19
+WIDEST, CACHED = 1 << 14, 1 << 19
 # So many rows are added up down their columns before they are added up across: neighbours share
 # most of what they read, nine rows of taps at a time. Not where many sums down share a ring.
-CHUNK, MANY = 16, 5
+CHUNK, SHARING = 16, 5
+# From so many pixels on a run is converted from where it is.
+LONG = 16
+
+Move = tuple[int, int, int, int, int, int, int]  # see `words`
 
 
 class Program(NamedTuple):
@@ -62,7 +66,7 @@ def write(
     tables, rings = Tables(), Rings()
     readers: dict[Hashable, Reader] = {}
     downs = sum(len(plan.down) for plans in layer.outputs for plan in plans)
-    chunk = CHUNK if 0 < downs < MANY else 1
+    chunk = CHUNK if 0 < downs < SHARING else 1
     read = [
         [
             _readers(readers, rings, geometries[k], plan, _channels(layer, output), chunk)
@@ -137,15 +141,17 @@ class _Layout:
         columns, depth = self.columns.outputs, self.work.depth
         each = sum(reader.ring.slots * reader.ring.size for reader in self.readers)
         # What a panel reads beyond its columns is to be little beside them.
-        wide = max(min(PANEL, ROOM // each) // depth, LANES, 4 * self.columns.taps)
+        wide = max(min(WIDEST, CACHED // each) // depth, LANES, 4 * self.columns.taps)
         return lanes(-(-columns // -(-columns // wide)))
 
     def _in_words(self, panels: list[Any], codes: dict[Hashable, Panel]) -> Program:
-        """Lay out the room: a word and a mark for each ring, the job, a raw row, the rings."""
-        work, tables, rings = self.work, self.work.tables, self.work.rings.values()
-        most = max(len(o.taps) for panel in codes.values() for o in (*panel.first, *panel.then))
-        longest = max(w.length for *_, windows in panels for w in windows.values()) * work.depth
-        job = 8 * 2 * len(rings)
+        """Lay out the room: addresses, slots and marks, a job, a raw row, the rings."""
+        tables, rings = self.work.tables, self.work.rings.values()
+        most = max(len(o.taps) for panel in codes.values() for group in panel.groups for o in group)
+        longest = (
+            max(w.length for *_, windows in panels for w in windows.values()) * self.work.depth
+        )
+        job = 8 * (words.SLOTS + 2 * len(rings))
         raw = job + 8 * (words.INPUTS + most)
         at = raw + longest * samples.size(self.source.kind)
         places = []
@@ -153,61 +159,92 @@ class _Layout:
             at = -(-at // LINE) * LINE
             places.append((at, ring.step, ring.slots, ring.stride))
             at += ring.slots * ring.step
-        written = {key: self._code(panel) for key, panel in codes.items()}
-        pixel = work.channels * samples.size(work.kind)
-        lines = [
-            (written[key], first * pixel, *self._lines(windows)) for first, key, windows in panels
+        written = {key: self._groups(panel) for key, panel in codes.items()}
+        pixel = self.work.channels * samples.size(self.work.kind)
+        shares = [
+            (*written[key], first * pixel, *self._shares(windows)) for first, key, windows in panels
         ]
         shared = math.gcd(self.rows.stride, self.rows.dilation)
         apart = self.rows.dilation // shared
         address = tables.words(
-            self.rows.stride, self.rows.dilation, apart, work.chunk,
-            len(lines), tables.records(lines),
-            len(self.readers), tables.records(self._reader(r, longest, raw) for r in self.readers),
-            len(places), tables.records(places), job,
+            self.rows.stride, self.rows.dilation, apart, self.work.chunk,
+            tables.records(shares), len(shares),
+            tables.records(self._reader(r, longest) for r in self.readers), len(self.readers),
+            tables.records(places), len(places), job, raw,
         )  # fmt: skip
         return Program(address, at + LINE, tables.kept)
 
-    def _lines(self, windows: dict[int, Window]) -> list[int]:
-        """What readers read for a panel."""
+    def _reader(self, reader: Reader, longest: int) -> tuple[int, ...]:
+        """A reader in words."""
+        kind, tables, (rows, _, fill) = self.source.kind, self.work.tables, reader.geometry
+        positions = Window(rows, [rows.positions(range(rows.outputs))], {}).sources()
+        filling = samples.values(kind, [fill if kind.startswith("float") else int(fill)])
+        filling *= longest if rows.border == "constant" else 1
+        channel = (reader.channel or 0) * samples.size(kind)
+        return native.part("fill"), rows.taps, tables.keep(positions), channel, tables.keep(filling)
+
+    def _shares(self, windows: dict[int, Window]) -> list[int]:
+        """What readers move for a panel."""
         found = []
         for reader in self.readers:
             window = windows[reader.ring.number]
-            runs = window.runs()
-            address = self.work.tables.keep(runs)
-            found += [address, len(runs) // words.RUN_SIZE, window.length]
+            moves = self._moves(reader, window)
+            made = window.length * self.work.depth * reader.ring.size
+            found += [self.work.tables.records(moves), len(moves), made]
         return found
 
-    def _reader(self, reader: Reader, longest: int, raw: int) -> tuple[int, ...]:
-        """A reader in words."""
-        source, plan, tables, depth = self.source, reader.plan, self.work.tables, self.work.depth
-        (rows, columns, fill), size = reader.geometry, samples.size(source.kind)
-        positions = Window(rows, [rows.positions(range(rows.outputs))], {}).sources()
-        filling = samples.values(
-            source.kind, [fill if source.kind.startswith("float") else int(fill)]
-        )
-        filling *= longest if rows.border == "constant" else 1
-        convert = factors = 0
-        if plan.ring != source.kind or plan.scale > 1:
-            kind = "int16" if plan.ring == "uint16" else plan.ring
-            convert = native.part(f"widen {kind}")
-            factors = tables.words(words.WIDENED[kind].index(source.kind), plan.scale)
-        apart = columns.stride * source.channels
-        pick = native.part("pick") if apart != depth else 0
-        picked = tables.words(size.bit_length() - 1, depth, apart)
-        return (
-            rows.taps, tables.keep(positions), (reader.channel or 0) * size, depth * size,
-            source.channels * size, depth * reader.ring.size, depth, convert, factors,
-            tables.keep(filling), pick, picked, raw,
-        )  # fmt: skip
+    def _moves(self, reader: Reader, window: Window) -> list[Move]:
+        """The moves that make a row of a ring: first one that is all filling, then those of others.
 
-    def _code(self, panel: Panel) -> int:
-        """Orders in words."""
-        orders = map(self._order, (*panel.first, *panel.then))
-        return self.work.tables.records([(len(panel.first), len(panel.then)), *orders])
+        Long runs are converted from where they are. What is between them is gathered in a raw row
+        first, where it would be in the ring.
+        """
+        depth, size = self.work.depth, samples.size(self.source.kind)
+        taken, pixel = depth * size, self.source.channels * size
+        convert, copy = self._converting(reader), native.part("copy")
+        moves, done = [convert(words.AT_FILLING, 0, 0, window.length)], 0
+        for at, first, step, count in window.runs():
+            long = count >= LONG
+            if long and step * pixel == taken:
+                moves.append(convert(words.AT_RAW, done * taken, done, at - done))
+                moves.append(convert(words.AT_SOURCE, first * pixel, at, count))
+                done = at + count
+            elif long:
+                shape = size.bit_length() - 1, depth, step * self.source.channels
+                picked = native.part("pick"), count, self.work.tables.words(*shape)
+                moves.append((*picked, words.AT_RAW, at * taken, words.AT_SOURCE, first * pixel))
+            else:
+                for i in range(count):
+                    place = words.AT_SOURCE, (first + i * step) * pixel
+                    place = place if first >= 0 else (words.AT_FILLING, 0)
+                    moves.append((copy, taken, 0, words.AT_RAW, (at + i) * taken, *place))
+        moves.append(convert(words.AT_RAW, done * taken, done, window.length - done))
+        return [move for move in moves if move[words.SAMPLES]]
+
+    def _converting(self, reader: Reader) -> Callable[[int, int, int, int], Move]:
+        """What makes the move of pixels into a ring, as its kind of samples."""
+        plan, depth, kind = reader.plan, self.work.depth, self.source.kind
+        made = depth * reader.ring.size
+        part, each, numbers = "copy", made, 0
+        if plan.ring != kind or plan.scale > 1:
+            wide = "int16" if plan.ring == "uint16" else plan.ring
+            part, each = f"widen {wide}", depth
+            numbers = self.work.tables.words(words.WIDENED[wide].index(kind), plan.scale)
+        address = native.part(part)
+
+        def convert(source: int, begin: int, at: int, count: int) -> Move:
+            return address, count * each, numbers, words.AT_RING, at * made, source, begin
+
+        return convert
+
+    def _groups(self, panel: Panel) -> tuple[int, int]:
+        """Groups of orders in words, and how many there are."""
+        tables = self.work.tables
+        groups = [(tables.records(map(self._order, group)), len(group)) for group in panel.groups]
+        return tables.records(groups), len(groups)
 
     def _order(self, order: Order) -> tuple[int, ...]:
         taps = self.work.tables.records((t.ring.number, t.row, t.place) for t in order.taps)
-        part = native.part(order.part) if order.part else 0
         ring = order.into.number if order.into else -1
-        return part, ring, order.place, order.samples, order.numbers, len(order.taps), taps
+        part = native.part(order.part)
+        return part, order.samples, order.numbers, ring, order.place, taps, len(order.taps)

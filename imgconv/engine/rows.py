@@ -2,18 +2,18 @@
 
 import numpy as np
 
-from imgconv.engine.machine import again, inline, larger, read, times, word, write
+from imgconv.engine.machine import again, copied, inline, larger, read, times, word, write
 from imgconv.engine.words import *
 
 
 def one_of(place, parts):
-    """Make the part that is one of up to five, by the number in a word of the numbers.
+    """Make the part that is one of up to six, by the number in a word of the numbers.
 
     Side by side: for functions within others Numba takes half as long again a level. What there is
     not, it leaves out by the count.
     """
     count = len(parts)
-    first, second, third, fourth, fifth = (*parts, *[None] * 4)[:5]
+    first, second, third, fourth, fifth, sixth = (*parts, *[None] * 5)[:6]
 
     def part(job):
         which = word(word(job, NUMBERS), place)
@@ -27,6 +27,8 @@ def one_of(place, parts):
             fourth(job)
         if count > 4 and which == 4:
             fifth(job)
+        if count > 5 and which == 5:
+            sixth(job)
 
     return part if count > 1 else first
 
@@ -57,34 +59,11 @@ def widen(A):
     return one_of(0, [_converting(S, A) for S in WIDENED[A]])
 
 
-def _response(S, A):
-    """Make `response(job)`: totals of S, or their absolute values, divided, as A."""
-    totals, put, K, T = read[S], write[A], getattr(np, S), getattr(np, A)
-
-    @inline
-    def response(job):
-        n, out, numbers, row = word(job, N), word(job, OUT), word(job, NUMBERS), word(job, INPUTS)
-        sign, divisor = K(word(numbers, SIGN)), T(word(numbers, DIVISOR))
-        for i in range(n):
-            total = totals(row, i)
-            put(out, i, T(larger(total, times(total, sign))) / divisor)
-
-    return response
-
-
-def respond(A):
-    """Make the part that turns totals into responses of A.
-
-    Numbers: as of `store`; KIND is which of the kinds in `words.RESPONDING` the totals have.
-    """
-    return one_of(KIND, [_response(S, A) for S in RESPONDING[A]])
-
-
 def join(A):
     """Make the part that puts responses of A together in out; a NaN among them makes a NaN.
 
     Numbers, which are doubles: what is done (see `words`); for SCALED and ROOT a factor and what is
-    added to it.
+    added; for OVER the divisor and -1 for absolute values.
     """
     responses, seen, put, double, T = read[A], again[A], write[A], read["float64"], getattr(np, A)
 
@@ -111,6 +90,9 @@ def join(A):
         elif how == ROOT:
             for i in range(n):
                 put(out, i, np.sqrt(responses(row, i)) * scale + shift)
+        elif how == OVER:
+            for i in range(n):
+                put(out, i, larger(responses(row, i), responses(row, i) * shift) / scale)
         else:
             for i in range(n):
                 put(out, i, responses(row, i) * scale + shift)
@@ -149,6 +131,16 @@ def extent():
 
 
 # ---- from place to place ----------------------------------------------------------------------
+
+
+def copy():
+    """Make the part that copies bytes, so many as it is told of samples."""
+
+    def part(job):
+        copied(word(job, OUT), word(job, INPUTS), word(job, N))
+
+    return part
+
 
 SIZES = ("uint8", "uint16", "int32", "int64")  # samples are moved as numbers of their size
 

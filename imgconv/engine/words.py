@@ -7,29 +7,24 @@ Everything is an int64 unless it is said otherwise.
 # to count samples clipped below and above (or to keep two ends), and then where each row is.
 N, OUT, NUMBERS, COUNT, TOLD, INPUTS = range(6)
 
-# How `store` rounds a total, and the numbers of `store`, `respond`, `extent` and `fused`. DIVIDED:
-# by no power of two. MASK: which samples count. WIDE: pixels of 16 bits. KIND: which of its kinds
-# the total has. PAIR: which ends are kept. ADDED: the numbers of what is added up.
+# How a total is rounded, and the numbers of `store`, `extent` and the fused parts. HOW: 0 for a
+# power of two, 1 for any divisor. MASK: which samples count. WIDE: pixels of 16 bits. KIND: which
+# of its kinds the total has. PAIR: which ends are kept. SUM: the numbers of what is added up.
 PLAIN, SHIFT, DIVIDE = range(3)
-(
-    ROUNDING, SIGN, TOP, BITS, HALF, ODD, DIVISOR, RECIPROCAL,
-    DIVIDED, MASK, WIDE, KIND, PAIR, ADDED,
-) = range(14)  # fmt: skip
+ROUNDING, SIGN, TOP, BITS, HALF, ODD, DIVISOR, RECIPROCAL, HOW, MASK, WIDE, KIND, PAIR, SUM = range(
+    14
+)
 
 # What `join` does with a response.
-SQUARE, ADD, ADD_SQUARE, GREATEST, LEAST, SCALED, ROOT = range(7)
+SQUARE, ADD, ADD_SQUARE, GREATEST, LEAST, OVER, SCALED, ROOT = range(8)
 
-# From which kinds `widen` makes each, `respond` makes each, and those of which `extent` keeps ends.
+# From which kinds `widen` makes each, and those of which `extent` keeps ends.
 WIDENED = {
     "int16": ("uint8",),
     "int32": ("uint8", "uint16"),
     "int64": ("uint8", "uint16"),
-    "float32": ("uint8", "uint16", "float64"),
-    "float64": ("uint8", "uint16", "float32"),
-}
-RESPONDING = {
-    "float32": ("int16", "float32"),
-    "float64": ("int16", "int32", "int64", "float64"),
+    "float32": ("uint8", "uint16", "int16", "float64"),
+    "float64": ("uint8", "uint16", "int16", "int32", "int64", "float32"),
 }
 TOTALS = ("int16", "int32", "int64", "float32", "float64")
 
@@ -42,36 +37,35 @@ PROGRAM, SOURCE, SOURCE_STEP, TARGET, TARGET_STEP, ROW, END, ROOM, LOW = range(9
 
 # A program. From one output to the next it goes PITCH rows of the source on, from one tap to the
 # next SPREAD. With a dilation, only outputs so many rows APART share what they read: they are a
-# turn, and there are as many turns. Of CHUNK rows of a turn all first orders are done before the
-# others. Then the tables, and where in the room jobs are written.
+# turn, and there are as many turns. CHUNK rows of a turn are done at a time. Then the tables, and
+# where in the room a job and a raw row are written.
 (
-    PITCH, SPREAD, APART, CHUNK, PANELS, PANEL, READERS, READER, RINGS, RING, JOB,
-) = range(11)  # fmt: skip
+    PITCH, SPREAD, APART, CHUNK, PANELS, PANEL_COUNT, READERS, READER_COUNT, RINGS, RING_COUNT,
+    JOB, RAW,
+) = range(12)  # fmt: skip
+
+# The room begins with the addresses that moves are from and to, then for each ring the slot in
+# which the rows of the present output begin, and then for each how many rows have been filled.
+AT_SOURCE, AT_FILLING, AT_RAW, AT_RING, SLOTS = range(5)
 
 # A ring of rows: where in the room it begins, bytes of a row, how many rows, rows from one output
-# to the next. The room begins with a word for each, in which of its rows the present output begins,
-# and another for each, how many rows of the turn were filled.
-BASE, STEP, SLOTS, STRIDE, RING_SIZE = range(5)
+# to the next.
+BASE, STEP, HELD, STRIDE, RING_SIZE = range(5)
 
-# A reader, which fills the ring of the same number: rows of taps; the table of the source's rows;
-# bytes to the channel; bytes of a pixel that is taken, from pixel to pixel, of a pixel in the ring;
-# samples of a pixel; the part that converts (0: none) and its numbers; a row of what fills; the
-# part that takes pixels which are not side by side and its numbers; where raw rows are written.
-(
-    TAPS, SOURCES, CHANNEL, TAKEN, PIXEL, MADE, DEPTH, CONVERT, FACTORS, FILLING, PICK, PICKED, RAW,
-    READER_SIZE,
-) = range(14)  # fmt: skip
+# A reader, which fills the ring of the same number: the function that does; how many rows an output
+# reads; the table of the source's rows, -1 for what fills; bytes to the channel; what fills.
+FILLER, READS, ROWS, CHANNEL, FILLING, READER_SIZE = range(6)
 
-# A panel, some columns of the output: its code, where in a row of the target it goes; and then for
-# each reader its runs, how many there are, and how many pixels of a row. A run is: pixels into the
-# row, pixel of the source or -1 for what fills, from one to the next, how many: of the border one.
-CODE, PLACE, PANEL_SIZE = range(3)
-RUNS, RUN_COUNT, LENGTH, LINE_SIZE = range(4)
-INTO, FROM, BY, MANY, RUN_SIZE = range(5)
+# A panel, some columns of the output: its groups of orders, where in a row of the target it goes,
+# and for each reader its moves and how many bytes they make. A group is for all rows of a chunk.
+GROUPS, GROUP_COUNT, PLACE, PANEL_SIZE = range(4)
+MOVES, MOVE_COUNT, MADE, SHARE_SIZE = range(4)
+ORDERS, ORDER_COUNT, GROUP_SIZE = range(3)
 
-# Code: how many orders are for all rows of a chunk, how many row by row; the orders. An order is: a
-# part (0 copies bytes), the ring that it writes to (-1: the target) and where in the row, how many
-# samples, numbers, and the rows that it reads: ring, row of taps, bytes into it.
-FIRST, THEN, CODE_SIZE = range(3)
-PART, INTO_RING, INTO_ROW, SAMPLES, TABLE, TAP_COUNT, TAP_TABLE, ORDER_SIZE = range(8)
+# A move or an order: a part, how many samples, its numbers. A move goes from an address of the room
+# and bytes on to another and bytes on; the first makes a row of what fills. An order goes to a ring
+# (-1: the target) and bytes on, from rows: of a ring, a row from the slot on, bytes into it.
+PART, SAMPLES, TABLE, TO, INTO = range(5)
+FROM, BEGIN, MOVE_SIZE = range(5, 8)
+TAPS, TAP_COUNT, ORDER_SIZE = range(5, 8)
 TAP_RING, TAP_ROW, TAP_PLACE, TAP_SIZE = range(4)

@@ -127,13 +127,13 @@ def test_runs_spell_out_the_same_sources(axis, data):
     """The runs of a window cover each of its positions once and give the same samples."""
     last = data.draw(st.integers(1, axis.outputs))
     window = axis.window(0, last, range(axis.taps))
-    runs = window.runs().tolist()
     found = {}
-    for to, at, step, length in zip(*[iter(runs)] * 4, strict=True):
+    for to, at, step, length in window.runs():
         for n in range(length):
             assert to + n not in found
             found[to + n] = OUTSIDE if at == OUTSIDE else at + n * step
-    assert [found[p] for p in range(window.length)] == window.sources().tolist()
+    positions = [p for span in window.positions for p in span]
+    assert [found[i] for i in range(window.length)] == [axis.source(p) for p in positions]
 
 
 @quick

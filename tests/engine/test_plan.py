@@ -239,7 +239,7 @@ def test_no_schedule_depends_on_threads_panels_or_rings(
     first = apply(image, kernel, border="reflect")
     monkeypatch.setenv("IMGCONV_THREADS", "3")
     again(image, kernel, first)
-    monkeypatch.setattr(program, "PANEL", 64)
+    monkeypatch.setattr(program, "WIDEST", 64)
     again(image, kernel, first)
     monkeypatch.setattr(program, "CHUNK", 3)
     again(image, kernel, first)
