@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from imgconv.errors import GeometryError, OptionError
@@ -28,7 +28,7 @@ class Window(NamedTuple):
         """Return the source index of every position."""
         found = array("q")
         for _, first, step, count in self.runs():
-            found.extend(range(first, first + count * step, step))
+            found.extend(range(first, first + count * step, step) if step else [first] * count)
         return found
 
     def runs(self) -> list[tuple[int, int, int, int]]:
@@ -36,12 +36,24 @@ class Window(NamedTuple):
         found, at = [], 0
         for span in self.positions:
             before, inside, after = self.axis.split(span)
-            found += [(at + i, self.axis.source(p), 1, 1) for i, p in enumerate(before)]
-            if inside:
-                found.append((at + len(before), inside[0], inside.step, len(inside)))
-            at += len(span)
-            found += [(at + i - len(after), self.axis.source(p), 1, 1) for i, p in enumerate(after)]
+            within = [(inside[0], inside.step, len(inside))] if inside else []
+            outside = [_runs(map(self.axis.source, side)) for side in (before, after)]
+            for first, step, count in (*outside[0], *within, *outside[1]):
+                found.append((at, first, step, count))
+                at += count
         return found
+
+
+def _runs(sources: Iterable[int]) -> list[tuple[int, int, int]]:
+    """Sources as runs of (first, step, how many)."""
+    found: list[tuple[int, int, int]] = []
+    for source in sources:
+        first, step, count = found[-1] if found else (0, 0, 0)
+        if count == 1 or (count and source == first + step * count):
+            found[-1] = first, source - first if count == 1 else step, count + 1
+        else:
+            found.append((source, 1, 1))
+    return found
 
 
 @functools.lru_cache(maxsize=64)

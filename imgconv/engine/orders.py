@@ -316,8 +316,8 @@ class Panel:
     def _copy(self, row: Tap, output: int) -> None:
         """Order that a row is copied to its plane or to the target."""
         into, place = self._destination(output) if self.planar else (None, 0)
-        size = self.count * samples.size(self.work.kind)
-        self.together.append(Order("copy", into, place, size, 0, [row]))
+        piece = self.work.tables.words(self.count * samples.size(self.work.kind), 0)
+        self.together.append(Order("copy", into, place, 1, piece, [row]))
 
     def _interleave(self) -> None:
         """Order that planes are put side by side."""

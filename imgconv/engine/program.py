@@ -199,43 +199,46 @@ class _Layout:
         Long runs are converted from where they are. What is between them is gathered in a raw row
         first, where it would be in the ring.
         """
-        depth, size = self.work.depth, samples.size(self.source.kind)
+        depth, size, tables = self.work.depth, samples.size(self.source.kind), self.work.tables
         taken, pixel = depth * size, self.source.channels * size
         convert, copy = self._converting(reader), native.part("copy")
         moves, done = [convert(words.AT_FILLING, 0, 0, window.length)], 0
         for at, first, step, count in window.runs():
-            long = count >= LONG
-            if long and step * pixel == taken:
+            if first < 0 or count < LONG:
+                pieces = count, tables.words(taken, step * pixel)
+                source = (words.AT_SOURCE, first * pixel) if first >= 0 else (words.AT_FILLING, 0)
+                moves.append((copy, *pieces, words.AT_RAW, at * taken, *source))
+            elif step * pixel == taken:
                 moves.append(convert(words.AT_RAW, done * taken, done, at - done))
                 moves.append(convert(words.AT_SOURCE, first * pixel, at, count))
                 done = at + count
-            elif long:
-                shape = size.bit_length() - 1, depth, step * self.source.channels
-                picked = native.part("pick"), count, self.work.tables.words(*shape)
-                moves.append((*picked, words.AT_RAW, at * taken, words.AT_SOURCE, first * pixel))
             else:
-                for i in range(count):
-                    place = words.AT_SOURCE, (first + i * step) * pixel
-                    place = place if first >= 0 else (words.AT_FILLING, 0)
-                    moves.append((copy, taken, 0, words.AT_RAW, (at + i) * taken, *place))
+                numbers = tables.words(size.bit_length() - 1, depth, step * self.source.channels)
+                picked = native.part("pick"), count, numbers, words.AT_RAW, at * taken
+                moves.append((*picked, words.AT_SOURCE, first * pixel))
         moves.append(convert(words.AT_RAW, done * taken, done, window.length - done))
         return [move for move in moves if move[words.SAMPLES]]
 
     def _converting(self, reader: Reader) -> Callable[[int, int, int, int], Move]:
         """What makes the move of pixels into a ring, as its kind of samples."""
-        plan, depth, kind = reader.plan, self.work.depth, self.source.kind
+        plan, depth, kind, tables = reader.plan, self.work.depth, self.source.kind, self.work.tables
         made = depth * reader.ring.size
-        part, each, numbers = "copy", made, 0
-        if plan.ring != kind or plan.scale > 1:
-            wide = "int16" if plan.ring == "uint16" else plan.ring
-            part, each = f"widen {wide}", depth
-            numbers = self.work.tables.words(words.WIDENED[wide].index(kind), plan.scale)
-        address = native.part(part)
+        if plan.ring == kind and plan.scale == 1:
+            copy = native.part("copy")
 
-        def convert(source: int, begin: int, at: int, count: int) -> Move:
-            return address, count * each, numbers, words.AT_RING, at * made, source, begin
+            def copied(source: int, begin: int, at: int, count: int) -> Move:
+                pieces = min(count, 1), tables.words(count * made, 0)
+                return copy, *pieces, words.AT_RING, at * made, source, begin
 
-        return convert
+            return copied
+        wide = "int16" if plan.ring == "uint16" else plan.ring
+        numbers = tables.words(words.WIDENED[wide].index(kind), plan.scale)
+        widen = native.part(f"widen {wide}")
+
+        def widened(source: int, begin: int, at: int, count: int) -> Move:
+            return widen, count * depth, numbers, words.AT_RING, at * made, source, begin
+
+        return widened
 
     def _groups(self, panel: Panel) -> tuple[int, int]:
         """Groups of orders in words, and how many there are."""

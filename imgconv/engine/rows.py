@@ -134,10 +134,15 @@ def extent():
 
 
 def copy():
-    """Make the part that copies bytes, so many as it is told of samples."""
+    """Make the part that copies pieces to where they are side by side.
+
+    Numbers: words; bytes of a piece, and from one to the next.
+    """
 
     def part(job):
-        copied(word(job, OUT), word(job, INPUTS), word(job, N))
+        out, numbers, row = word(job, OUT), word(job, NUMBERS), word(job, INPUTS)
+        for i in range(word(job, N)):
+            copied(out + i * word(numbers, 0), row + i * word(numbers, 1), word(numbers, 0))
 
     return part
 
