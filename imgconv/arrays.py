@@ -149,9 +149,7 @@ def _done(
         out[...] = _done(pixels, kernel, levels, None, options)
         return out
     if prepared.ready:
-        prepared.ready.conduct(
-            pixels.ctypes.data, prepared.rows[0], made.ctypes.data, prepared.rows[1]
-        )
+        prepared.ready(pixels.ctypes.data, prepared.rows[0], made.ctypes.data, prepared.rows[1])
     else:
         to(pixels, made, prepared.step, levels)
     return made

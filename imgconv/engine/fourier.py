@@ -12,19 +12,9 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from imgconv.engine import program
 from imgconv.engine.geometry import Axis, Geometry
-from imgconv.engine.ready import (
-    Ready,
-    conduct,
-    copying,
-    give_back,
-    lent,
-    no_ends,
-    shared,
-    thread_count,
-)
-from imgconv.engine.samples import Samples, array_of
+from imgconv.engine.ready import Ready, copying, give_back, lent, prepare, shared, thread_count
+from imgconv.engine.samples import Samples, array_of, nowhere
 from imgconv.engine.step import Layer
 from imgconv.engine.sums import Plan
 
@@ -84,13 +74,7 @@ def correlate(source: Samples, target: Samples, weights: Weights) -> None:
 
 
 def transform(
-    source: Samples,
-    target: Samples,
-    ready: Ready,
-    filtered: bytes,
-    threads: int | None,
-    *,
-    ends: bool = False,
+    source: Samples, target: Samples, ready: Ready, threads: int | None
 ) -> list[list[int]]:
     """Do a step tile by tile: samples and border as reals, the transform, what is made of it.
 
@@ -98,49 +82,37 @@ def transform(
     the time; so that thread leaves transforms to the others.
     """
     (plan,), (geometry,) = ready.layer.outputs[0], ready.geometries
-    (rows, columns), (tall, wide) = geometry.shape, outputs(plan.size)
-    begin, weights = no_ends([plan]) if ends else [0, 0], plan.transform
+    (rows, columns), (tall, wide), weights = geometry.shape, outputs(plan.size), plan.transform
     assert weights
+    there = nowhere(target.kind, target.channels)
 
     def tile(first: tuple[int, int]) -> list[int]:
         y = range(first[0], min(first[0] + tall, rows))
         x = range(first[1], min(first[1] + wide, columns))
         around = Geometry(geometry.rows.around(y), geometry.columns.around(x), geometry.fill)
-        shape = len(y), len(x), source.channels
-        done = _finishing(*shape, plan, target.kind, target.channels, filtered, ends)
-        with _floats(*around.shape, source.channels) as read, _floats(*shape) as made:
-            conduct(source, read, copying(source, read, around), 1, [])
+        with _floats(source, *around.shape) as read, _floats(source, len(y), len(x)) as made:
+            copying(source, read, around).on(source, read, 1)
             correlate(read, made, weights)
-            part = target._replace(address=target.at(y.start, x.start))
-            return conduct(made, part, done, 1, begin)[0]
+            shape = nowhere("float32", source.channels, len(y), len(x))
+            done = _finishing(shape, there, plan, ready.filtered, ready.ends)
+            return done.on(made, target._replace(address=target.at(y.start, x.start)), 1)[0]
 
     places = itertools.product(range(0, rows, tall), range(0, columns, wide))
     return shared(tile, places, threads or thread_count(), here=False)
 
 
 @contextlib.contextmanager
-def _floats(height: int, width: int, channels: int) -> Iterator[Samples]:
-    """Lend room for reals."""
-    room, at = lent(4 * height * width * channels)
-    yield Samples(at, height, width, channels, width * channels, "float32", None)
+def _floats(like: Samples, height: int, width: int) -> Iterator[Samples]:
+    """Lend room for reals, with as many channels."""
+    step = width * like.channels
+    room, at = lent(4 * height * step)
+    yield Samples(at, height, width, like.channels, step, "float32", None)
     give_back(room)
 
 
 @functools.lru_cache(maxsize=16)  # tiles are alike, but for those at the ends
-def _finishing(
-    height: int,
-    width: int,
-    depth: int,
-    plan: Plan,
-    kind: str,
-    channels: int,
-    filtered: bytes,
-    ends: bool,
-) -> Ready:
+def _finishing(source: Samples, target: Samples, plan: Plan, filtered: bytes, ends: bool) -> Ready:
     """What makes samples of what a transform has made."""
-    rows, columns = (Axis(n, 1, 0, 0, 1, 1, "edge") for n in (height, width))
+    rows, columns = (Axis(n, 1, 0, 0, 1, 1, "edge") for n in (source.height, source.width))
     layer, geometry = Layer(((plan._replace(transform=None),),)), Geometry(rows, columns, 0)
-    source = Samples(0, height, width, depth, 0, "float32", None)
-    target = Samples(0, 0, 0, channels, 0, kind, None)
-    written = program.write(source, target, [geometry], layer, filtered, ends=ends)
-    return Ready(layer, (geometry,), written, height, 0)
+    return prepare(source, target, (geometry,), layer, filtered, ends=ends)

@@ -40,32 +40,33 @@ class Ready(NamedTuple):
 
     layer: Layer
     geometries: tuple[Geometry, ...]
+    filtered: bytes
+    ends: bool
+    begin: tuple[int, ...]  # the words in which the parts count, or keep ends
     program: Program | None
     rows: int
     work: int  # multiplications
 
-    def conduct(
+    def __call__(
         self,
         source: int,
         source_step: int,
         target: int,
         target_step: int,
         threads: int | None = None,
-        begin: Sequence[int] = (0, 0),
     ) -> list[list[int]]:
         """Have all rows done, on threads if that is worth it; return what each call has told.
 
-        Rows begin at the addresses, so many bytes apart. `begin` are the words that the parts count
-        in, or keep ends in.
+        Rows begin at the addresses, so many bytes apart.
         """
-        written, called = self.program, native.conductor()
+        written, conduct = self.program, native.conductor()
         assert written
         whole = written.address, source, source_step, target, target_step
 
         def rows(first: int, last: int) -> list[int]:
             room, at = lent(written.room)
-            call = array("q", (*whole, first, last, at, *begin))
-            called(pointer(call))
+            call = array("q", (*whole, first, last, at, *self.begin))
+            conduct(pointer(call))
             give_back(room)
             return call[LOW:].tolist()
 
@@ -76,20 +77,34 @@ class Ready(NamedTuple):
         bands = [(y, min(y + tall, self.rows)) for y in range(0, self.rows, tall)]
         return shared(lambda band: rows(*band), bands, threads - 1, here=True)
 
+    def on(self, source: Samples, target: Samples, threads: int | None) -> list[list[int]]:
+        """Have it called on samples."""
+        steps = source.step * samples.size(source.kind), target.step * samples.size(target.kind)
+        return self(source.address, steps[0], target.address, steps[1], threads)
+
+
+def prepare(
+    source: Samples,
+    target: Samples,
+    geometries: tuple[Geometry, ...],
+    layer: Layer,
+    filtered: bytes,
+    *,
+    ends: bool = False,
+) -> Ready:
+    """Make what is called on pictures ready; the arguments are those of `program.write`."""
+    rows, columns = geometries[0].shape
+    work = rows * columns * layer.taps * (1 if layer.reads else source.channels)
+    begin = no_ends([plans[0] for plans in layer.outputs]) if ends else (0, 0)
+    written = None
+    if not layer.transformed:
+        written = program.write(source, target, geometries, layer, filtered, ends=ends)
+    return Ready(layer, geometries, filtered, ends, begin, written, rows, work)
+
 
 def copying(source: Samples, target: Samples, geometry: Geometry) -> Ready:
     """What copies samples with their border, as the kind of the target."""
-    layer = as_it_is(target.kind)
-    written = program.write(source, target, [geometry], layer, bytes(source.channels))
-    return Ready(layer, (geometry,), written, geometry.shape[0], 0)
-
-
-def conduct(
-    source: Samples, target: Samples, ready: Ready, threads: int | None, begin: Sequence[int]
-) -> list[list[int]]:
-    """Have all rows of samples done, see `Ready.conduct`."""
-    steps = source.step * samples.size(source.kind), target.step * samples.size(target.kind)
-    return ready.conduct(source.address, steps[0], target.address, steps[1], threads, begin)
+    return prepare(source, target, (geometry,), as_it_is(target.kind), bytes(source.channels))
 
 
 def lent(size: int) -> tuple[array[int], int]:
@@ -141,7 +156,7 @@ def shared(work: Callable[[T], R], todo: Iterable[T], helpers: int, *, here: boo
     return done
 
 
-def no_ends(plans: Sequence[Plan]) -> list[int]:
+def no_ends(plans: Sequence[Plan]) -> tuple[int, ...]:
     """The ends of each output before anything was seen, as words."""
     words = array("q")
     for plan in plans:
@@ -149,7 +164,7 @@ def no_ends(plans: Sequence[Plan]) -> list[int]:
             words.frombytes(array("d", (math.inf, -math.inf)).tobytes())
         else:
             words.extend((2**63 - 1, -(2**63)))
-    return words.tolist()
+    return tuple(words)
 
 
 def ends_told(words: Sequence[int], plans: Sequence[Plan]) -> Ends | None:

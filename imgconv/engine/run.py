@@ -1,29 +1,27 @@
-"""Steps over samples in memory: their programs, kept for the next picture of the shape."""
+"""Steps over samples in memory: their programs, kept for the next picture of the shape.
+
+Everything here raises what `Step.shape` does.
+"""
 
 from __future__ import annotations
 
 import functools
-from typing import Any
 
-from imgconv.engine import fourier, program, samples
-from imgconv.engine.geometry import AS_IT_IS, Cut, Geometry, Layout
+from imgconv.engine import fourier, samples
+from imgconv.engine.geometry import AS_IT_IS, Geometry
 from imgconv.engine.levels import NONE, NOTHING, Ends, Rule, outermost, rule
 from imgconv.engine.plan import IDENTITY
-from imgconv.engine.ready import Ready, conduct, copying, ends_told, no_ends
+from imgconv.engine.ready import Ready, copying, ends_told, prepare
 from imgconv.engine.samples import Samples
 from imgconv.engine.step import Step
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
 
+ENDS = "ends"  # levels: only the ends of the responses are wanted
+
 
 def respond(source: Samples, target: Samples, step: Step) -> None:
-    """Write the unrounded responses to a target of floats.
-
-    Raises
-    ------
-    GeometryError, KernelError
-        As `Step.shape` does.
-    """
+    """Write the unrounded responses to a target of floats."""
     _run(source, target, step, NONE, bytes([1]) * source.channels)
 
 
@@ -39,49 +37,27 @@ def to_pixels(
 
     `filtered` holds for each channel in memory a 1 if it counts for clipping and stretch, else a 0.
     `ends` are the responses that a stretch spans, where the samples are a part of what it is for.
-
-    Raises
-    ------
-    GeometryError, KernelError
-        As `Step.shape` does.
     """
-    if levels != "stretch":
-        return _run(source, target, step, levels, filtered)
-    if isinstance(step.work, Combined):  # its ends are known when all of it has been put together
-        source, step, filtered = _put_together(source, step, filtered)
-    ends = ends or extent(source, step, filtered) or NOTHING
-    return _run(source, target, step, levels, filtered, ends)
+    if levels == "stretch":
+        if isinstance(step.work, Combined):  # its ends are known when all has been put together
+            source, step, filtered = _put_together(source, step, filtered)
+        ends = ends or extent(source, step, filtered) or NOTHING
+    counts = _run(source, target, step, levels, filtered, ends)
+    return sum(c[0] for c in counts), sum(c[1] for c in counts)
 
 
 def ready(source: Samples, step: Step, result: str, depth: int, levels: str) -> Ready:
-    """Return what is kept of a step, to be called on many samples of a shape; not for stretch.
-
-    Raises
-    ------
-    GeometryError, KernelError
-        As `Step.shape` does.
-    """
-    filtered = bytes([1]) * source.channels
-    return _ready(*_key(source, step), result, depth, levels, filtered, None)
+    """Return what is kept of a step, to be called on many samples of a shape; not for stretch."""
+    target = samples.nowhere(result, depth)
+    return _ready(*_known(source, step), target, levels, bytes([1]) * source.channels, None)
 
 
 def extent(source: Samples, step: Step, filtered: bytes) -> Ends | None:
-    """Return the least and the greatest finite response of the filtered channels, if there is one.
-
-    Raises
-    ------
-    GeometryError, KernelError
-        As `Step.shape` does.
-    """
+    """Return the least and the greatest finite response of the filtered channels, if any."""
     if isinstance(step.work, Combined):
         source, step, filtered = _put_together(source, step, filtered)
-    ready = _ready(*_key(source, step), "float32", 1, "ends", filtered, None)
-    plans = [plans[0] for plans in ready.layer.outputs]
-    nowhere = Samples(0, 0, 0, 1, 0, "float32", None)
-    if ready.layer.transformed:
-        found = fourier.transform(source, nowhere, ready, filtered, step.threads, ends=True)
-    else:
-        found = conduct(source, nowhere, ready, step.threads, no_ends(plans))
+    found = _run(source, samples.nowhere("float32", 1), step, ENDS, filtered)
+    plans = [plans[0] for plans in step.layer(source, "float32").outputs]
     return outermost(ends_told(each, plans) for each in found)
 
 
@@ -98,7 +74,7 @@ def grain(source: Samples, result: str, step: Step, rules: Rule = IDENTITY) -> t
 def sample(source: Samples, target: Samples, geometry: Geometry) -> None:
     """Copy the sample under the middle of the kernel, for channels that are not filtered."""
     middle = Geometry(geometry.rows.centre(), geometry.columns.centre(), 0)
-    conduct(source, target, copying(source, target, middle), 1, [])
+    copying(source, target, middle).on(source, target, 1)
 
 
 def _put_together(source: Samples, step: Step, filtered: bytes) -> tuple[Samples, Step, bytes]:
@@ -112,44 +88,6 @@ def _put_together(source: Samples, step: Step, filtered: bytes) -> tuple[Samples
     return between, Step(same, AS_IT_IS, threads=step.threads), filtered
 
 
-# ---- programs that are kept -------------------------------------------------------------------
-
-
-def _key(source: Samples, step: Step) -> tuple[Any, ...]:
-    """All that decides how a step is done, but for what becomes of the responses."""
-    kind = source.height, source.width, source.channels, source.kind
-    return kind, step.work, step.layout, step.channels, step.magnitude
-
-
-@functools.lru_cache(maxsize=64)  # for the next picture of the shape
-def _ready(
-    source: tuple[int, int, int, str],
-    work: Kernel | Combined,
-    shape: Layout | Cut,
-    channels: tuple[int, ...],
-    magnitude: float,
-    kind: str,
-    depth: int,
-    levels: str,
-    filtered: bytes,
-    ends: Ends | None,
-) -> Ready:
-    """Write the program of a step on samples of a shape."""
-    height, width, inputs, sample_kind = source
-    image = Samples(0, height, width, inputs, 0, sample_kind, None)
-    target = Samples(0, 0, 0, depth, 0, kind, None)
-    step = Step(work, shape, channels, magnitude)
-    rules = rule(levels, kind, ends or NOTHING) if levels not in (NONE, "ends") else IDENTITY
-    geometries, layer = step.on(image), step.layer(image, kind, rules)
-    rows, columns = geometries[0].shape
-    taps = rows * columns * layer.taps * (1 if layer.reads else inputs)
-    if layer.transformed:
-        return Ready(layer, geometries, None, rows, taps)
-    wanted = levels == "ends"
-    written = program.write(image, target, geometries, layer, filtered, ends=wanted)
-    return Ready(layer, geometries, written, rows, taps)
-
-
 def _run(
     source: Samples,
     target: Samples,
@@ -157,12 +95,26 @@ def _run(
     levels: str,
     filtered: bytes,
     ends: Ends | None = None,
-) -> tuple[int, int]:
-    """Do a step; return how many samples were clipped below and above."""
-    key = _key(source, step)
-    ready = _ready(*key, target.kind, target.channels, levels, filtered, ends)
+) -> list[list[int]]:
+    """Do a step; return what each call has told."""
+    there = samples.nowhere(target.kind, target.channels)
+    ready = _ready(*_known(source, step), there, levels, filtered, ends)
     if ready.layer.transformed:
-        counts = fourier.transform(source, target, ready, filtered, step.threads)
-    else:
-        counts = conduct(source, target, ready, step.threads, (0, 0))
-    return sum(c[0] for c in counts), sum(c[1] for c in counts)
+        return fourier.transform(source, target, ready, step.threads)
+    return ready.on(source, target, step.threads)
+
+
+def _known(source: Samples, step: Step) -> tuple[Samples, Step]:
+    """All that decides how a step is done, but for what becomes of the responses."""
+    shape = samples.nowhere(source.kind, source.channels, source.height, source.width)
+    return shape, step._replace(threads=None)
+
+
+@functools.lru_cache(maxsize=64)  # for the next picture of the shape
+def _ready(
+    source: Samples, step: Step, target: Samples, levels: str, filtered: bytes, ends: Ends | None
+) -> Ready:
+    """Have the program of a step written for samples of a shape."""
+    rules = IDENTITY if levels in (NONE, ENDS) else rule(levels, target.kind, ends or NOTHING)
+    geometries, layer = step.on(source), step.layer(source, target.kind, rules)
+    return prepare(source, target, geometries, layer, filtered, ends=levels == ENDS)

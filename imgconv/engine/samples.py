@@ -33,6 +33,11 @@ class Samples(NamedTuple):
         return self.address + (y * self.step + x * self.channels) * array(CODES[self.kind]).itemsize
 
 
+def nowhere(kind: str, channels: int, height: int = 0, width: int = 0) -> Samples:
+    """Return what is known of samples before they are anywhere."""
+    return Samples(0, height, width, channels, 0, kind, None)
+
+
 def of_array(image: npt.NDArray[Any]) -> Samples:
     """View an array of shape (H, W) or (H, W, C), whose rows are contiguous, without a copy."""
     height, width, *channels = image.shape
