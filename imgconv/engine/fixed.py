@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from imgconv.engine.sums import GROUP, Place, Plan, Rounding, Sum, products_of, taps_of
 from imgconv.engine.words import SHIFT
@@ -20,23 +19,7 @@ UNIT = 1 << 8
 WORD = 1 << 16
 WHITE = 255
 
-
-class _Sum(NamedTuple):
-    """Taps in whole numbers, the positive ones first, each sign filled up to whole groups.
-
-    The weights after the first `added` are subtracted. `error` is in units of the sum.
-    """
-
-    places: tuple[Place, ...]
-    weights: tuple[int, ...]
-    added: int
-    bias: int
-    error: float
-
-    def wrapped(self, kind: str) -> Sum:
-        """Return the sum for the core, its numbers wrapped to 16 bits."""
-        bias, *weights = (n % WORD for n in (self.bias, *self.weights))
-        return Sum("uint16", kind, self.places, tuple(weights), bias, self.added)
+Rounded = tuple[Sum, float]  # and its error, in its own units
 
 
 def fixed_plan(
@@ -51,7 +34,7 @@ def fixed_plan(
     found = products_of(weights, len(taps))
     if not found and len(taps) <= GROUP and not lowest == bias < highest:
         return None  # one group for each sign is no faster than one of floats
-    down: list[_Sum] = []
+    down: tuple[Sum, ...] = ()
     origins, error = [0], 0.0
     if found:
         taps = {}
@@ -60,10 +43,11 @@ def fixed_plan(
             return None
         down, origins, taps, error = separated
     for kind, bits in (("uint16", 8), *(("int16", bits) for bits in range(7, -1, -1))):
-        last = _sum({p: w * UNIT * 2**bits for p, w in taps.items()}, origins, bias * 2**bits)
-        if last is None or error + last.error / 2**bits > ERROR:
+        scaled = {p: w * UNIT * 2**bits for p, w in taps.items()}
+        last, last_error = _sum(scaled, origins, bias * 2**bits) or (None, 0)
+        if last is None or error + last_error / 2**bits > ERROR:
             continue
-        slack = (error + 0.5) * 2**bits + last.error
+        slack = (error + 0.5) * 2**bits + last_error
         low, high = lowest * 2**bits - slack, highest * 2**bits + slack
         if kind == "uint16":
             fits = lowest >= 0 and high < WORD and sign == 1
@@ -72,8 +56,7 @@ def fixed_plan(
         if fits:
             half = 2**bits // 2 - (bits > 0)
             rounding = Rounding(SHIFT, sign, WHITE, bits, half, int(bits > 0), 2**bits)
-            passes = tuple(s.wrapped("uint16") for s in down)
-            return Plan("uint16", size, last.wrapped(kind), rounding, passes, UNIT)
+            return Plan("uint16", size, last._replace(kind=kind), rounding, down, UNIT)
     return None
 
 
@@ -85,7 +68,7 @@ def _parts(weights: Iterator[float]) -> tuple[float, float]:
 
 def _separated(
     products: Products,
-) -> tuple[list[_Sum], list[int], dict[Place, float], float] | None:
+) -> tuple[tuple[Sum, ...], list[int], dict[Place, float], float] | None:
     """Sums down each column, what they add to stay positive, the taps across, and the error.
 
     A column is made to have weights of 1 in all, so that its sums take no more room than samples.
@@ -97,20 +80,21 @@ def _separated(
         negative, _ = _parts(w / norm for w in column)
         origin = math.ceil(-negative * WHITE * UNIT) + (len(column) if negative else 0)
         taps = {(y, 0): w / norm * WORD for y, w in enumerate(column) if w}
-        total = _sum(taps, [0], origin)
-        if total is None or WHITE * UNIT + 2 * len(column) >= WORD:
+        found = _sum(taps, [0], origin)
+        if found is None or WHITE * UNIT + 2 * len(column) >= WORD:
             return None
-        down.append(total)
+        down.append(found[0])
         origins.append(origin)
         across |= {(i, x): w * norm for x, w in enumerate(row) if w}
-        error += total.error / UNIT * norm * math.fsum(map(abs, row))
-    return down, origins, across, error
+        error += found[1] / UNIT * norm * math.fsum(map(abs, row))
+    return tuple(down), origins, across, error
 
 
-def _sum(taps: Mapping[Place, float], origins: Sequence[int], bias: float) -> _Sum | None:
+def _sum(taps: Mapping[Place, float], origins: Sequence[int], bias: float) -> Rounded | None:
     """Round weights, given in units of 2**-16 of the sum; None if one does not fit 16 bits.
 
     A tap in row r reads samples to which origins[r] has been added (in later rows the last one).
+    The positive ones come first; each sign is filled up to whole groups. All is wrapped to 16 bits.
     """
     places: list[Place] = []
     weights: list[int] = []
@@ -131,4 +115,5 @@ def _sum(taps: Mapping[Place, float], origins: Sequence[int], bias: float) -> _S
         weights += [0] * missing
         if sign == 1:
             added = len(weights)
-    return _Sum(tuple(places), tuple(weights), added, math.floor(bias + 0.5), error)
+    whole = math.floor(bias + 0.5) % WORD
+    return Sum("uint16", "uint16", tuple(places), tuple(weights), whole, added), error

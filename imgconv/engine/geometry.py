@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 from array import array
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from imgconv.errors import GeometryError, OptionError
 
 OUTSIDE = -1
+
+Size = tuple[int, int]  # rows, columns
 
 
 class Window(NamedTuple):
@@ -141,12 +143,6 @@ class Axis(NamedTuple):
         first = outputs[0] * self.stride - self.before
         return range(first, first + (len(outputs) - 1) * self.stride + span)
 
-    def cut(self, outputs: range, block: range) -> Axis:
-        """Return the axis of consecutive outputs on a block of positions that holds theirs."""
-        read = self.positions(outputs)
-        before, size = block.start - read.start, len(block)
-        return self._replace(size=size, before=before, after=len(read) - size - before)
-
     def around(self, outputs: range) -> Axis:
         """Return the axis of all positions that consecutive outputs read, as outputs themselves."""
         read = self.positions(outputs)
@@ -157,10 +153,6 @@ class Axis(NamedTuple):
         start = self.dilation * ((self.taps - 1) // 2) - self.before
         after = start + (self.outputs - 1) * self.stride + 1 - self.size
         return Axis(self.size, 1, -start, after, self.stride, 1, "edge")
-
-    def centres(self) -> array[int]:
-        """Return for each output the sample that an unfiltered channel takes."""
-        return self.centre().window(0, self.outputs, [0]).sources()
 
 
 class Geometry(NamedTuple):
@@ -176,6 +168,20 @@ class Geometry(NamedTuple):
         return self.rows.outputs, self.columns.outputs
 
 
+class Placing(Protocol):
+    """What tells the geometry of a kernel on samples: the layout of a picture, or of a piece."""
+
+    @property
+    def fill(self) -> float:
+        """The value of a constant border."""
+
+    def outputs(self, shape: Size, kernel: Size, /) -> int:
+        """Return how many outputs there are, which decides on plans; 0 where that says little."""
+
+    def on(self, shape: Size, kernel: Size, /) -> Geometry:
+        """Return the geometry for samples and a kernel."""
+
+
 class Layout(NamedTuple):
     """Padding, border, stride and dilation as asked for, before any image is known."""
 
@@ -186,21 +192,14 @@ class Layout(NamedTuple):
     dilation: tuple[int, int]
     anchor: str | tuple[int, int] = "center"
 
-    def filled(self, fill: float) -> Layout:
-        """Return it with another value of a constant border."""
-        return self._replace(fill=fill)
-
-    def outputs(self, shape: tuple[int, int], kernel: tuple[int, int]) -> int:
-        """Return how many outputs an image has, by which a plan is chosen; 0 if that tells nothing.
-
-        With strides or dilations it is no measure of work.
-        """
+    def outputs(self, shape: Size, kernel: Size) -> int:
+        """Return how many outputs an image has; 0 with strides or dilations."""
         if (self.stride, self.dilation) != ((1, 1), (1, 1)):
             return 0
         rows, columns = self.on(shape, kernel).shape
         return rows * columns
 
-    def on(self, shape: tuple[int, int], kernel: tuple[int, int]) -> Geometry:
+    def on(self, shape: Size, kernel: Size) -> Geometry:
         """Return the geometry for an image and a kernel, each given as (rows, columns).
 
         Raises
@@ -227,7 +226,7 @@ class Layout(NamedTuple):
             )
         return Geometry(rows, columns, self.fill)
 
-    def _before(self, kernel: tuple[int, int]) -> tuple[int, int]:
+    def _before(self, kernel: Size) -> tuple[int, int]:
         """How much `same` adds above and to the left."""
         (dy, dx), (high, wide) = self.dilation, kernel
         if self.anchor == "center":
@@ -240,35 +239,6 @@ class Layout(NamedTuple):
             most = f"{high - 1},{wide - 1}"
             raise OptionError(f"anchor {y},{x} is no tap of the kernel; choose from 0,0 to {most}")
         return dy * y, dx * x
-
-
-class Cut(NamedTuple):
-    """The layout of some outputs of an image, on a block of it that already has its border."""
-
-    whole: Layout
-    shape: tuple[int, int]
-    rows: range
-    columns: range
-    block: tuple[range, range]
-
-    @property
-    def fill(self) -> float:
-        """The value of a constant border."""
-        return self.whole.fill
-
-    def filled(self, fill: float) -> Cut:
-        """Return it with another value of a constant border, which stands in the block already."""
-        return self._replace(whole=self.whole.filled(fill))
-
-    def outputs(self, _: tuple[int, int], kernel: tuple[int, int]) -> int:
-        """Return how many outputs the whole image has, see `Layout.outputs`."""
-        return self.whole.outputs(self.shape, kernel)
-
-    def on(self, _: tuple[int, int], kernel: tuple[int, int]) -> Geometry:
-        """Return the geometry for the block and a kernel."""
-        rows, columns, fill = self.whole.on(self.shape, kernel)
-        high, wide = self.block
-        return Geometry(rows.cut(self.rows, high), columns.cut(self.columns, wide), fill)
 
 
 AS_IT_IS = Layout((0, 0, 0, 0), "edge", 0, (1, 1), (1, 1))

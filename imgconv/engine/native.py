@@ -139,16 +139,9 @@ def _key(wanted: str) -> str:
 def _circumstances() -> str:
     """Everything but the function itself that decides its machine code."""
     packages = [_version(name) for name in ("numba", "llvmlite")]
-    files = (
-        "conductor.py",
-        "machine.py",
-        "parts.py",
-        "rows.py",
-        "words.py",
-        "linker.py",
-        "native.py",
-    )
-    ours = [hashlib.sha256(Path(__file__).with_name(n).read_bytes()).hexdigest() for n in files]
+    files = ("conductor", "machine", "parts", "rows", "words", "linker", "native")
+    texts = (Path(__file__).with_name(f"{name}.py").read_bytes() for name in files)
+    ours = [hashlib.sha256(text).hexdigest() for text in texts]
     settings = sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith("NUMBA_"))
     return repr((sys.version_info[:2], sys.platform, packages, ours, _processor(), settings))
 

@@ -32,18 +32,9 @@ def make_plan(
 ) -> Plan:
     """Choose how to compute a kernel on samples of a kind, with the rule of the levels folded in.
 
-    Parameters
-    ----------
-    kernel : Kernel
-        Of two dimensions: one output's, see `Kernel.outputs`.
-    sample, result : "uint8", "uint16", "float32" or "float64"
-        The kinds read and written; a float result is the unrounded response.
-    rule : Rule
-        From response to pixel.
-    magnitude : float, optional
-        The greatest absolute value of float samples, where it is known (a chain).
-    outputs : int, optional
-        How many samples come out of a kernel without stride and dilation, where that is known.
+    `sample` and `result` are the kinds that are read and written; a float result is the unrounded
+    response. `magnitude` is the greatest absolute value of float samples, where it is known, and
+    `outputs` how many samples come out, where neither stride nor dilation hides that.
 
     Raises
     ------
@@ -61,7 +52,7 @@ def make_plan(
             whole = _whole_plan(factors, bias, sample, result, sign, kernel.size)
             if whole:
                 return whole
-        if _is_whole(kernel):
+        if is_whole(kernel):
             raise KernelError(
                 f"the whole weights of kernel {kernel.name or 'custom'!r} are too large for exact "
                 "64-bit arithmetic; divide weights and divisor by a common number"
@@ -76,7 +67,8 @@ def make_plan(
     return _real_plan(weights, float(bias), span, sample, result, sign, kernel.size, outputs)
 
 
-def _is_whole(kernel: Kernel) -> bool:
+def is_whole(kernel: Kernel) -> bool:
+    """Whether all its numbers are whole, so that it is computed exactly."""
     numbers = (kernel.divisor, kernel.bias, *(w for row in kernel.weights for w in row))
     return all(isinstance(n, int) for n in numbers)
 
@@ -184,7 +176,8 @@ def _real_plan(
 ) -> Plan:
     """A plan in float32 where that is precise enough, else in float64."""
     double = "float64" in (sample, result)
-    within = _float_error(weights, bias, magnitude) < 0.25 and _largest(weights) < 1e30
+    flat = [abs(w) for row in weights for w in row if w]
+    within = _float_error(flat, bias, magnitude) < 0.25 and max(flat, default=0) < 1e30
     kind = "float32" if within and not double else "float64"
     rounding = Rounding(PLAIN, sign, MAXIMUM[result])
     taps = taps_of(weights)
@@ -195,35 +188,27 @@ def _real_plan(
         down = tuple(make_sum(kind, kind, taps_of([[w] for w in c])) for c, _ in products)
         across = taps_of([row for _, row in products])
         return Plan(kind, size, make_sum(kind, kind, across, bias), rounding, down)
-    if _is_transformed(weights, sample, magnitude, outputs) and not double:
+    if _is_transformed(flat, sample, magnitude, outputs) and not double:
         last = make_sum("float32", "float32", {(0, 0): 1.0}, bias)
         return Plan("float32", size, last, rounding, transform=tuple(map(tuple, weights)))
     return Plan(kind, size, make_sum(kind, kind, taps, bias), rounding)
 
 
-def _is_transformed(
-    weights: list[list[float]], sample: str, magnitude: float, outputs: int
-) -> bool:
+def _is_transformed(flat: list[float], sample: str, magnitude: float, outputs: int) -> bool:
     """Whether Fourier transforms are faster, and precise enough.
 
     Float samples are never transformed: a NaN would spread over its tile.
     """
-    flat = [abs(w) for row in weights for w in row if w]
     faster = outputs * (len(flat) - TRANSFORM) > TRANSFORM_START
     precise = magnitude * math.fsum(flat) * 2**-20 < 0.25
     return faster and precise and not sample.startswith("float")
 
 
-def _largest(weights: list[list[float]]) -> float:
-    return max(abs(w) for row in weights for w in row)
-
-
-def _float_error(weights: list[list[float]], bias: float, magnitude: float) -> float:
+def _float_error(flat: list[float], bias: float, magnitude: float) -> float:
     """How much rounding to float32 may change a response.
 
     Each of n taps in groups of nine goes through at most n/9 + 9 additions, each of them wrong by
     at most 2**-24 of the sum of the magnitudes.
     """
-    flat = [abs(w) for row in weights for w in row]
     additions = len(flat) / GROUP + GROUP + 3
     return additions * (magnitude * math.fsum(flat) + abs(bias)) * 2**-24

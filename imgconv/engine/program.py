@@ -50,19 +50,12 @@ def write(
 ) -> Program:
     """Write the program of a layer on a picture.
 
-    Parameters
-    ----------
-    source, target : Samples
-        Of what is read and written only the kinds and the channels matter.
-    geometries : sequence of Geometry
-        Of each of the kernels that are combined.
-    layer : Layer
-        What is computed.
-    filtered : bytes
-        For each channel in memory 1 if it counts for clipping and ends, else 0.
-    ends : bool
-        Find the least and the greatest total of the first plan; nothing is written to the target.
+    Of `source` and `target` only the kinds, the channels and the source's size matter. `geometries`
+    are those of the kernels that are combined. `filtered` is 1 for each channel in memory that
+    counts for clipping and ends. With `ends` the least and the greatest total of each output are
+    found, and nothing is written to the target.
     """
+    assert len({geometry.shape for geometry in geometries}) == 1, geometries
     tables, rings = Tables(), Rings()
     readers: dict[Hashable, Reader] = {}
     downs = sum(len(plan.down) for plans in layer.outputs for plan in plans)
@@ -221,24 +214,18 @@ class _Layout:
 
     def _converting(self, reader: Reader) -> Callable[[int, int, int, int], Move]:
         """What makes the move of pixels into a ring, as its kind of samples."""
-        plan, depth, kind, tables = reader.plan, self.work.depth, self.source.kind, self.work.tables
-        made = depth * reader.ring.size
-        if plan.ring == kind and plan.scale == 1:
-            copy = native.part("copy")
+        plan, kind, tables, made = reader.plan, self.source.kind, self.work.tables, reader.ring.size
+        made *= self.work.depth
+        part, each, numbers = native.part("copy"), 1, tables.words(made, made)
+        if plan.ring != kind or plan.scale > 1:
+            wide = "int16" if plan.ring == "uint16" else plan.ring
+            part, each = native.part(f"widen {wide}"), self.work.depth
+            numbers = tables.words(words.WIDENED[wide].index(kind), plan.scale)
 
-            def copied(source: int, begin: int, at: int, count: int) -> Move:
-                pieces = min(count, 1), tables.words(count * made, 0)
-                return copy, *pieces, words.AT_RING, at * made, source, begin
+        def convert(source: int, begin: int, at: int, count: int) -> Move:
+            return part, count * each, numbers, words.AT_RING, at * made, source, begin
 
-            return copied
-        wide = "int16" if plan.ring == "uint16" else plan.ring
-        numbers = tables.words(words.WIDENED[wide].index(kind), plan.scale)
-        widen = native.part(f"widen {wide}")
-
-        def widened(source: int, begin: int, at: int, count: int) -> Move:
-            return widen, count * depth, numbers, words.AT_RING, at * made, source, begin
-
-        return widened
+        return convert
 
     def _groups(self, panel: Panel) -> tuple[int, int]:
         """Groups of orders in words, and how many there are."""

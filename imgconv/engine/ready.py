@@ -158,13 +158,9 @@ def shared(work: Callable[[T], R], todo: Iterable[T], helpers: int, *, here: boo
 
 def no_ends(plans: Sequence[Plan]) -> tuple[int, ...]:
     """The ends of each output before anything was seen, as words."""
-    words = array("q")
-    for plan in plans:
-        if plan.last.kind.startswith("float"):
-            words.frombytes(array("d", (math.inf, -math.inf)).tobytes())
-        else:
-            words.extend((2**63 - 1, -(2**63)))
-    return tuple(words)
+    real, whole = array("q", array("d", (math.inf, -math.inf)).tobytes()), (2**63 - 1, -(2**63))
+    kinds = [plan.last.kind for plan in plans]
+    return tuple(n for kind in kinds for n in (real if kind.startswith("float") else whole))
 
 
 def ends_told(words: Sequence[int], plans: Sequence[Plan]) -> Ends | None:

@@ -140,9 +140,13 @@ def copy():
     """
 
     def part(job):
-        out, numbers, row = word(job, OUT), word(job, NUMBERS), word(job, INPUTS)
-        for i in range(word(job, N)):
-            copied(out + i * word(numbers, 0), row + i * word(numbers, 1), word(numbers, 0))
+        n, out, numbers, row = word(job, N), word(job, OUT), word(job, NUMBERS), word(job, INPUTS)
+        size, step = word(numbers, 0), word(numbers, 1)
+        if step == size:
+            copied(out, row, n * size)
+        else:
+            for i in range(n):
+                copied(out + i * size, row + i * step, size)
 
     return part
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
-from imgconv.engine.geometry import Cut, Geometry, Layout
+from imgconv.engine.geometry import Geometry, Placing
 from imgconv.engine.levels import MAXIMUM, Rule
-from imgconv.engine.plan import IDENTITY, make_plan
+from imgconv.engine.plan import IDENTITY, is_whole, make_plan
 from imgconv.engine.samples import Samples
 from imgconv.engine.sums import Plan, Rounding, Sum
 from imgconv.engine.words import PLAIN
@@ -24,10 +24,17 @@ class Step(NamedTuple):
 
     `channels` are the places of the channels in a pixel in memory, for kernels that add them up;
     () are all. `magnitude` is the greatest absolute value of float samples, 0 if not known.
+
+    Raises
+    ------
+    GeometryError
+        By methods, if no output pixel remains, or the fill is no sample of this kind.
+    KernelError
+        By methods, if a kernel is for other channels, or too large for exact arithmetic.
     """
 
     work: Kernel | Combined
-    layout: Layout | Cut
+    layout: Placing
     channels: tuple[int, ...] = ()
     magnitude: float = 0
     threads: int | None = None
@@ -38,13 +45,7 @@ class Step(NamedTuple):
         return (self.work,) if isinstance(self.work, Kernel) else self.work.kernels
 
     def on(self, source: Samples) -> tuple[Geometry, ...]:
-        """Return the geometry of each kernel on samples.
-
-        Raises
-        ------
-        GeometryError
-            If no output pixel remains, or the fill is no sample of this kind.
-        """
+        """Return the geometry of each kernel on samples."""
         maximum, fill = MAXIMUM[source.kind], self.layout.fill
         whole = isinstance(fill, int) or fill.is_integer()
         if maximum > 1 and not (whole and 0 <= fill <= maximum):
@@ -56,34 +57,16 @@ class Step(NamedTuple):
         return tuple(self.layout.on(shape, kernel.size) for kernel in self.kernels)
 
     def shape(self, source: Samples) -> tuple[int, int, int]:
-        """Return rows, columns and samples a pixel that come out.
-
-        Raises
-        ------
-        GeometryError, KernelError
-            If no output pixel remains, or the kernel is for another number of channels.
-        """
+        """Return rows, columns and samples a pixel that come out."""
         outputs = self.outputs(len(self.channels) or source.channels)
         return *self.on(source)[0].shape, outputs or source.channels
 
     def outputs(self, channels: int) -> int:
-        """Return how many channels sums over so many channels make; 0: each is by itself.
-
-        Raises
-        ------
-        KernelError
-            If the kernel is for another number of channels.
-        """
+        """Return how many channels sums over so many channels make; 0: each is by itself."""
         return len(self.kernels[0].reads(channels))
 
     def layer(self, source: Samples, result: str, rule: Rule = IDENTITY) -> Layer:
-        """Return how its outputs are computed, with the rule of the levels folded in.
-
-        Raises
-        ------
-        KernelError
-            If a kernel is for another number of channels, or too large for exact arithmetic.
-        """
+        """Return how its outputs are computed, with the rule of the levels folded in."""
         channels = self.channels or tuple(range(source.channels))
         shape = source.height, source.width
         count = self.layout.outputs(shape, self.kernels[0].size) * source.channels
@@ -176,14 +159,7 @@ def _kind(work: Combined, sample: str, result: str, magnitude: float) -> str:
     reach = max(max(map(abs, k.response_range(-span, span))) for k in work.kernels)
     if work.how == "magnitude":
         return "float32" if reach * (len(work.kernels) + 20) * 2**-22 < 0.1 else "float64"
-    whole = not sample.startswith("float") and all(map(_is_whole, work.kernels))
+    outputs = [kernel for several in work.kernels for kernel in several.outputs]
+    whole = all(kernel.divisor == 1 and is_whole(kernel) for kernel in outputs)
+    whole = whole and not sample.startswith("float")
     return "float32" if whole and reach * len(work.kernels) < EXACT else "float64"
-
-
-def _is_whole(kernel: Kernel) -> bool:
-    """Whether all responses to whole samples are whole."""
-    numbers = [kernel.divisor == 1]
-    for output in kernel.outputs:
-        numbers += [isinstance(n, int) for row in output.weights for n in row]
-        numbers.append(isinstance(output.bias, int))
-    return all(numbers)

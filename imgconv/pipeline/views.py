@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from imgconv.engine import run, samples
-from imgconv.engine.geometry import OUTSIDE, Axis, Cut, Geometry, Layout, Window
+from imgconv.engine.geometry import OUTSIDE, Axis, Geometry, Layout, Window
 from imgconv.engine.samples import Samples
 from imgconv.engine.step import Step
 from imgconv.pictures import pixels
@@ -32,6 +32,34 @@ class Link(NamedTuple):
     step: Step
     make: Callable[[Samples, Step], Any]
     grain: Shape = (1, 1)
+
+
+class Cut(NamedTuple):
+    """The layout of some outputs of a picture, on a block of it that already has its border."""
+
+    whole: Layout
+    fill: float
+    shape: Shape
+    rows: range
+    columns: range
+    block: tuple[range, range]
+
+    def outputs(self, _: Shape, kernel: Shape, /) -> int:
+        """Return how many outputs the whole picture has, see `Layout.outputs`."""
+        return self.whole.outputs(self.shape, kernel)
+
+    def on(self, _: Shape, kernel: Shape, /) -> Geometry:
+        """Return the geometry for the block and a kernel."""
+        rows, columns, _fill = self.whole.on(self.shape, kernel)
+        high, wide = self.block
+        return Geometry(_on(rows, self.rows, high), _on(columns, self.columns, wide), self.fill)
+
+
+def _on(axis: Axis, outputs: range, block: range) -> Axis:
+    """The axis of consecutive outputs on a block of positions that holds theirs."""
+    read = axis.positions(outputs)
+    before, size = block.start - read.start, len(block)
+    return axis._replace(size=size, before=before, after=len(read) - size - before)
 
 
 class Whole:
@@ -179,7 +207,7 @@ def _centres(axes: Sequence[Axis], outputs: range) -> Sequence[int]:
     """The samples of the picture that unfiltered outputs take, through one axis after another."""
     found: Sequence[int] = outputs
     for axis in reversed(axes):
-        centres = axis.centres()
+        centres = axis.centre().window(0, axis.outputs, [0]).sources()
         found = [centres[i] for i in found]
     return found
 
@@ -216,7 +244,7 @@ class _Run:
         high = _span([geometry.rows.positions(rows) for geometry in on])
         wide = _span([geometry.columns.positions(columns) for geometry in on])
         down, across = _sources(on[0].rows, high), _sources(on[0].columns, wide)
-        cut = Cut(whole, shape, rows, columns, (high, wide))
+        cut = Cut(whole, whole.fill, shape, rows, columns, (high, wide))
         return self._gathered(k - 1, down, across, whole.fill), step._replace(layout=cut)
 
     def _gathered(self, k: int, down: Sources, across: Sources, fill: float) -> Samples:

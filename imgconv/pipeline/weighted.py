@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgconv.engine import run, samples
+from imgconv.engine.geometry import Layout
 from imgconv.engine.levels import NONE, Ends
 from imgconv.engine.samples import Samples
 from imgconv.engine.step import Step
@@ -17,7 +18,7 @@ from imgconv.kernels.kernel import Kernel
 from imgconv.pictures import pixels
 from imgconv.pictures.pixels import ArrayPixels, Pixels
 from imgconv.pictures.responses import clipped, extent, to_pixels
-from imgconv.pipeline.views import Link, Tile, View
+from imgconv.pipeline.views import Cut, Link, Tile, View
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -100,7 +101,9 @@ def _response(image: npt.NDArray[Any], kernel: Kernel, step: Step, fill: float) 
     """The unrounded response of doubles."""
     source = samples.of_array(np.ascontiguousarray(image))
     magnitude = float(np.abs(image).max(initial=0))
-    step = Step(kernel, step.layout.filled(fill), magnitude=magnitude, threads=step.threads)
+    assert isinstance(step.layout, (Layout, Cut))
+    layout = step.layout._replace(fill=fill)
+    step = Step(kernel, layout, magnitude=magnitude, threads=step.threads)
     out = np.empty(step.shape(source))
     run.respond(source, samples.of_array(out), step)
     return out
