@@ -1,7 +1,9 @@
 """What a caller brings along: room for the result, and where a kernel of even size stands."""
 
+import signal
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -167,27 +169,31 @@ def test_calls_at_once_do_not_share_their_room() -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("method", ["join", "start"])
+@pytest.mark.parametrize("moment", ["start", "wait", "end"])
 def test_no_thread_writes_on_when_a_call_is_interrupted(
-    method: str, monkeypatch: pytest.MonkeyPatch
+    moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An interrupt while threads are joined, and one that cannot start, wait for those at work."""
-    real, calls, busy = getattr(threading.Thread, method), [], threading.Event()
-    error = KeyboardInterrupt if method == "join" else RuntimeError
+    """One thread cannot start, or a signal comes while others work or end: they are waited for."""
+    real, begun, at_work = ready.start_new_thread, threading.Event(), []
+    main = threading.get_ident()
 
-    def fails_once(thread: threading.Thread) -> None:
-        calls.append(thread)
-        if len(calls) == (1 if method == "join" else 2):
-            raise error
-        real(thread)
+    def start(function: Any, arguments: Any) -> int:
+        if moment == "start" and begun.wait(10):
+            raise RuntimeError("can't start new thread")
+        return real(function, arguments)
 
-    monkeypatch.setattr(threading.Thread, method, fails_once)
-
-    def work(_: int) -> None:
-        busy.set()
+    def work(i: int) -> None:
+        at_work.append(i)
+        begun.set()
+        if moment == "wait":
+            signal.pthread_kill(main, signal.SIGINT)
         time.sleep(0.2)
-        busy.clear()
+        if moment == "end":
+            signal.pthread_kill(main, signal.SIGINT)
+        at_work.remove(i)
 
-    with pytest.raises(error):
-        ready.shared(work, [0], 2, here=False)
-    assert not busy.is_set()
+    starts = iter([real, start])
+    monkeypatch.setattr(ready, "start_new_thread", lambda f, a: next(starts)(f, a))
+    with pytest.raises(RuntimeError if moment == "start" else KeyboardInterrupt):
+        ready.shared(work, [0, 1], 2, here=False)
+    assert not at_work
