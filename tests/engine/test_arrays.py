@@ -174,6 +174,7 @@ def test_no_thread_writes_on_when_a_call_is_interrupted(
     moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One thread cannot start, or a signal comes while others work or end: they are waited for."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored here
     real, begun, at_work = ready.start_new_thread, threading.Event(), []
     main = threading.get_ident()
 
@@ -194,6 +195,9 @@ def test_no_thread_writes_on_when_a_call_is_interrupted(
 
     starts = iter([real, start])
     monkeypatch.setattr(ready, "start_new_thread", lambda f, a: next(starts)(f, a))
-    with pytest.raises(RuntimeError if moment == "start" else KeyboardInterrupt):
-        ready.shared(work, [0, 1], 2, here=False)
+    try:
+        with pytest.raises(RuntimeError if moment == "start" else KeyboardInterrupt):
+            ready.shared(work, [0, 1], 2, here=False)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert not at_work
