@@ -98,7 +98,8 @@ def do_turn(program, panel, whole, turn):
         for g in range(word(panel, GROUP_COUNT)):
             group = word(panel, GROUPS) + 8 * GROUP_SIZE * g
             for j in range(begin, stop):
-                do_group(program, panel, whole, group, turn, j)
+                if word(group, WHEN) & (FIRST if j == start else LATER):
+                    do_group(program, panel, whole, group, turn, j)
 
 
 def conduct(whole):

@@ -40,10 +40,21 @@ def _place(builder, address, index, kind):
     return builder.gep(builder.inttoptr(address, kind.as_pointer()), [index])
 
 
-def _load(builder, address, index, kind, scope):
-    found = builder.load(_place(builder, address, index, kind), align=1)  # rows begin anywhere
+def load(builder, address, index, kind, vector=None, scope="noalias"):
+    """Read an item of an array, or a vector that begins with it; rows begin anywhere."""
+    place = _place(builder, address, index, kind)
+    if vector:
+        place = builder.bitcast(place, vector.as_pointer())
+    found = builder.load(place, align=1)
     found.set_metadata(scope, _written(builder.module))
     return found
+
+
+def store(builder, address, index, kind, value):
+    """Write an item of an array, or a vector that begins with it."""
+    place = builder.bitcast(_place(builder, address, index, kind), value.type.as_pointer())
+    stored = builder.store(value, place, align=1)
+    stored.set_metadata("alias.scope", _written(builder.module))
 
 
 def _reading(kind, scope):
@@ -52,7 +63,7 @@ def _reading(kind, scope):
     @intrinsic
     def read(typingctx, address, index):
         def build(context, builder, signature, args):
-            return _load(builder, *args, TYPES[kind], scope)
+            return load(builder, *args, TYPES[kind], scope=scope)
 
         return numba_kind(types.int64, types.int64), build
 
@@ -65,9 +76,7 @@ def _writing(kind):
     @intrinsic
     def write(typingctx, address, index, value):
         def build(context, builder, signature, args):
-            place = _place(builder, args[0], args[1], TYPES[kind])
-            stored = builder.store(args[2], place, align=1)
-            stored.set_metadata("alias.scope", _written(builder.module))
+            store(builder, args[0], args[1], TYPES[kind], args[2])
             return context.get_dummy_value()
 
         return types.void(types.int64, types.int64, numba_kind), build
@@ -103,9 +112,9 @@ def dot(S, A, count, fixed=False):
             inputs, weights, index = args
             total = None
             for t in range(count):
-                row = _load(builder, inputs, WORD(t), WORD, "noalias")
-                x = _load(builder, row, index, source, "noalias")
-                w = _load(builder, weights, WORD(t), kind, "noalias")
+                row = load(builder, inputs, WORD(t), WORD)
+                x = load(builder, row, index, source)
+                w = load(builder, weights, WORD(t), kind)
                 term = product(builder, w, x)
                 if total is None:
                     total = term

@@ -33,11 +33,12 @@ PARTS = (
     CONDUCTOR, "fill", "copy",
     "widen int16", "widen int32", "widen int64", "widen float32", "widen float64",
     "total int16 int16", "total int16 int32", "total int32 int32", "total int64 int64",
-    "total float32 float32", "total float64 float64", "fixed", "fused plain", "fused rounded",
+    "total float32 float32", "total float64 float64", "fixed",
+    "fused plain", "fused rounded", "fused few",
     "store int16 uint8", "store uint16 uint8", "store int32 uint8", "store int32 uint16",
     "store int64 uint8 uint16", "store float32 uint8 uint16", "store float64 uint8 uint16",
     "join float32", "join float64", "extent",
-    "pick", "interleave",
+    "pick", "interleave", "slide", "prefix int16", "prefix int32",
 )  # fmt: skip
 # What compiled loops may really call.
 LIBRARY = ("sqrt", "sqrtf", "memcpy", "memmove", "memset", "rint", "rintf")
@@ -139,7 +140,7 @@ def _key(wanted: str) -> str:
 def _circumstances() -> str:
     """Everything but the function itself that decides its machine code."""
     packages = [_version(name) for name in ("numba", "llvmlite")]
-    files = ("conductor", "machine", "parts", "rows", "words", "linker", "native")
+    files = ("conductor", "machine", "parts", "rows", "vectors", "words", "linker", "native")
     texts = (Path(__file__).with_name(f"{name}.py").read_bytes() for name in files)
     ours = [hashlib.sha256(text).hexdigest() for text in texts]
     settings = sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith("NUMBA_"))

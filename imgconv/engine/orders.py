@@ -25,10 +25,13 @@ JOINS = {
 }  # fmt: skip
 
 
-def _is_fused(last: Order, rounding: Rounding) -> bool:
-    """Whether a sum and what follows are one part, as the commonest are: totals need no memory."""
-    taps = len(last.taps) if last.part == "total int16 int16" else 0
-    return taps == GROUP or (taps == 6 and rounding.how == words.PLAIN)
+def _fused(what: Sum, rounding: Rounding) -> tuple[str, int] | None:
+    """The part that is a sum and its rounding to bytes, and which of its kinds, if there is one."""
+    taps = -2 if what.weights == (-1, 1) else len(what.weights)
+    for name, kinds in words.FUSED.items():
+        if what.source == what.kind and (what.kind, taps, rounding.how) in kinds:
+            return f"fused {name}", kinds.index((what.kind, taps, rounding.how))
+    return None
 
 
 def lanes(count: int) -> int:
@@ -142,6 +145,8 @@ class Panel:
         self.count = pixels * work.depth
         self.whole = lanes(self.count)
         self.planar = bool(work.layer.reads) and work.channels > 1
+        self.begun: list[Order] = []  # for the first row of a turn
+        self.gone_on: list[Order] = []  # for the others
         self.alone: list[Order] = []  # each for all rows of a chunk
         self.together: list[Order] = []  # one after the other for each row
         self.masks: dict[str, int] = {}
@@ -152,16 +157,20 @@ class Panel:
             elif work.layer.join:
                 self._join(totals, plans, work.layer.join, output)
             elif plans[0].last.kind:
-                self._deliver(totals[0], plans[0].last.kind, plans[0].rounding, output)
+                self._deliver(
+                    totals[0], plans[0].last.kind, plans[0].rounding, output, plans[0].last
+                )
             else:
                 self._copy(totals[0], output)
         if self.planar and not work.ends:
             self._interleave()
 
     @property
-    def groups(self) -> list[list[Order]]:
-        """The orders as they are carried out, a group for all rows of a chunk."""
-        return [*([order] for order in self.alone), self.together]
+    def groups(self) -> list[tuple[int, list[Order]]]:
+        """The orders as they are carried out, a group for all rows of a chunk, and when."""
+        running = [(words.FIRST, self.begun), (words.LATER, self.gone_on)]
+        always = [*([order] for order in self.alone), self.together]
+        return [*running, *((words.FIRST | words.LATER, orders) for orders in always)]
 
     def reach(self, window: Window) -> int:
         """How many samples of a row the sums may read."""
@@ -184,34 +193,66 @@ class Panel:
             ring = rings[row // high]
             return Tap(ring, row % high, 0 if column is None else across[column] * ring.size)
 
-        taps = [tap(*place) for place in plan.last.places]
         if not plan.last.kind:  # a copy
-            return taps[0]
+            return tap(*plan.last.places[0])
         if plan.down:
-            middles = [self._down(s, tap, window, output, k, i) for i, s in enumerate(plan.down)]
+            rows = [self._down(plan, i, tap, window, output, k) for i in range(len(plan.down))]
+            if plan.prefixed:
+                rows = [self._prefixed(r, i, plan.last.kind, window) for i, r in enumerate(rows)]
+                across = {column: column * work.depth for _, column in plan.last.places}
             taps = [
-                middles[i]._replace(place=across[column] * middles[i].ring.size)
+                rows[i]._replace(place=across[column] * rows[i].ring.size)
                 for i, column in plan.last.places
             ]
+        else:
+            taps = [tap(*place) for place in plan.last.places]
         # The first totals of a join stay until the last ones are there.
         totals = work.rings.take(("totals", k, plan.last.kind), plan.last.kind, self.whole)
         self.together.append(self._sum(plan.last, taps, totals, self.whole))
         return Tap(totals)
 
-    def _down(self, down: Sum, tap: Any, window: Window, *name: int) -> Tap:
+    def _down(self, plan: Plan, i: int, tap: Any, window: Window, output: int, k: int) -> Tap:
         """Order a sum down the columns, of whole rows, and return the row that it makes."""
-        work, long = self.work, self.reach(window)
+        work, long, down = self.work, self.reach(window), plan.down[i]
         taps = [tap(row, None) for row, _ in down.places]
+        if plan.running:
+            middle = work.rings.take((output, k, i), down.kind, long)
+            self._slide(taps[0].ring, middle, down, long)
+            return Tap(middle)
         if work.chunk == 1:
-            middle = work.rings.take((name[-1], down.kind), down.kind, long)
+            middle = work.rings.take((i, down.kind), down.kind, long)
             self.together.append(self._sum(down, taps, middle, long))
             return Tap(middle)
-        middle = work.rings.take(name, down.kind, long, work.chunk, 1)
+        middle = work.rings.take((output, k, i), down.kind, long, work.chunk, 1)
         for done in range(0, len(taps), GROUP):
             group, added = slice(done, done + GROUP), max(down.added - done, 0)
             part = down._replace(weights=down.weights[group], added=added)
             self.alone.append(self._sum(part, taps[group], middle, long, done > 0))
         return Tap(middle)
+
+    def _slide(self, ring: Ring, into: Ring, down: Sum, count: int) -> None:
+        """Order a sum that goes on: a row comes, and the one before the first of the output goes.
+
+        In a ring of one row more than is added up, that one stands after the last.
+        """
+        which, high = words.SLIDING.index((down.source, down.kind)), ring.slots - 1
+        for orders, rows, begun in (
+            (self.begun, range(high), 0),
+            (self.gone_on, (high - 1, high), 1),
+        ):
+            numbers = self.work.tables.words(2 * which + begun)
+            taps = [Tap(ring, row) for row in rows]
+            orders.append(Order("slide", into, 0, count, numbers, taps))
+
+    def _prefixed(self, row: Tap, i: int, kind: str, window: Window) -> Tap:
+        """Order sums from the left over a row; from each pixel of it the sum of those before."""
+        depth, long = self.work.depth, self.reach(window)
+        made = self.work.rings.take(("prefixed", i, kind), kind, long + depth)
+        which = {1: 0, 3: 1, 4: 2}.get(depth, 3)
+        self.together.append(
+            Order(f"prefix {kind}", made, 0, long, self.work.tables.words(which, depth), [row])
+        )
+        return Tap(made)
 
     def _sum(
         self, what: Sum, taps: Sequence[Tap], into: Ring, count: int, adding: bool = False
@@ -229,7 +270,7 @@ class Panel:
         self, kind: str, rounding: Rounding, which: int = 0, output: int = 0, added: int = 0
     ) -> int:
         """The numbers of `store`, `extent` and `fused` for totals of a kind."""
-        wide, how = int(self.work.kind == "uint16"), int(rounding.how == words.DIVIDE)
+        wide, how = int(self.work.kind == "uint16"), max(rounding.how - words.SHIFT, 0)
         mask = self._mask(words.LANE.get(kind, kind))
         return self.work.tables.words(*rounding, how, mask, wide, which, output, added)
 
@@ -246,8 +287,10 @@ class Panel:
         numbers = self._numbers(kind, plan.rounding, words.TOTALS.index(kind), output)
         self._order("extent", totals.ring, numbers, totals)
 
-    def _deliver(self, totals: Tap, kind: str, rounding: Rounding, output: int) -> None:
-        """Order that totals become samples of the target."""
+    def _deliver(
+        self, totals: Tap, kind: str, rounding: Rounding, output: int, last: Sum | None = None
+    ) -> None:
+        """Order that totals become samples of the target; of the sum that was ordered last."""
         wanted = self.work.kind
         if wanted.startswith("float"):
             self._copy(self._responses(totals, kind, rounding, wanted), output)
@@ -255,12 +298,12 @@ class Panel:
         both = kind in ("int64", "float32", "float64")
         part = f"store {kind} uint8 uint16" if both else f"store {kind} {wanted}"
         into, place = self._destination(output)
-        last, taps, added = self.together[-1], [totals], 0
-        if part == "store int16 uint8" and _is_fused(last, rounding):
-            part = "fused plain" if rounding.how == words.PLAIN else "fused rounded"
-            self.together.pop()
-            taps, added = list(last.taps), last.numbers
-        numbers = self._numbers(kind, rounding, added=added)
+        taps, which, added = [totals], 0, 0
+        fused = _fused(last, rounding) if last and wanted == "uint8" else None
+        if fused:
+            (part, which), summed = fused, self.together.pop()
+            taps, added = list(summed.taps), summed.numbers
+        numbers = self._numbers(kind, rounding, which, added=added)
         self.together.append(Order(part, into, place, self.whole, numbers, taps))
         if into and not self.planar:
             self._copy(Tap(into), output)

@@ -163,6 +163,16 @@ def _rounded(A, rounding):
 
         return rounded, T
 
+    # Likewise, see `plan._division`.
+    if rounding == NARROW:
+
+        @inline
+        def rounded(total, numbers):
+            total = larger(total, times(total, T(word(numbers, SIGN))))
+            return np.rint(np.float32(total) / np.float32(word(numbers, DIVISOR)))
+
+        return rounded, np.float32
+
     # A float division is right to half a unit in its last place, and a quotient that is no tie
     # lies at least 1/(2 divisor) off one: with total and divisor below 2**31 none within the range
     # of pixels can be mistaken for a tie.
@@ -177,13 +187,13 @@ def _rounded(A, rounding):
 def _pixels(A, U, rounding, taps=0):
     """Make `pixels(job)`: totals to pixels, counting those clipped, where the mask says 1.
 
-    taps: so many are added up here, rather than totals read.
+    taps: so many are added up here, rather than totals read; -2: the second less the first.
     """
     rounded, P = _rounded(A, rounding)
     lane = LANE.get(A, A)
     W, T = getattr(np, lane), getattr(np, U)
     mask, totals, put, told, tell = read[lane], read[A], write[U], again["int64"], write["int64"]
-    added, size = dot(A, A, taps or 1), np.dtype(A).itemsize
+    added, size = dot(A, A, max(taps, 1)), np.dtype(A).itemsize
 
     @inline
     def pixels(job):
@@ -193,8 +203,11 @@ def _pixels(A, U, rounding, taps=0):
         for start in range(0, n, BLOCK):
             low, high = W(0), W(0)
             for i in range(start, min(start + BLOCK, n)):
-                if taps:
+                if taps > 0:
                     x = plus(totals(weights, 1), added(job + 8 * INPUTS, weights + 3 * size, i))
+                elif taps < 0:
+                    x = minus(totals(word(job, INPUTS + 1), i), totals(rows, i))
+                    x = plus(totals(weights, 1), x)
                 else:
                     x = totals(rows, i)
                 pixel = rounded(x, numbers)
@@ -217,26 +230,14 @@ def store(A, *kinds):
     if A == "int16":
         return one_of(ROUNDING, [_pixels(A, *kinds, how) for how in (PLAIN, SHIFT, DIVIDE)])
     if A == "int32":
-        return one_of(HOW, [_pixels(A, *kinds, how) for how in (SHIFT, DIVIDE)])
+        return one_of(HOW, [_pixels(A, *kinds, how) for how in (SHIFT, DIVIDE, NARROW)])
     how = {"uint16": SHIFT, "int64": DIVIDE}.get(A, PLAIN)
     return one_of(WIDE, [_pixels(A, kind, how) for kind in kinds])
 
 
-def fused(how):
-    """Make the part that adds up nine taps of int16 straight to uint8, so fast as memory allows.
+def fused(which):
+    """Make the part that adds up taps straight to bytes, so that totals need no memory.
 
-    Numbers: as of `store`; SUM is where those of `total` are. how: "plain", also for six taps, or
-    "rounded", over a divisor.
+    Numbers: as of `store`; SUM is where those of `total` are; KIND is which of `words.FUSED`.
     """
-    if how == "rounded":
-        return one_of(HOW, [_pixels("int16", "uint8", how, 9) for how in (SHIFT, DIVIDE)])
-    six, nine = (_pixels("int16", "uint8", PLAIN, taps) for taps in (6, 9))
-
-    @inline
-    def part(job):
-        if word(job, COUNT) == 6:
-            six(job)
-        else:
-            nine(job)
-
-    return part
+    return one_of(KIND, [_pixels(A, "uint8", how, taps) for A, taps, how in FUSED[which]])

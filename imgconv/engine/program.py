@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 from imgconv.engine import native, samples, words
 from imgconv.engine.geometry import Geometry, Window
+from imgconv.engine.moves import Moves
 from imgconv.engine.orders import LANES, LINE, Order, Panel, Reader, Rings, Tables, Work, lanes
 from imgconv.engine.samples import Samples
 from imgconv.engine.step import Layer
@@ -25,10 +26,6 @@ WIDEST, CACHED = 1 << 14, 1 << 19
 # So many rows are added up down their columns before they are added up across: neighbours share
 # most of what they read, nine rows of taps at a time. Not where many sums down share a ring.
 CHUNK, SHARING = 16, 5
-# From so many pixels on a run is converted from where it is.
-LONG = 16
-
-Move = tuple[int, int, int, int, int, int, int]  # see `words`
 
 
 class Program(NamedTuple):
@@ -58,8 +55,11 @@ def write(
     assert len({geometry.shape for geometry in geometries}) == 1, geometries
     tables, rings = Tables(), Rings()
     readers: dict[Hashable, Reader] = {}
-    downs = sum(len(plan.down) for plans in layer.outputs for plan in plans)
-    chunk = CHUNK if 0 < downs < SHARING else 1
+    if _is_plain(geometries[0]) and not layer.reads:
+        layer = layer._replace(outputs=tuple(tuple(map(_beside, each)) for each in layer.outputs))
+    planned = [plan for plans in layer.outputs for plan in plans]
+    downs, running = sum(len(plan.down) for plan in planned), any(p.running for p in planned)
+    chunk = CHUNK if 0 < downs < SHARING and not running else 1
     read = [
         [
             _readers(readers, rings, geometries[k], plan, _channels(layer, output), chunk)
@@ -73,6 +73,16 @@ def write(
         layer, read, depth, target.channels, target.kind, counted, ends, chunk, tables, rings
     )
     return _Layout(source, work, list(readers.values())).program()
+
+
+def _is_plain(geometry: Geometry) -> bool:
+    """Whether outputs that are side by side, or a turn's below each other, share what they read."""
+    rows, columns, _ = geometry
+    return rows.stride == 1 == columns.stride == columns.dilation
+
+
+def _beside(plan: Plan) -> Plan:
+    return plan.beside or plan
 
 
 def _channels(layer: Layer, output: int) -> Sequence[int | None]:
@@ -91,13 +101,14 @@ def _readers(
     found = []
     rows = geometry.rows
     for channel in channels:
-        key = geometry, plan.ring, plan.scale, channel
+        key = geometry, plan.ring, plan.scale, plan.running, channel
         if key not in readers:
             stride = rows.stride // math.gcd(rows.stride, rows.dilation)
-            slots = rows.taps + (chunk - 1) * stride
+            slots = rows.taps + (chunk - 1) * stride + plan.running
             ring = rings.take(key, plan.ring, 0, slots, stride)
             readers[key] = Reader(geometry, plan, channel, ring)
-        readers[key].columns |= {column for _, column in plan.last.places}
+        columns = {column for _, column in plan.last.places}
+        readers[key].columns |= set(range(geometry.columns.taps)) if plan.prefixed else columns
         found.append(readers[key])
     return found
 
@@ -140,7 +151,8 @@ class _Layout:
     def _in_words(self, panels: list[Any], codes: dict[Hashable, Panel]) -> Program:
         """Lay out the room: addresses, slots and marks, a job, a raw row, the rings."""
         tables, rings = self.work.tables, self.work.rings.values()
-        most = max(len(o.taps) for panel in codes.values() for group in panel.groups for o in group)
+        orders = [o for panel in codes.values() for _, group in panel.groups for o in group]
+        most = max(len(order.taps) for order in orders)
         longest = (
             max(w.length for *_, windows in panels for w in windows.values()) * self.work.depth
         )
@@ -178,59 +190,21 @@ class _Layout:
 
     def _shares(self, windows: dict[int, Window]) -> list[int]:
         """What readers move for a panel."""
-        found = []
+        found, tables = [], self.work.tables
         for reader in self.readers:
             window = windows[reader.ring.number]
-            moves = self._moves(reader, window)
+            moves = Moves(self.source, self.work.depth, reader, tables).of(window)
             made = window.length * self.work.depth * reader.ring.size
-            found += [self.work.tables.records(moves), len(moves), made]
+            found += [tables.records(moves), len(moves), made]
         return found
-
-    def _moves(self, reader: Reader, window: Window) -> list[Move]:
-        """The moves that make a row of a ring: first one that is all filling, then those of others.
-
-        Long runs are converted from where they are. What is between them is gathered in a raw row
-        first, where it would be in the ring.
-        """
-        depth, size, tables = self.work.depth, samples.size(self.source.kind), self.work.tables
-        taken, pixel = depth * size, self.source.channels * size
-        convert, copy = self._converting(reader), native.part("copy")
-        moves, done = [convert(words.AT_FILLING, 0, 0, window.length)], 0
-        for at, first, step, count in window.runs():
-            if first < 0 or count < LONG:
-                pieces = count, tables.words(taken, step * pixel)
-                source = (words.AT_SOURCE, first * pixel) if first >= 0 else (words.AT_FILLING, 0)
-                moves.append((copy, *pieces, words.AT_RAW, at * taken, *source))
-            elif step * pixel == taken:
-                moves.append(convert(words.AT_RAW, done * taken, done, at - done))
-                moves.append(convert(words.AT_SOURCE, first * pixel, at, count))
-                done = at + count
-            else:
-                numbers = tables.words(size.bit_length() - 1, depth, step * self.source.channels)
-                picked = native.part("pick"), count, numbers, words.AT_RAW, at * taken
-                moves.append((*picked, words.AT_SOURCE, first * pixel))
-        moves.append(convert(words.AT_RAW, done * taken, done, window.length - done))
-        return [move for move in moves if move[words.SAMPLES]]
-
-    def _converting(self, reader: Reader) -> Callable[[int, int, int, int], Move]:
-        """What makes the move of pixels into a ring, as its kind of samples."""
-        plan, kind, tables, made = reader.plan, self.source.kind, self.work.tables, reader.ring.size
-        made *= self.work.depth
-        part, each, numbers = native.part("copy"), 1, tables.words(made, made)
-        if plan.ring != kind or plan.scale > 1:
-            wide = "int16" if plan.ring == "uint16" else plan.ring
-            part, each = native.part(f"widen {wide}"), self.work.depth
-            numbers = tables.words(words.WIDENED[wide].index(kind), plan.scale)
-
-        def convert(source: int, begin: int, at: int, count: int) -> Move:
-            return part, count * each, numbers, words.AT_RING, at * made, source, begin
-
-        return convert
 
     def _groups(self, panel: Panel) -> tuple[int, int]:
         """Groups of orders in words, and how many there are."""
         tables = self.work.tables
-        groups = [(tables.records(map(self._order, group)), len(group)) for group in panel.groups]
+        groups = [
+            (tables.records(map(self._order, orders)), len(orders), when)
+            for when, orders in panel.groups
+        ]
         return tables.records(groups), len(groups)
 
     def _order(self, order: Order) -> tuple[int, ...]:

@@ -2,7 +2,19 @@
 
 import numpy as np
 
-from imgconv.engine.machine import again, copied, inline, larger, read, times, word, write
+from imgconv.engine.machine import (
+    again,
+    copied,
+    inline,
+    larger,
+    minus,
+    plus,
+    read,
+    times,
+    word,
+    write,
+)
+from imgconv.engine.vectors import prefix_sums
 from imgconv.engine.words import *
 
 
@@ -130,20 +142,93 @@ def extent():
     return one_of(KIND, [_ends(S) for S in TOTALS])
 
 
+# ---- sums that run ----------------------------------------------------------------------------
+
+
+def _sliding(S, A, going_on):
+    """Make `slide(job)`: sums of rows of S as A; going on: of two, one comes and one goes."""
+    sample, put, seen, T = read[S], write[A], again[A], getattr(np, A)
+
+    @inline
+    def slide(job):
+        n, out, row = word(job, N), word(job, OUT), word(job, INPUTS)
+        if going_on:
+            gone = word(job, INPUTS + 1)
+            for i in range(n):
+                change = minus(T(sample(row, i)), T(sample(gone, i)))
+                put(out, i, plus(seen(out, i), change))
+        else:
+            for i in range(n):
+                put(out, i, T(sample(row, i)))
+            for t in range(1, word(job, COUNT)):
+                row = word(job, INPUTS + t)
+                for i in range(n):
+                    put(out, i, plus(seen(out, i), T(sample(row, i))))
+
+    return slide
+
+
+def slide():
+    """Make the part that adds up rows, once, and then goes on from the sums of the row above.
+
+    Numbers: words; which of `words.SLIDING`, twice, and one more to go on.
+    """
+    return one_of(0, [_sliding(*kinds, on) for kinds in SLIDING for on in (False, True)])
+
+
+def _prefix(A, depth):
+    """Make `prefix(job)` for pixels of so many samples; 0: of as many as the numbers say."""
+    sample, put, seen, T, size = read[A], write[A], again[A], getattr(np, A), np.dtype(A).itemsize
+    vectors = prefix_sums(A, depth or 1)
+
+    @inline
+    def prefix(job):
+        n, out, row, apart = (
+            word(job, N), word(job, OUT), word(job, INPUTS), word(word(job, NUMBERS), 1)
+        )  # fmt: skip
+        for i in range(apart):
+            put(out, i, T(0))
+        if depth:
+            vectors(row, out + apart * size, n)
+        else:
+            for i in range(n):
+                put(out, i + apart, plus(seen(out, i), sample(row, i)))
+
+    return prefix
+
+
+def prefix(A):
+    """Make the part that adds up all pixels to the left of each, channel by channel.
+
+    Numbers: words; which of 1, 3, 4 and any other, samples of a pixel.
+    """
+    return one_of(0, [_prefix(A, depth) for depth in (1, 3, 4, 0)])
+
+
 # ---- from place to place ----------------------------------------------------------------------
 
 
 def copy():
     """Make the part that copies pieces to where they are side by side.
 
-    Numbers: words; bytes of a piece, and from one to the next.
+    Numbers: words; bytes of a piece, and from one to the next. Pieces of a byte or three, pixels of
+    a border, are too small for calls of memcpy.
     """
+    byte, put = read["uint8"], write["uint8"]
 
     def part(job):
         n, out, numbers, row = word(job, N), word(job, OUT), word(job, NUMBERS), word(job, INPUTS)
         size, step = word(numbers, 0), word(numbers, 1)
         if step == size:
             copied(out, row, n * size)
+        elif size == 1:
+            for i in range(n):
+                put(out, i, byte(row, i * step))
+        elif size == 3:
+            for i in range(n):
+                put(out, 3 * i, byte(row, i * step))
+                put(out, 3 * i + 1, byte(row, i * step + 1))
+                put(out, 3 * i + 2, byte(row, i * step + 2))
         else:
             for i in range(n):
                 copied(out + i * size, row + i * step, size)

@@ -94,10 +94,10 @@ class Layer(NamedTuple):
     join: Join | None = None
 
     @property
-    def taps(self) -> int:
-        """How many multiplications the samples of an output pixel cost; a join is like six."""
-        taps = sum(plan.taps for plans in self.outputs for plan in plans)
-        return taps + 6 * len(self.outputs) * bool(self.join)
+    def cost(self) -> int:
+        """What the samples of an output pixel take, as `Plan.cost`; a join is like six taps."""
+        cost = sum(plan.cost for plans in self.outputs for plan in plans)
+        return cost + 6 * len(self.outputs) * bool(self.join)
 
     @property
     def transformed(self) -> Plan | None:

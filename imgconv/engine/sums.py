@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from imgconv.kernels.factors import Matrix, Products, outer_products
@@ -49,6 +51,11 @@ class Plan(NamedTuple):
     Samples are read as `ring`, times `scale`. A separable kernel has one or two sums `down` its
     columns; `last` adds up their results, and its places are then (which of them, column).
     `transform` are weights that are applied by Fourier transforms first.
+
+    `beside` is a plan of the same for outputs without stride and dilation, where what is constant
+    in runs costs the same at any length. It is `prefixed`: `last` adds up sums from the left, and
+    its places are the ends of runs. One that is `running` has columns of ones: from one output to
+    the next a row comes and one goes.
     """
 
     ring: str
@@ -58,11 +65,18 @@ class Plan(NamedTuple):
     down: tuple[Sum, ...] = ()
     scale: int = 1
     transform: tuple[tuple[float, ...], ...] | None = None
+    prefixed: bool = False
+    running: bool = False
+    beside: Plan | None = None
 
     @property
-    def taps(self) -> int:
-        """How many multiplications an output sample costs."""
-        return len(self.last.weights) + sum(len(s.weights) for s in self.down)
+    def cost(self) -> int:
+        """What an output sample takes: as long as so many taps."""
+        if self.beside:
+            return self.beside.cost
+        down = (2 if self.running else len(each.weights) for each in self.down)
+        passes = 1 + len(self.down) * (2 if self.prefixed else 1)
+        return len(self.last.weights) + sum(down) + PASS * passes
 
 
 def taps_of(weights: Matrix) -> dict[Place, Number]:
@@ -94,3 +108,13 @@ def products_of(weights: Matrix, taps: int) -> tuple[int, Products] | None:
         return None
     cost = sum(sum(map(bool, c)) + sum(map(bool, r)) + PASS for c, r in found[1])
     return found if cost < taps else None
+
+
+def ends_of_runs(rows: Sequence[Sequence[Number]]) -> dict[Place, Number]:
+    """Return taps on the sums from the left of each row that add up its weights."""
+    taps = {}
+    for i, row in enumerate(rows):
+        for x, (before, weight) in enumerate(itertools.pairwise((0, *row, 0))):
+            if before != weight:
+                taps[i, x] = before - weight
+    return taps

@@ -8,12 +8,23 @@ Everything is an int64 unless it is said otherwise.
 N, OUT, NUMBERS, COUNT, TOLD, INPUTS = range(6)
 
 # How a total is rounded, and the numbers of `store`, `extent` and the fused parts. HOW: 0 for a
-# power of two, 1 for any divisor. MASK: which samples count. WIDE: pixels of 16 bits. KIND: which
-# of its kinds the total has. PAIR: which ends are kept. SUM: the numbers of what is added up.
-PLAIN, SHIFT, DIVIDE = range(3)
+# power of two, 1 for any divisor, 2 for one by which float32 divides exactly. MASK: which samples
+# count. WIDE: pixels of 16 bits. KIND: which of its kinds the total has. PAIR: which ends are kept.
+# SUM: the numbers of what is added up.
+PLAIN, SHIFT, DIVIDE, NARROW = range(4)
 ROUNDING, SIGN, TOP, BITS, HALF, ODD, DIVISOR, RECIPROCAL, HOW, MASK, WIDE, KIND, PAIR, SUM = range(
     14
 )
+
+# What is added up and rounded to bytes in one part: the kind of the totals, how many taps (-2: the
+# second less the first), how it is rounded.
+FUSED = {
+    "plain": (("int16", 6, PLAIN), ("int16", 9, PLAIN)),
+    "rounded": (("int16", 9, SHIFT), ("int16", 9, DIVIDE)),
+    "few": (
+        ("int16", 3, SHIFT), ("int16", 3, DIVIDE), ("int16", -2, DIVIDE), ("int32", -2, NARROW),
+    ),
+}  # fmt: skip
 
 # What `join` does with a response.
 SQUARE, ADD, ADD_SQUARE, GREATEST, LEAST, OVER, SCALED, ROOT = range(8)
@@ -27,6 +38,9 @@ WIDENED = {
     "float64": ("uint8", "uint16", "int16", "int32", "int64", "float32"),
 }
 TOTALS = ("int16", "int32", "int64", "float32", "float64")
+
+# What `slide` adds up, as what.
+SLIDING = (("uint8", "int16"), ("uint8", "int32"), ("uint16", "int32"))
 
 # The kind of the masks and the counts beside totals: as wide as they are.
 LANE = {"uint16": "int16", "float32": "int32", "float64": "int64"}
@@ -57,10 +71,12 @@ BASE, STEP, HELD, STRIDE, RING_SIZE = range(5)
 FILLER, READS, ROWS, CHANNEL, FILLING, READER_SIZE = range(6)
 
 # A panel, some columns of the output: its groups of orders, where in a row of the target it goes,
-# and for each reader its moves and how many bytes they make. A group is for all rows of a chunk.
+# and for each reader its moves and how many bytes they make. A group is for all rows of a chunk,
+# or for the FIRST row of a turn alone, or for LATER ones.
 GROUPS, GROUP_COUNT, PLACE, PANEL_SIZE = range(4)
 MOVES, MOVE_COUNT, MADE, SHARE_SIZE = range(4)
-ORDERS, ORDER_COUNT, GROUP_SIZE = range(3)
+ORDERS, ORDER_COUNT, WHEN, GROUP_SIZE = range(4)
+FIRST, LATER = 1, 2
 
 # A move or an order: a part, how many samples, its numbers. A move goes from an address of the room
 # and bytes on to another and bytes on; the first makes a row of what fills. An order goes to a ring

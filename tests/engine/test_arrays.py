@@ -1,9 +1,10 @@
 """What a caller brings along: room for the result, and where a kernel of even size stands."""
 
+import os
 import signal
 import threading
 import time
-from typing import Any
+from collections import deque
 
 import numpy as np
 import pytest
@@ -175,17 +176,19 @@ def test_no_thread_writes_on_when_a_call_is_interrupted(
 ) -> None:
     """One thread cannot start, or a signal comes while others work or end: they are waited for."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored here
-    real, begun, at_work = ready.start_new_thread, threading.Event(), []
-    main = threading.get_ident()
+    at_work: list[int] = []
+    main, real = threading.get_ident(), ready.start_new_thread
 
-    def start(function: Any, arguments: Any) -> int:
-        if moment == "start" and begun.wait(10):
-            raise RuntimeError("can't start new thread")
-        return real(function, arguments)
+    def start(*_: object) -> int:
+        raise RuntimeError("can't start new thread")
+
+    if moment == "start":
+        monkeypatch.setattr(ready, "_waiting", deque())
+        starts = iter([real, start])
+        monkeypatch.setattr(ready, "start_new_thread", lambda f, a: next(starts)(f, a))
 
     def work(i: int) -> None:
         at_work.append(i)
-        begun.set()
         if moment == "wait":
             signal.pthread_kill(main, signal.SIGINT)
         time.sleep(0.2)
@@ -193,11 +196,26 @@ def test_no_thread_writes_on_when_a_call_is_interrupted(
             signal.pthread_kill(main, signal.SIGINT)
         at_work.remove(i)
 
-    starts = iter([real, start])
-    monkeypatch.setattr(ready, "start_new_thread", lambda f, a: next(starts)(f, a))
     try:
         with pytest.raises(RuntimeError if moment == "start" else KeyboardInterrupt):
             ready.shared(work, [0, 1], 2, here=False)
     finally:
         signal.signal(signal.SIGINT, before)
     assert not at_work
+    monkeypatch.setattr(ready, "start_new_thread", real)
+    assert sorted(ready.shared(lambda i: i * i, range(9), 2, here=True)) == [
+        i * i for i in range(9)
+    ]
+
+
+def test_a_process_that_is_forked_starts_its_own_threads() -> None:
+    """Helpers of the process before a fork are not waited for."""
+    image = noise(600, 600, 3)
+    expected = apply(image, "gaussian(sigma=2)")
+    ready.shared(lambda i: i, [0, 1], 2, here=False)
+    child = os.fork()
+    if not child:
+        signal.alarm(20)
+        found = ready.shared(lambda _: apply(image, "gaussian(sigma=2)"), [0, 1], 2, here=False)
+        os._exit(not all(np.array_equal(each, expected) for each in found))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -1,0 +1,89 @@
+"""The moves by which a row of the source becomes a row of a ring: with its border, as its kind."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from imgconv.engine import native, samples, words
+from imgconv.engine.geometry import Window
+from imgconv.engine.orders import Reader, Tables
+from imgconv.engine.samples import Samples
+
+Move = tuple[int, int, int, int, int, int, int]  # see `words`
+Run = tuple[int, int, int, int]  # see `Window.runs`
+
+# From so many pixels on a run is converted from where it is.
+LONG = 16
+
+
+class Moves(NamedTuple):
+    """What makes the moves of a reader; `depth` samples of a pixel are taken."""
+
+    source: Samples
+    depth: int
+    reader: Reader
+    tables: Tables
+
+    @property
+    def taken(self) -> int:
+        """Bytes of a pixel as it is taken."""
+        return self.depth * samples.size(self.source.kind)
+
+    @property
+    def made(self) -> int:
+        """Bytes of a pixel in the ring."""
+        return self.depth * self.reader.ring.size
+
+    def of(self, window: Window) -> list[Move]:
+        """Return the moves for a window: first one for a row of filling, then those for others.
+
+        Long runs are converted from where they are. A border is copied from these; what is in none
+        is gathered in a raw row first, where it would be in the ring.
+        """
+        runs, pixel = window.runs(), self.source.channels * samples.size(self.source.kind)
+        long = [run for run in runs if run[3] >= LONG and run[2] * pixel == self.taken]
+        moves = [self._convert(words.AT_FILLING, 0, 0, window.length)]
+        moves += [self._convert(words.AT_SOURCE, run[1] * pixel, run[0], run[3]) for run in long]
+        for at, first, step, count in (run for run in runs if run not in long):
+            found = _within(long, first, step, count)
+            if found:
+                place, apart = (n * self.made for n in found)
+                pieces = self._copy(count, self.made, apart)
+                moves.append((*pieces, words.AT_RING, at * self.made, words.AT_RING, place))
+                continue
+            source = (words.AT_SOURCE, first * pixel) if first >= 0 else (words.AT_FILLING, 0)
+            part = self._copy(count, self.taken, step * pixel)
+            if first >= 0 and count >= LONG:
+                part = self._pick(count, step)
+            moves.append((*part, words.AT_RAW, at * self.taken, *source))
+            moves.append(self._convert(words.AT_RAW, at * self.taken, at, count))
+        return moves
+
+    def _convert(self, source: int, begin: int, at: int, count: int) -> Move:
+        """Pixels that lie side by side, into the ring."""
+        plan, kind = self.reader.plan, self.source.kind
+        part = self._copy(count, self.made, self.made)
+        if plan.ring != kind or plan.scale > 1:
+            wide = "int16" if plan.ring == "uint16" else plan.ring
+            numbers = self.tables.words(words.WIDENED[wide].index(kind), plan.scale)
+            part = native.part(f"widen {wide}"), count * self.depth, numbers
+        return *part, words.AT_RING, at * self.made, source, begin
+
+    def _copy(self, count: int, size: int, apart: int) -> tuple[int, int, int]:
+        return native.part("copy"), count, self.tables.words(size, apart)
+
+    def _pick(self, count: int, step: int) -> tuple[int, int, int]:
+        size = samples.size(self.source.kind).bit_length() - 1
+        numbers = self.tables.words(size, self.depth, step * self.source.channels)
+        return native.part("pick"), count, numbers
+
+
+def _within(long: list[Run], first: int, step: int, count: int) -> tuple[int, int] | None:
+    """Where in the ring the pixels of a run are already, and how far apart, if they are."""
+    for at, start, apart, many in long:
+        place, between = (first - start) // apart, step // apart
+        ends = place, place + between * (count - 1)
+        met = (first - start) % apart == step % apart == 0
+        if met and min(ends) >= 0 and max(ends) < many:
+            return at + place, between
+    return None
