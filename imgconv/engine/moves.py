@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import struct
+from array import array
 from typing import NamedTuple
 
 from imgconv.engine import native, samples, words
 from imgconv.engine.geometry import Window
+from imgconv.engine.mixing import Mix
 from imgconv.engine.orders import Reader, Tables
 from imgconv.engine.samples import Samples
 
@@ -27,7 +30,8 @@ class Moves(NamedTuple):
     @property
     def taken(self) -> int:
         """Bytes of a pixel as it is taken."""
-        return self.depth * samples.size(self.source.kind)
+        channels = self.source.channels if self.reader.mix else self.depth
+        return channels * samples.size(self.source.kind)
 
     @property
     def made(self) -> int:
@@ -43,8 +47,13 @@ class Moves(NamedTuple):
         runs, pixel = window.runs(), self.source.channels * samples.size(self.source.kind)
         long = [run for run in runs if run[3] >= LONG and run[2] * pixel == self.taken]
         moves = [self._convert(words.AT_FILLING, 0, 0, window.length)]
+        if self.reader.mix:  # vectors reach beyond the end, and each pixel counts
+            long = []
         moves += [self._convert(words.AT_SOURCE, run[1] * pixel, run[0], run[3]) for run in long]
         for at, first, step, count in (run for run in runs if run not in long):
+            if self.reader.mix and first >= 0 and step * pixel == self.taken:
+                moves.append(self._convert(words.AT_SOURCE, first * pixel, at, count))
+                continue
             found = _within(long, first, step, count)
             if found:
                 place, apart = (n * self.made for n in found)
@@ -63,11 +72,17 @@ class Moves(NamedTuple):
         """Pixels that lie side by side, into the ring."""
         plan, kind = self.reader.plan, self.source.kind
         part = self._copy(count, self.made, self.made)
-        if plan.ring != kind or plan.scale > 1:
+        if self.reader.mix:
+            part = native.part("mix"), count, self.tables.keep(self._mixing(self.reader.mix))
+        elif plan.ring != kind or plan.scale > 1:
             wide = "int16" if plan.ring == "uint16" else plan.ring
             numbers = self.tables.words(words.WIDENED[wide].index(kind), plan.scale)
             part = native.part(f"widen {wide}"), count * self.depth, numbers
         return *part, words.AT_RING, at * self.made, source, begin
+
+    def _mixing(self, mix: Mix) -> array[int]:
+        which = words.MIXED.index((self.source.channels, self.depth))
+        return array("B", struct.pack("q", which) + mix.packed())
 
     def _copy(self, count: int, size: int, apart: int) -> tuple[int, int, int]:
         return native.part("copy"), count, self.tables.words(size, apart)

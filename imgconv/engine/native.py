@@ -24,7 +24,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from imgconv.engine import linker
+from imgconv.engine import linker, processor
 
 # All that is compiled: the conductor and what fills its rings, and what makes each of the others in
 # `parts` or `rows`, for the kinds that follow.
@@ -38,7 +38,7 @@ PARTS = (
     "store int16 uint8", "store uint16 uint8", "store int32 uint8", "store int32 uint16",
     "store int64 uint8 uint16", "store float32 uint8 uint16", "store float64 uint8 uint16",
     "join float32", "join float64", "extent",
-    "pick", "interleave", "slide", "prefix int16", "prefix int32",
+    "pick", "interleave", "slide", "prefix int16", "prefix int32", "mix",
 )  # fmt: skip
 # What compiled loops may really call.
 LIBRARY = ("sqrt", "sqrtf", "memcpy", "memmove", "memset", "rint", "rintf")
@@ -140,11 +140,23 @@ def _key(wanted: str) -> str:
 def _circumstances() -> str:
     """Everything but the function itself that decides its machine code."""
     packages = [_version(name) for name in ("numba", "llvmlite")]
-    files = ("conductor", "machine", "parts", "rows", "vectors", "words", "linker", "native")
+    files = (
+        "conductor",
+        "linker",
+        "machine",
+        "native",
+        "parts",
+        "processor",
+        "rows",
+        "vectors",
+        "words",
+    )
     texts = (Path(__file__).with_name(f"{name}.py").read_bytes() for name in files)
     ours = [hashlib.sha256(text).hexdigest() for text in texts]
     settings = sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith("NUMBA_"))
-    return repr((sys.version_info[:2], sys.platform, packages, ours, _processor(), settings))
+    return repr(
+        (sys.version_info[:2], sys.platform, packages, ours, processor.described(), settings)
+    )
 
 
 def _version(package: str) -> str:
@@ -157,20 +169,6 @@ def _version(package: str) -> str:
         from importlib.metadata import version  # takes 10 ms to import
 
         return version(package)
-
-
-def _processor() -> str:
-    """The name and the features of the processor, without LLVM where the system tells them."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-        wanted = ("model name", "flags", "Features", "CPU implementer", "CPU part")
-        return repr(
-            [line for line in text.split("\n\n")[0].splitlines() if line.startswith(wanted)]
-        )
-    except OSError:
-        import llvmlite.binding as llvm
-
-        return f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
 
 
 def _load(path: Path) -> bytes | None:
@@ -221,7 +219,11 @@ def _compile(name: str) -> bytes:
     # so the bytes do not depend on where a band or a block begins.
     codegen = cpu_target.target_context.codegen()
     target = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=_features(), opt=3, reloc="pic", codemodel="small"
+        cpu=processor.level() or llvm.get_host_cpu_name(),
+        features=_features(),
+        opt=3,
+        reloc="pic",
+        codemodel="small",
     )
     # Numba's optimizer asks this machine how wide a vector is best.
     numbas, codegen._tm = codegen._tm, target
@@ -249,6 +251,8 @@ def _features() -> str:
     """
     import llvmlite.binding as llvm
 
+    if processor.level():
+        return ""
     features: str = llvm.get_host_cpu_features().flatten()
     return features + ",-prefer-256-bit" * ("+avx512bw" in features)
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from imgconv.engine import samples, words
 from imgconv.engine.geometry import Geometry, Window
+from imgconv.engine.mixing import Mix
 from imgconv.engine.samples import pointer
 from imgconv.engine.step import Join, Layer
 from imgconv.engine.sums import GROUP, Plan, Rounding, Sum
@@ -94,12 +95,13 @@ class Rings(dict[Hashable, Ring]):
 
 @dataclass
 class Reader:
-    """What fills a ring from the source, with all channels of a pixel or with one."""
+    """What fills a ring from the source, with all channels of a pixel, with one, or with sums."""
 
     geometry: Geometry
     plan: Plan
     channel: int | None
     ring: Ring
+    mix: Mix | None = None
     columns: set[int] = field(default_factory=set)
 
 
@@ -173,8 +175,9 @@ class Panel:
         return [*running, *((words.FIRST | words.LATER, orders) for orders in always)]
 
     def reach(self, window: Window) -> int:
-        """How many samples of a row the sums may read."""
-        return lanes(self.whole + max(window.starts.values()) * self.work.depth)
+        """How many samples of a row the sums may read, and vectors of pixels write."""
+        room = LANES if self.work.layer.mix else 0
+        return room + lanes(self.whole + max(window.starts.values()) * self.work.depth)
 
     def _order(self, part: str, into: Ring | None, numbers: int, *taps: Tap) -> None:
         self.together.append(Order(part, into, 0, self.whole, numbers, taps))

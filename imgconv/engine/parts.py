@@ -163,13 +163,14 @@ def _rounded(A, rounding):
 
         return rounded, T
 
-    # Likewise, see `plan._division`.
-    if rounding == NARROW:
+    if rounding == NARROW:  # see `sums.snapping`
 
         @inline
         def rounded(total, numbers):
             total = larger(total, times(total, T(word(numbers, SIGN))))
-            return np.rint(np.float32(total) / np.float32(word(numbers, DIVISOR)))
+            snap = np.float32(word(numbers, HALF))
+            quotient = np.float32(total) * (np.float32(1) / np.float32(word(numbers, DIVISOR)))
+            return np.rint(quotient + snap - snap)
 
         return rounded, np.float32
 

@@ -17,6 +17,7 @@ from imgconv.engine.sums import (
     ends_of_runs,
     make_sum,
     products_of,
+    snapping,
     taps_of,
 )
 from imgconv.engine.words import DIVIDE, NARROW, PLAIN, SHIFT
@@ -31,6 +32,7 @@ TRANSFORM = 250
 TRANSFORM_START = 2.5e9
 # What a row costs whose samples are added up from the left, or that goes on from the one above.
 RUNNING = 3
+WHITE = 255
 
 
 @functools.lru_cache(maxsize=64)  # a batch asks for the same one again and again
@@ -59,7 +61,7 @@ def make_plan(
     bias = Fraction(kernel.bias) * rule.scale + rule.shift
     sign = -1 if rule.absolute else 1
     if not sample.startswith("float"):
-        if _is_short(kernel):
+        if is_short(kernel):
             factors = [[Fraction(w) * scale for w in row] for row in kernel.weights]
             whole = _whole_plan(factors, bias, sample, result, sign, kernel.size)
             if whole:
@@ -85,7 +87,7 @@ def is_whole(kernel: Kernel) -> bool:
     return all(isinstance(n, int) for n in numbers)
 
 
-def _is_short(kernel: Kernel) -> bool:
+def is_short(kernel: Kernel) -> bool:
     """Whether the weights may be whole numbers of some small unit, as 0.25 is and 0.1 is not."""
     return all(w.as_integer_ratio()[1] < 1 << 31 for row in kernel.weights for w in row)
 
@@ -163,11 +165,7 @@ def _running_plan(
 
 
 def _division(divisor: int, kind: str, sign: int, top: int, reach: int) -> Rounding:
-    """How totals are divided: not at all, by a power of two, or by any number.
-
-    A quotient that is no tie is 1/(2 divisor) off one, and float32 is wrong by no more than 2**-17
-    below 256, 2**-9 below 65536; it holds a tie, and all totals below 2**24, exactly.
-    """
+    """How totals are divided: not at all, by a power of two, or by any number."""
     if divisor == 1 and sign == 1 and kind == "int16":
         return Rounding(PLAIN, sign, top)
     shift = divisor.bit_length() - 1
@@ -178,8 +176,11 @@ def _division(divisor: int, kind: str, sign: int, top: int, reach: int) -> Round
         multiplier, shift = reciprocal(divisor)
         even = 1 - divisor % 2
         return Rounding(DIVIDE, sign, top, shift, divisor // 2, even, divisor, multiplier)
-    narrow = kind == "int32" and reach < 1 << 24 and divisor < 1 << (24 - top.bit_length())
-    return Rounding(NARROW if narrow else DIVIDE, sign, top, divisor=divisor)
+    if kind == "int32" and top == WHITE and reach < 1 << 24:
+        snap = snapping(divisor)
+        if snap is not None:
+            return Rounding(NARROW, sign, top, half=snap, divisor=divisor)
+    return Rounding(DIVIDE, sign, top, divisor=divisor)
 
 
 def reciprocal(divisor: int) -> tuple[int, int]:

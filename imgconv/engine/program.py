@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 
 from imgconv.engine import native, samples, words
 from imgconv.engine.geometry import Geometry, Window
+from imgconv.engine.mixing import Mix
 from imgconv.engine.moves import Moves
 from imgconv.engine.orders import LANES, LINE, Order, Panel, Reader, Rings, Tables, Work, lanes
 from imgconv.engine.samples import Samples
-from imgconv.engine.step import Layer
+from imgconv.engine.step import Layer, as_it_is
 from imgconv.engine.sums import Plan
 
 # So many samples of a row are done at once, and fewer where their rings would have more bytes.
@@ -53,6 +54,9 @@ def write(
     found, and nothing is written to the target.
     """
     assert len({geometry.shape for geometry in geometries}) == 1, geometries
+    if layer.mix:
+        met = (source.channels, target.channels) in words.MIXED and not ends
+        layer = as_it_is("uint8")._replace(mix=layer.mix) if met else layer._replace(mix=None)
     tables, rings = Tables(), Rings()
     readers: dict[Hashable, Reader] = {}
     if _is_plain(geometries[0]) and not layer.reads:
@@ -62,12 +66,14 @@ def write(
     chunk = CHUNK if 0 < downs < SHARING and not running else 1
     read = [
         [
-            _readers(readers, rings, geometries[k], plan, _channels(layer, output), chunk)
+            _readers(
+                readers, rings, geometries[k], plan, _channels(layer, output), chunk, layer.mix
+            )
             for k, plan in enumerate(plans)
         ]
         for output, plans in enumerate(layer.outputs)
     ]
-    depth = 1 if layer.reads else source.channels
+    depth = 1 if layer.reads else target.channels if layer.mix else source.channels
     counted = b"\1" if layer.reads else filtered  # of sums over channels all count
     work = Work(
         layer, read, depth, target.channels, target.kind, counted, ends, chunk, tables, rings
@@ -96,6 +102,7 @@ def _readers(
     plan: Plan,
     channels: Sequence[int | None],
     chunk: int,
+    mix: Mix | None,
 ) -> list[Reader]:
     """The readers of a plan, one for each channel that it adds up; those alike are the same."""
     found = []
@@ -106,7 +113,7 @@ def _readers(
             stride = rows.stride // math.gcd(rows.stride, rows.dilation)
             slots = rows.taps + (chunk - 1) * stride + plan.running
             ring = rings.take(key, plan.ring, 0, slots, stride)
-            readers[key] = Reader(geometry, plan, channel, ring)
+            readers[key] = Reader(geometry, plan, channel, ring, mix)
         columns = {column for _, column in plan.last.places}
         readers[key].columns |= set(range(geometry.columns.taps)) if plan.prefixed else columns
         found.append(readers[key])
@@ -153,9 +160,8 @@ class _Layout:
         tables, rings = self.work.tables, self.work.rings.values()
         orders = [o for panel in codes.values() for _, group in panel.groups for o in group]
         most = max(len(order.taps) for order in orders)
-        longest = (
-            max(w.length for *_, windows in panels for w in windows.values()) * self.work.depth
-        )
+        longest = max(w.length for *_, windows in panels for w in windows.values())
+        longest *= max(self.work.depth, self.source.channels)
         job = 8 * (words.SLOTS + 2 * len(rings))
         raw = job + 8 * (words.INPUTS + most)
         at = raw + longest * samples.size(self.source.kind)

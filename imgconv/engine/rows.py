@@ -14,18 +14,18 @@ from imgconv.engine.machine import (
     word,
     write,
 )
-from imgconv.engine.vectors import prefix_sums
+from imgconv.engine.vectors import mixing, prefix_sums
 from imgconv.engine.words import *
 
 
 def one_of(place, parts):
-    """Make the part that is one of up to six, by the number in a word of the numbers.
+    """Make the part that is one of up to eight, by the number in a word of the numbers.
 
     Side by side: for functions within others Numba takes half as long again a level. What there is
     not, it leaves out by the count.
     """
     count = len(parts)
-    first, second, third, fourth, fifth, sixth = (*parts, *[None] * 5)[:6]
+    first, second, third, fourth, fifth, sixth, seventh, eighth = (*parts, *[None] * 7)[:8]
 
     def part(job):
         which = word(word(job, NUMBERS), place)
@@ -41,6 +41,10 @@ def one_of(place, parts):
             fifth(job)
         if count > 5 and which == 5:
             sixth(job)
+        if count > 6 and which == 6:
+            seventh(job)
+        if count > 7 and which == 7:
+            eighth(job)
 
     return part if count > 1 else first
 
@@ -140,6 +144,28 @@ def extent():
     Numbers: as of `store`; KIND is which of the kinds in `words.TOTALS` the totals have.
     """
     return one_of(KIND, [_ends(S) for S in TOTALS])
+
+
+# ---- channels that mix ------------------------------------------------------------------------
+
+
+def _mix(source, target):
+    vectors = mixing(source, target)
+
+    @inline
+    def mix(job):
+        numbers = word(job, NUMBERS) + 8
+        vectors(word(job, INPUTS), word(job, OUT), word(job, N), numbers, word(job, TOLD))
+
+    return mix
+
+
+def mix():
+    """Make the part that sums three channels of pixels of bytes, of which there may be a fourth.
+
+    Numbers: a word, which of `words.MIXED`; then as of `vectors.mixing`.
+    """
+    return one_of(0, [_mix(*kinds) for kinds in MIXED])
 
 
 # ---- sums that run ----------------------------------------------------------------------------

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
+from imgconv.engine import processor
 from imgconv.engine.geometry import Geometry, Placing
 from imgconv.engine.levels import MAXIMUM, Rule
+from imgconv.engine.mixing import Mix, make_mix
 from imgconv.engine.plan import IDENTITY, is_whole, make_plan
 from imgconv.engine.samples import Samples
 from imgconv.engine.sums import Plan, Rounding, Sum
@@ -87,11 +89,13 @@ class Layer(NamedTuple):
     """The outputs of a step, each with one plan, or with those of several kernels to be joined.
 
     `reads` are the channels that each output adds up; empty, each channel is an output by itself.
+    `mix` are sums over all three channels of pixels of bytes.
     """
 
     outputs: tuple[tuple[Plan, ...], ...]
     reads: tuple[tuple[int, ...], ...] = ()
     join: Join | None = None
+    mix: Mix | None = None
 
     @property
     def cost(self) -> int:
@@ -131,7 +135,10 @@ def make_layer(
         if reads:
             outputs = 0  # sums over channels are not transformed
         plans = [make_plan(k, sample, result, rule, magnitude, outputs) for k in work.outputs]
-        return Layer(tuple((plan,) for plan in plans), reads)
+        mix = None
+        if work.size == (1, 1) and sample == result == "uint8" and set(reads) == {(0, 1, 2)}:
+            mix = make_mix(work.outputs, rule) if processor.has_vectors() else None
+        return Layer(tuple((plan,) for plan in plans), reads, mix=mix)
     reads = _reads(work.kernels[0], channels)
     if any(_reads(kernel, channels) != reads for kernel in work.kernels):
         raise KernelError("kernels that are combined must have the same outputs of the same inputs")

@@ -118,3 +118,16 @@ def ends_of_runs(rows: Sequence[Sequence[Number]]) -> dict[Place, Number]:
             if before != weight:
                 taps[i, x] = before - weight
     return taps
+
+
+def snapping(divisor: int) -> int | None:
+    """Return what float32 adds and takes away again for multiplication to divide exactly.
+
+    Of whole totals below 2**24, to quotients that are rounded half to even to less than 256. None
+    if it would not. Below 256 a product with the reciprocal is within 2**-15 of the quotient. That
+    is a tie only for even divisors, and else 1/divisor off one at least, or 1/(2 divisor) for odd
+    ones. Next to 1.5 * 2**10 float32 is a grid of 2**-13: the products of ties fall back on them.
+    """
+    if divisor % 2:
+        return 0 if divisor < 1 << 14 else None
+    return 3 << 9 if divisor < 10_000 else None

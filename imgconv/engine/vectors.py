@@ -3,6 +3,7 @@
 A vector has as many bytes as the widest registers that are used; one text for all widths.
 """
 
+import functools
 import math
 
 from llvmlite import ir
@@ -25,6 +26,13 @@ def shuffle(builder, a, b, places):
     """Lanes of two vectors, those of the second after those of the first."""
     mask = ir.Constant(ir.VectorType(ir.IntType(32), len(places)), list(places))
     return builder.shuffle_vector(a, b, mask)
+
+
+def splat(builder, x, lanes):
+    """A vector of the same number in all lanes."""
+    kind = ir.VectorType(x.type, lanes)
+    one = builder.insert_element(ir.Constant(kind, ir.Undefined), x, ir.IntType(32)(0))
+    return shuffle(builder, one, one, [0] * lanes)
 
 
 def loop(builder, start, count, step, body):
@@ -96,5 +104,113 @@ def prefix_sums(A, depth):
             return context.get_dummy_value()
 
         return types.void(types.int64, types.int64, types.int64), build
+
+    return vectors
+
+
+def mixing(source, target):
+    """Make `vectors(row, out, n, numbers, told)`: pixels of bytes to those that sum their channels.
+
+    source, target: bytes of a pixel; of three outputs a fourth is 0. numbers: for each of three
+    outputs its weights as pairs of int16, of the channels 0 and 1, 2 and 1, then three biases,
+    three float32 by which sums are multiplied, and three for `sums.snapping`.
+    """
+    outputs = 3 if target > 1 else 1
+    BYTE, WHOLE, REAL = TYPES["uint8"], TYPES["int32"], TYPES["float32"]
+    wide, _ = vector("int32")
+    pairs, real = ir.VectorType(TYPES["int16"], 16), ir.VectorType(REAL, 8)
+    zero, top = ir.Constant(wide, [0] * 8), ir.Constant(wide, [255] * 8)
+
+    @intrinsic
+    def vectors(typingctx, row, out, n, numbers, told):
+        def build(context, builder, signature, args):
+            row, out, n, numbers, told = args
+
+            def named(name, result, *takes):
+                kind = ir.FunctionType(result, takes)
+                return cgutils.get_or_insert_function(builder.module, kind, name)
+
+            multiply = named("llvm.x86.avx2.pmadd.wd", wide, pairs, pairs)
+            nearest = named("llvm.x86.avx.cvt.ps2dq.256", wide, real)  # half to even
+            larger = named("llvm.smax.v8i32", wide, wide, wide)
+            smaller = named("llvm.smin.v8i32", wide, wide, wide)
+
+            def number(at, kind=WHOLE):
+                return splat(builder, load(builder, numbers, WORD(at), kind), 8)
+
+            weights = [
+                [builder.bitcast(number(2 * o + half), pairs) for half in range(2)]
+                for o in range(outputs)
+            ]
+            biases = [number(6 + o) for o in range(outputs)]
+            scales = [(number(9 + o, REAL), number(12 + o, REAL)) for o in range(outputs)]
+            counts = [cgutils.alloca_once_value(builder, zero) for _ in range(2)]
+
+            def channels(pixels, first, second):
+                """Two channels of eight pixels, side by side as int16."""
+                places = [
+                    place
+                    for pixel in range(8)
+                    for at in (16 * (pixel // 4) + source * (pixel % 4),)
+                    for place in (at + first, 32, at + second, 32)
+                ]
+                nothing = ir.Constant(pixels.type, [0] * 32)
+                return builder.bitcast(shuffle(builder, pixels, nothing, places), pairs)
+
+            def count(which, clipped, counted):
+                if counted is not None:
+                    clipped = builder.and_(clipped, counted)
+                held = builder.load(counts[which])
+                builder.store(builder.sub(held, builder.sext(clipped, wide)), counts[which])
+
+            def eight(i, counted=None):
+                """Eight pixels, of which some count."""
+                at = builder.mul(i, WORD(source))
+                half = ir.VectorType(BYTE, 16)
+                low, high = (
+                    load(builder, row, builder.add(at, WORD(4 * source * h)), BYTE, half)
+                    for h in range(2)
+                )
+                pixels = shuffle(builder, low, high, range(32))
+                first, second = channels(pixels, 0, 1), channels(pixels, 2, 1)
+                made = []
+                for (one, two), bias, (scale, snap) in zip(weights, biases, scales, strict=True):
+                    total = builder.add(bias, builder.call(multiply, [first, one]))
+                    total = builder.add(total, builder.call(multiply, [second, two]))
+                    quotient = builder.fmul(builder.sitofp(total, real), scale)
+                    quotient = builder.fsub(builder.fadd(quotient, snap), snap)
+                    level = builder.call(nearest, [quotient])
+                    count(0, builder.icmp_signed("<", level, zero), counted)
+                    count(1, builder.icmp_signed(">", level, top), counted)
+                    level = builder.call(smaller, [builder.call(larger, [level, zero]), top])
+                    made.append(level)
+                if outputs == 1:
+                    store(builder, out, i, BYTE, builder.trunc(made[0], ir.VectorType(BYTE, 8)))
+                    return
+                whole = made[0]
+                for o in (1, 2):
+                    by = ir.Constant(wide, [8 * o] * 8)
+                    whole = builder.or_(whole, builder.shl(made[o], by))
+                whole = builder.bitcast(whole, ir.VectorType(BYTE, 32))
+                for h in range(2):
+                    places = [16 * h + 4 * (k // target) + k % target for k in range(4 * target)]
+                    places += [places[-1]] * (16 - len(places))
+                    to = builder.add(builder.mul(i, WORD(target)), WORD(4 * target * h))
+                    store(builder, out, to, BYTE, shuffle(builder, whole, whole, places))
+
+            done = loop(builder, WORD(0), n, 8, eight)
+            left = builder.trunc(builder.sub(n, done), WHOLE)
+            places = ir.Constant(wide, list(range(8)))
+            eight(done, builder.icmp_signed("<", places, splat(builder, left, 8)))
+            for which, held in enumerate(counts):
+                found = builder.load(held)
+                lanes = [builder.extract_element(found, WHOLE(lane)) for lane in range(8)]
+                total = functools.reduce(builder.add, lanes)
+                total = builder.sext(total, WORD)
+                before = load(builder, told, WORD(which), WORD, scope="alias.scope")
+                store(builder, told, WORD(which), WORD, builder.add(before, total))
+            return context.get_dummy_value()
+
+        return types.void(*[types.int64] * 5), build
 
     return vectors

@@ -8,7 +8,7 @@ Everything is an int64 unless it is said otherwise.
 N, OUT, NUMBERS, COUNT, TOLD, INPUTS = range(6)
 
 # How a total is rounded, and the numbers of `store`, `extent` and the fused parts. HOW: 0 for a
-# power of two, 1 for any divisor, 2 for one by which float32 divides exactly. MASK: which samples
+# power of two, 1 for any divisor, 2 for one by which float32 multiplies. MASK: which samples
 # count. WIDE: pixels of 16 bits. KIND: which of its kinds the total has. PAIR: which ends are kept.
 # SUM: the numbers of what is added up.
 PLAIN, SHIFT, DIVIDE, NARROW = range(4)
@@ -41,6 +41,9 @@ TOTALS = ("int16", "int32", "int64", "float32", "float64")
 
 # What `slide` adds up, as what.
 SLIDING = (("uint8", "int16"), ("uint8", "int32"), ("uint16", "int32"))
+
+# What `mix` reads and writes, bytes of a pixel.
+MIXED = ((3, 1), (3, 3), (4, 1), (4, 4))
 
 # The kind of the masks and the counts beside totals: as wide as they are.
 LANE = {"uint16": "int16", "float32": "int32", "float64": "int64"}

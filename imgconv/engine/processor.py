@@ -1,0 +1,70 @@
+"""For which processor code is compiled, and what it can do.
+
+IMGCONV_CPU names a lesser one than this: x86-64-v3 has AVX2 alone. IMGCONV_PLAIN=1 leaves out loops
+that are written for vectors. Neither changes a result.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+from pathlib import Path
+
+from imgconv.errors import OptionError
+
+# What a processor of a level can do that decides on loops; LLVM knows the levels by these names.
+LEVELS = {"x86-64-v2": set[str](), "x86-64-v3": {"avx2", "fma"}}
+LEVELS["x86-64-v4"] = LEVELS["x86-64-v3"] | {"avx512f", "avx512bw", "avx512dq", "avx512vl"}
+
+
+def level() -> str:
+    """Return the level that is asked for, or "" for this processor itself.
+
+    Raises
+    ------
+    OptionError
+        If IMGCONV_CPU is none, or more than this processor can do.
+    """
+    asked = os.environ.get("IMGCONV_CPU", "")
+    if asked and (asked not in LEVELS or not LEVELS[asked] <= _flags()):
+        able = [name for name, needed in LEVELS.items() if needed <= _flags()]
+        raise OptionError(
+            f"IMGCONV_CPU is {asked!r}, which this processor cannot run; "
+            f"choose from {', '.join(able)}, or leave it out"
+        )
+    return asked
+
+
+def has_vectors() -> bool:
+    """Return whether loops for vectors of 32 bytes are used, those with AVX2's instructions."""
+    plain = os.environ.get("IMGCONV_PLAIN", "") not in ("", "0")
+    asked = level()
+    return not plain and "avx2" in (LEVELS[asked] if asked else _flags())
+
+
+def described() -> str:
+    """Return everything of the processor that decides code, as it is told and as it is."""
+    return repr((os.environ.get("IMGCONV_PLAIN", ""), level(), _lines()))
+
+
+@functools.cache
+def _flags() -> frozenset[str]:
+    """What this processor can do, if it is one of x86."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return frozenset()
+    return frozenset(_lines().replace("+", " ").replace(",", " ").split())
+
+
+@functools.cache
+def _lines() -> str:
+    """The name and the features of the processor, without LLVM where the system tells them."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+        wanted = ("model name", "flags", "Features", "CPU implementer", "CPU part")
+        lines = text.split("\n\n")[0].splitlines()
+        return "\n".join(line for line in lines if line.startswith(wanted))
+    except OSError:
+        import llvmlite.binding as llvm
+
+        return f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
