@@ -20,7 +20,7 @@ LONG = 16
 
 
 class Moves(NamedTuple):
-    """What makes the moves of a reader; `depth` samples of a pixel are taken."""
+    """What makes the moves of a reader; `depth` samples of a pixel come into the ring."""
 
     source: Samples
     depth: int
@@ -28,10 +28,14 @@ class Moves(NamedTuple):
     tables: Tables
 
     @property
+    def channels(self) -> int:
+        """Samples of a pixel that are taken."""
+        return self.source.channels if self.reader.mix else self.depth
+
+    @property
     def taken(self) -> int:
         """Bytes of a pixel as it is taken."""
-        channels = self.source.channels if self.reader.mix else self.depth
-        return channels * samples.size(self.source.kind)
+        return self.channels * samples.size(self.source.kind)
 
     @property
     def made(self) -> int:
@@ -89,7 +93,7 @@ class Moves(NamedTuple):
 
     def _pick(self, count: int, step: int) -> tuple[int, int, int]:
         size = samples.size(self.source.kind).bit_length() - 1
-        numbers = self.tables.words(size, self.depth, step * self.source.channels)
+        numbers = self.tables.words(size, self.channels, step * self.source.channels)
         return native.part("pick"), count, numbers
 
 

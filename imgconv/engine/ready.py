@@ -32,6 +32,9 @@ WORK = 10_000_000
 # Bands a thread: two even out a little; each reads anew what it shares with the one above.
 BANDS = 2
 
+# Pixels of a row that is long enough.
+LONG = 4096
+
 # Rooms of memory that no call uses now: fresh memory costs more than the work on a small picture.
 _rooms: deque[array[int]] = deque()
 
@@ -47,12 +50,16 @@ class Ready(NamedTuple):
     program: Program | None
     rows: int
     work: int  # taps times samples
+    joined: Joined | None = None
 
     def __call__(self, *where: int, threads: int | None = None) -> list[list[int]]:
         """Have all rows done, on threads if that is worth it; return what each call has told.
 
         `where` is the address of the source's first row, bytes to the next, and the target's.
         """
+        if self.joined and where[1::2] == self.joined.steps:
+            source, target = (step * self.joined.rows for step in where[1::2])
+            return self.joined.ready(where[0], source, where[2], target, threads=threads)
         written, conduct = self.program, native.conductor()
         assert written
 
@@ -76,6 +83,14 @@ class Ready(NamedTuple):
         return self(source.address, steps[0], target.address, steps[1], threads=threads)
 
 
+class Joined(NamedTuple):
+    """What does the same to so many rows as one, if these have no gaps: short rows take longer."""
+
+    ready: Ready
+    rows: int
+    steps: tuple[int, ...]  # bytes from row to row, of the source and of the target
+
+
 def prepare(
     source: Samples,
     target: Samples,
@@ -89,10 +104,29 @@ def prepare(
     rows, columns = geometries[0].shape
     work = rows * columns * layer.cost * (1 if layer.reads else source.channels)
     begin = no_ends([plans[0] for plans in layer.outputs]) if ends else (0, 0)
-    written = None
+    written = joined = None
     if not layer.transformed:
         written = program.write(source, target, geometries, layer, filtered, ends=ends)
-    return Ready(layer, geometries, filtered, ends, begin, written, rows, work)
+    if layer.mix and not ends:
+        joined = _joined(source, target, geometries[0], layer, filtered)
+    return Ready(layer, geometries, filtered, ends, begin, written, rows, work, joined)
+
+
+def _joined(
+    source: Samples, target: Samples, geometry: Geometry, layer: Layer, filtered: bytes
+) -> Joined | None:
+    """The same for several rows as one, where each pixel becomes one and short rows allow it."""
+    most = min(LONG // source.width, source.height)
+    rows = next((n for n in range(most, 1, -1) if source.height % n == 0), 1)
+    down, across, fill = geometry
+    plain = all(axis.taps == 1 and axis.outputs == axis.size for axis in (down, across))
+    if rows == 1 or not plain or geometry.shape != (source.height, source.width):
+        return None
+    high, wide = source.height // rows, source.width * rows
+    merged = Geometry(down._replace(size=high), across._replace(size=wide), fill)
+    ready = prepare(source._replace(height=high, width=wide), target, (merged,), layer, filtered)
+    steps = source.width * source.channels, source.width * target.channels
+    return Joined(ready, rows, steps)
 
 
 def copying(source: Samples, target: Samples, geometry: Geometry) -> Ready:

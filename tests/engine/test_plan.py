@@ -145,6 +145,31 @@ SCHEDULES: dict[str, tuple[Make, str, Callable[[Plan], bool]]] = {
         "uint16",
         lambda p: p.last.kind == "float64",
     ),
+    "a mean of bytes, its rows going on": (
+        lambda r: np.ones((int(r.integers(3, 5)), 3), int),
+        "uint8",
+        lambda p: p.beside.running and not p.beside.prefixed and p.beside.last.kind == "int16",
+    ),
+    "a mean that stays in 16 bits": (
+        lambda r: np.ones((7, int(r.integers(7, 10))), int),
+        "uint8",
+        lambda p: p.beside.running and p.beside.prefixed and p.beside.last.kind == "int16",
+    ),
+    "a large mean": (
+        lambda r: np.ones((int(r.integers(16, 40)), int(r.integers(16, 70))), int),
+        "uint8",
+        lambda p: p.beside.running and p.beside.prefixed and p.beside.last.kind == "int32",
+    ),
+    "a mean of words": (
+        lambda r: np.ones((9, int(r.integers(9, 14))), int),
+        "uint16",
+        lambda p: p.beside.running and p.beside.prefixed,
+    ),
+    "columns that are no means, rows of runs": (
+        lambda r: np.outer(r.permutation(6) + 1, np.repeat(r.choice([-3, -1, 2, 5], 3), 7)),
+        "uint8",
+        lambda p: p.beside.prefixed and not p.beside.running,
+    ),
     "few taps far apart": (
         lambda r: np.where(r.permutation(25 * 27).reshape(25, 27) < 5, mixed(r, 25, 27, 9), 0),
         "uint8",

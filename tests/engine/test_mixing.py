@@ -1,0 +1,130 @@
+"""Sums over three channels straight from pixels, and the multiplication that divides exactly."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from imgconv import Kernel, apply, correlate, load_kernel
+from imgconv.engine import mixing, processor, samples, sums
+from imgconv.engine.plan import IDENTITY
+from imgconv.engine.run import to_pixels
+from imgconv.engine.step import Step
+from imgconv.pipeline.layout import layout
+from tests.engine.test_plan import forget
+
+DIVISORS = (1, 2, 3, 7, 10, 256, 999, 1000, 9998, 16383, 65536)
+
+
+@pytest.fixture(params=["as it is", "plain"])
+def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Pixels by vectors, and plane by plane as on other processors."""
+    if request.param == "plain":
+        monkeypatch.setenv("IMGCONV_PLAIN", "1")
+    forget()
+    return str(request.param)
+
+
+def picture(data: st.DataObject) -> np.ndarray:
+    """A picture of bytes, often of few pixels, with the ends of their range."""
+    shape = data.draw(st.tuples(st.integers(1, 20), st.integers(1, 70)), "shape")
+    rng = np.random.default_rng(data.draw(st.integers(0, 999), "seed"))
+    image = rng.integers(0, 256, (*shape, 3), np.uint8)
+    return np.where(rng.random(image.shape) < 0.2, rng.choice([0, 255], image.shape), image).astype(
+        np.uint8
+    )
+
+
+def half_to_even(totals: np.ndarray, divisor: int) -> np.ndarray:
+    """Whole totals divided, in whole numbers."""
+    quotient, rest = np.divmod(totals, divisor)
+    up = (2 * rest > divisor) | ((2 * rest == divisor) & (quotient % 2 == 1))
+    return quotient + up
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_whole_sums_of_channels_are_exact(data: st.DataObject) -> None:
+    """Whatever the weights, the divisor and the padding, as whole numbers say; ties to even."""
+    image, outputs = picture(data), data.draw(st.sampled_from([1, 3]))
+    most = data.draw(st.sampled_from([2, 400, 32767, 65534]))
+    weight = st.lists(st.integers(-most, most), min_size=3, max_size=3)
+    weights = np.array(data.draw(st.lists(weight, min_size=outputs, max_size=outputs)))
+    divisor, bias = data.draw(st.sampled_from(DIVISORS)), data.draw(st.integers(-300, 300))
+    pad, stride = data.draw(st.integers(0, 3)), data.draw(st.integers(1, 3))
+    border = data.draw(st.sampled_from(["edge", "constant", "reflect"]))
+    if border == "reflect" and min(image.shape[:2]) < 4:
+        border = "wrap"
+    kernel = Kernel(weights[:, :, None, None].tolist(), divisor=divisor, bias=bias)
+    found = apply(image, kernel, padding=pad, stride=stride, border=border, fill=9)
+    modes: dict[str, Any] = {"constant": {"mode": "constant", "constant_values": 9}}
+    sides = ((pad, pad), (pad, pad), (0, 0))
+    padded = np.pad(image, sides, **modes.get(border, {"mode": border}))[::stride, ::stride]
+    totals = padded.astype(np.int64) @ weights.T + bias * divisor
+    wanted = np.clip(half_to_even(totals, divisor), 0, 255).astype(np.uint8)
+    np.testing.assert_array_equal(found, wanted[:, :, 0] if outputs == 1 else wanted)
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_real_sums_of_channels_are_near(data: st.DataObject) -> None:
+    """Real weights come out as their responses do, rounded, but where these are next to a tie."""
+    image = picture(data)
+    rng = np.random.default_rng(data.draw(st.integers(0, 999), "weights"))
+    kernel = Kernel(rng.normal(size=(3, 3, 1, 1)).tolist(), bias=float(rng.normal()))
+    responses = correlate(image, kernel).astype(np.float64)
+    found = apply(image, kernel).astype(np.float64)
+    clear = np.abs(responses - np.floor(responses) - 0.5) > mixing.ERROR
+    wanted = np.clip(np.rint(responses), 0, 255)
+    np.testing.assert_array_equal(found[clear], wanted[clear])
+
+
+@pytest.mark.usefixtures("path")
+def test_pictures_with_a_fourth_channel_in_memory_are_the_same(run: Any, tmp_path: Any) -> None:
+    """Pillow keeps colours four bytes apart; their sums are those of an array of three."""
+    image = np.random.default_rng(1).integers(0, 256, (37, 61, 3), np.uint8)
+    Image.fromarray(image).save(tmp_path / "in.png")
+    for name in ("sepia", "luma"):
+        run("apply", tmp_path / "in.png", "-k", name, "-o", tmp_path / f"{name}.png")
+        with Image.open(tmp_path / f"{name}.png") as written:
+            np.testing.assert_array_equal(np.asarray(written), apply(image, name))
+
+
+@pytest.mark.usefixtures("path")
+def test_clipped_sums_are_counted_once() -> None:
+    """Rows of any length: the part of the last vector that is no pixel does not count."""
+    kernel = Kernel([[[[2]], [[2]], [[2]]]] * 3, bias=-300)
+    for width in (1, 7, 8, 9, 63, 64, 65):
+        image = np.random.default_rng(width).integers(0, 256, (5, width, 3), np.uint8)
+        out = np.empty_like(image)
+        views = samples.of_array(image), samples.of_array(out)
+        counts = to_pixels(*views, Step(kernel, layout()), "clip", bytes([1, 1, 1]))
+        totals = np.repeat(2 * image.astype(int).sum(2) - 300, 3)
+        assert counts == ((totals < 0).sum(), (totals > 255).sum())
+
+
+@pytest.mark.skipif(not processor.has_vectors(), reason="no vectors of AVX2 here")
+def test_vectors_are_used_where_there_are_some() -> None:
+    """Colours that are shipped are mixed by vectors: else these tests would test the plain path."""
+    for name in ("sepia", "luma"):
+        assert mixing.make_mix(load_kernel(name).outputs, IDENTITY)
+
+
+@pytest.mark.parametrize("divisor", [3, 6, 9, 10, 225, 1000, 9998, 10201, 16383])
+def test_a_multiplication_divides_exactly(divisor: int) -> None:
+    """All totals that come to pixels, in float32 beside whole numbers."""
+    snap = sums.snapping(divisor)
+    assert snap is not None
+    totals = np.arange(-2 * divisor, min(300 * divisor, 1 << 24), dtype=np.int64)
+    product = totals.astype(np.float32) * (np.float32(1) / np.float32(divisor))
+    found = np.rint(product + np.float32(snap) - np.float32(snap))
+    np.testing.assert_array_equal(found, half_to_even(totals, divisor))
+
+
+def test_divisors_that_a_multiplication_would_miss_are_refused() -> None:
+    """Beyond these limits a tie or its neighbour might go wrong."""
+    assert sums.snapping(16385) is None
+    assert sums.snapping(10_000) is None
