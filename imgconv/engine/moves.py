@@ -9,7 +9,7 @@ from typing import NamedTuple
 from imgconv.engine import native, samples, words
 from imgconv.engine.geometry import Window
 from imgconv.engine.mixing import Mix
-from imgconv.engine.orders import Reader, Tables
+from imgconv.engine.orders import Reader, Tables, widening
 from imgconv.engine.samples import Samples
 
 Move = tuple[int, int, int, int, int, int, int]  # see `words`
@@ -80,8 +80,9 @@ class Moves(NamedTuple):
             part = native.part("mix"), count, self.tables.keep(self._mixing(self.reader.mix))
         elif plan.ring != kind or plan.scale > 1:
             wide = "int16" if plan.ring == "uint16" else plan.ring
-            numbers = self.tables.words(words.WIDENED[wide].index(kind), plan.scale)
-            part = native.part(f"widen {wide}"), count * self.depth, numbers
+            name, which = widening(kind, wide)
+            numbers = self.tables.words(which, plan.scale)
+            part = native.part(name), count * self.depth, numbers
         return *part, words.AT_RING, at * self.made, source, begin
 
     def _mixing(self, mix: Mix) -> array[int]:

@@ -30,15 +30,12 @@ from imgconv.engine import linker, processor
 # `parts` or `rows`, for the kinds that follow.
 CONDUCTOR = "conduct"
 PARTS = (
-    CONDUCTOR, "fill", "copy",
-    "widen int16", "widen int32", "widen int64", "widen float32", "widen float64",
+    CONDUCTOR, "fill", "copy", "pick", "interleave", "widen bytes", "widen whole", "widen real",
     "total int16 int16", "total int16 int32", "total int32 int32", "total int64 int64",
-    "total float32 float32", "total float64 float64", "fixed",
-    "fused plain", "fused rounded", "fused few",
+    "total float32 float32", "total float64 float64", "fixed", "slide", "prefix",
+    "fused plain", "fused rounded", "fused few", "mix", "join", "extent",
     "store int16 uint8", "store uint16 uint8", "store int32 uint8", "store int32 uint16",
     "store int64 uint8 uint16", "store float32 uint8 uint16", "store float64 uint8 uint16",
-    "join float32", "join float64", "extent",
-    "pick", "interleave", "slide", "prefix int16", "prefix int32", "mix",
 )  # fmt: skip
 # What compiled loops may really call.
 LIBRARY = ("sqrt", "sqrtf", "memcpy", "memmove", "memset", "rint", "rintf")

@@ -6,6 +6,7 @@ part of `parts`. Rows are computed in whole vectors, and so have room for more t
 
 from __future__ import annotations
 
+import struct
 from array import array
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,12 @@ def _fused(what: Sum, rounding: Rounding) -> tuple[str, int] | None:
         if what.source == what.kind and (what.kind, taps, rounding.how) in kinds:
             return f"fused {name}", kinds.index((what.kind, taps, rounding.how))
     return None
+
+
+def widening(kind: str, wanted: str) -> tuple[str, int]:
+    """Return the part that makes a row of a wider kind, and which of its kinds."""
+    name = "bytes" if wanted == "int16" else "whole" if wanted.startswith("int") else "real"
+    return f"widen {name}", words.WIDENED[name].index((kind, wanted))
 
 
 def lanes(count: int) -> int:
@@ -251,9 +258,10 @@ class Panel:
         """Order sums from the left over a row; from each pixel of it the sum of those before."""
         depth, long = self.work.depth, self.reach(window)
         made = self.work.rings.take(("prefixed", i, kind), kind, long + depth)
-        which = {1: 0, 3: 1, 4: 2}.get(depth, 3)
+        known = (kind, depth) if (kind, depth) in words.PREFIXED else (kind, 0)
+        which = words.PREFIXED.index(known)
         self.together.append(
-            Order(f"prefix {kind}", made, 0, long, self.work.tables.words(which, depth), [row])
+            Order("prefix", made, 0, long, self.work.tables.words(which, depth), [row])
         )
         return Tap(made)
 
@@ -325,14 +333,15 @@ class Panel:
         if kind == wanted:
             return row
         made = self.work.rings.take(("widened", kind, wanted), wanted, self.whole)
-        numbers = self.work.tables.words(words.WIDENED[wanted].index(kind), 1)
-        self._order(f"widen {wanted}", made, numbers, row)
+        part, which = widening(kind, wanted)
+        self._order(part, made, self.work.tables.words(which, 1), row)
         return Tap(made)
 
     def _joined(self, row: Tap, kind: str, name: str, *numbers: float) -> Tap:
         """Order that a row of responses is joined to others, or made something of by itself."""
         made = self.work.rings.take((name, kind), kind, self.whole)
-        self._order(f"join {kind}", made, self.work.tables.numbers("float64", numbers), row)
+        packed = struct.pack(f"q{len(numbers)}d", words.JOINED.index(kind), *numbers)
+        self._order("join", made, self.work.tables.keep(array("B", packed)), row)
         return Tap(made)
 
     def _join(self, totals: Sequence[Tap], plans: Sequence[Plan], join: Join, output: int) -> None:

@@ -1,7 +1,7 @@
 """For which processor code is compiled, and what it can do.
 
 IMGCONV_CPU names a lesser one than this: x86-64-v3 has AVX2 alone. IMGCONV_PLAIN=1 leaves out loops
-that are written for vectors. Neither changes a result.
+that are written for vectors. Neither changes what whole weights give.
 """
 
 from __future__ import annotations

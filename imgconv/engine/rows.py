@@ -19,13 +19,14 @@ from imgconv.engine.words import *
 
 
 def one_of(place, parts):
-    """Make the part that is one of up to eight, by the number in a word of the numbers.
+    """Make the part that is one of up to ten, by the number in a word of the numbers.
 
     Side by side: for functions within others Numba takes half as long again a level. What there is
     not, it leaves out by the count.
     """
     count = len(parts)
-    first, second, third, fourth, fifth, sixth, seventh, eighth = (*parts, *[None] * 7)[:8]
+    given = (*parts, *[None] * 9)[:10]
+    first, second, third, fourth, fifth, sixth, seventh, eighth, ninth, tenth = given
 
     def part(job):
         which = word(word(job, NUMBERS), place)
@@ -45,6 +46,10 @@ def one_of(place, parts):
             seventh(job)
         if count > 7 and which == 7:
             eighth(job)
+        if count > 8 and which == 8:
+            ninth(job)
+        if count > 9 and which == 9:
+            tenth(job)
 
     return part if count > 1 else first
 
@@ -67,25 +72,31 @@ def _converting(S, A):
     return convert
 
 
-def widen(A):
-    """Make the part that converts a row to A.
+def widen(which):
+    """Make the part that converts a row to a wider kind.
 
-    Numbers: words; which of the kinds in `words.WIDENED` the row has, and for int16 a factor.
+    Numbers: words; which of `words.WIDENED`, and for int16 a factor.
     """
-    return one_of(0, [_converting(S, A) for S in WIDENED[A]])
+    return one_of(0, [_converting(*kinds) for kinds in WIDENED[which]])
 
 
-def join(A):
-    """Make the part that puts responses of A together in out; a NaN among them makes a NaN.
+def join():
+    """Make the part that puts responses together in out; a NaN among them makes a NaN.
 
-    Numbers, which are doubles: what is done (see `words`); for SCALED and ROOT a factor and what is
-    added; for OVER the divisor and -1 for absolute values.
+    Numbers: a word, which of `words.JOINED` they are; doubles, what is done (see `words`), for
+    SCALED and ROOT a factor and what is added, for OVER the divisor and -1 for absolute values.
     """
+    return one_of(0, [_joining(A) for A in JOINED])
+
+
+def _joining(A):
+    """Make `join(job)` for responses of A."""
     responses, seen, put, double, T = read[A], again[A], write[A], read["float64"], getattr(np, A)
 
-    def part(job):
+    @inline
+    def join(job):
         n, out, numbers, row = word(job, N), word(job, OUT), word(job, NUMBERS), word(job, INPUTS)
-        how, scale, shift = double(numbers, 0), T(double(numbers, 1)), T(double(numbers, 2))
+        how, scale, shift = double(numbers, 1), T(double(numbers, 2)), T(double(numbers, 3))
         if how == SQUARE:
             for i in range(n):
                 put(out, i, responses(row, i) * responses(row, i))
@@ -113,7 +124,7 @@ def join(A):
             for i in range(n):
                 put(out, i, responses(row, i) * scale + shift)
 
-    return part
+    return join
 
 
 def _ends(S):
@@ -223,12 +234,12 @@ def _prefix(A, depth):
     return prefix
 
 
-def prefix(A):
+def prefix():
     """Make the part that adds up all pixels to the left of each, channel by channel.
 
-    Numbers: words; which of 1, 3, 4 and any other, samples of a pixel.
+    Numbers: words; which of `words.PREFIXED`, samples of a pixel.
     """
-    return one_of(0, [_prefix(A, depth) for depth in (1, 3, 4, 0)])
+    return one_of(0, [_prefix(*kinds) for kinds in PREFIXED])
 
 
 # ---- from place to place ----------------------------------------------------------------------

@@ -21,26 +21,29 @@ ROUNDING, SIGN, TOP, BITS, HALF, ODD, DIVISOR, RECIPROCAL, HOW, MASK, WIDE, KIND
 FUSED = {
     "plain": (("int16", 6, PLAIN), ("int16", 9, PLAIN)),
     "rounded": (("int16", 9, SHIFT), ("int16", 9, DIVIDE)),
-    "few": (
-        ("int16", 3, SHIFT), ("int16", 3, DIVIDE), ("int16", -2, DIVIDE), ("int32", -2, NARROW),
-    ),
-}  # fmt: skip
+    "few": (("int16", 3, DIVIDE), ("int16", -2, DIVIDE), ("int32", -2, NARROW)),
+}
 
 # What `join` does with a response.
 SQUARE, ADD, ADD_SQUARE, GREATEST, LEAST, OVER, SCALED, ROOT = range(8)
 
-# From which kinds `widen` makes each, and those of which `extent` keeps ends.
+# What each `widen` makes of which kinds, what `join` joins, and of what `extent` keeps ends.
 WIDENED = {
-    "int16": ("uint8",),
-    "int32": ("uint8", "uint16"),
-    "int64": ("uint8", "uint16"),
-    "float32": ("uint8", "uint16", "int16", "float64"),
-    "float64": ("uint8", "uint16", "int16", "int32", "int64", "float32"),
+    "bytes": (("uint8", "int16"),),
+    "whole": tuple((of, to) for to in ("int32", "int64") for of in ("uint8", "uint16")),
+    "real": (
+        *((of, "float32") for of in ("uint8", "uint16", "int16", "float64")),
+        *((of, "float64") for of in ("uint8", "uint16", "int16", "int32", "int64", "float32")),
+    ),
 }
+JOINED = ("float32", "float64")
 TOTALS = ("int16", "int32", "int64", "float32", "float64")
 
 # What `slide` adds up, as what.
 SLIDING = (("uint8", "int16"), ("uint8", "int32"), ("uint16", "int32"))
+
+# What `prefix` adds up: totals, of pixels of so many samples, or (0) of any.
+PREFIXED = tuple((kind, depth) for kind in ("int16", "int32") for depth in (1, 3, 4, 0))
 
 # What `mix` reads and writes, bytes of a pixel.
 MIXED = ((3, 1), (3, 3), (4, 1), (4, 4))

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgconv.engine import linker, native, words
+from imgconv.engine import linker, native, processor, words
+from imgconv.errors import OptionError
 from tests import ROOT
 
 Once = Callable[[str, Callable[[Path], None]], Path]
@@ -100,9 +101,9 @@ def widened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     hints: list[str] = []
     monkeypatch.setenv("IMGCONV_CACHE_DIR", str(folder))
     monkeypatch.setattr(native, "hint", hints.append)
-    address = native._part.__wrapped__("widen float32")
+    address = native._part.__wrapped__("widen real")
     source, target = np.arange(6, dtype=np.uint8), np.zeros(6, np.float32)
-    numbers = np.array([words.WIDENED["float32"].index("uint8"), 1])
+    numbers = np.array([words.WIDENED["real"].index(("uint8", "float32")), 1])
     job = np.zeros(words.INPUTS + 1, np.int64)
     for word, value in (
         (words.N, 6), (words.OUT, target.ctypes.data), (words.NUMBERS, numbers.ctypes.data),
@@ -286,3 +287,36 @@ def test_cache_commands_tell_and_clear(cache: Path) -> None:
     assert run("clear") == ""
     assert f"0 of {len(native.PARTS)} parts" in run("info")
     assert list(cache.iterdir()) == []
+
+
+@pytest.mark.skipif(not processor.has_vectors(), reason="no processor with AVX2")
+def test_code_for_a_lesser_processor_is_kept_apart_and_gives_the_same(tmp_path: Path) -> None:
+    """IMGCONV_CPU and IMGCONV_PLAIN change the code or the way, never a pixel."""
+    program = (
+        "import numpy as np, sys\n"
+        "from imgconv import apply\n"
+        "image = np.random.default_rng(2).integers(0, 256, (40, 90, 3), np.uint8)\n"
+        "kernels = ('sepia', 'luma', 'emboss', 'box(size=9)', 'gaussian(sigma=2)')\n"
+        "sys.stdout.buffer.write(b''.join(apply(image, k).tobytes() for k in kernels))\n"
+    )
+    found, kept = [], []
+    for changes in ({}, {"IMGCONV_CPU": "x86-64-v3"}, {"IMGCONV_PLAIN": "1"}):
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "IMGCONV_CACHE_DIR": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**environment, **changes}, capture_output=True, check=True,
+        )  # fmt: skip
+        found.append(done.stdout)
+        kept.append(len(list(tmp_path.glob("*.code"))))
+    assert found[0] == found[1] == found[2]
+    assert kept[0] < kept[1] < kept[2]
+
+
+@pytest.mark.parametrize("name", ["pentium", "x86-64-v9", "native"])
+def test_a_processor_that_code_cannot_be_for_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that is none, or is more than this one can do: what can be said is told."""
+    monkeypatch.setenv("IMGCONV_CPU", name)
+    with pytest.raises(OptionError, match=f"IMGCONV_CPU is '{name}'.* leave it out"):
+        processor.has_vectors()
