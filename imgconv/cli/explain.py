@@ -13,7 +13,7 @@ from imgconv.cli.app import app
 from imgconv.cli.specs import adjusted, catalogue
 from imgconv.cli.terminal import show_compiling
 from imgconv.errors import ImgconvError, OptionError, shortened
-from imgconv.kernels.kernel import Kernel
+from imgconv.kernels.kernel import MAX_SIDE, Kernel
 from imgconv.pictures.files import MAX_PIXELS
 from imgconv.runs.report import say
 
@@ -150,7 +150,14 @@ def _only(specs: list[str], known: "Catalog") -> "Entry":
     if NAME.fullmatch(name) and name not in known and name in known.recipes:
         parts = ", ".join(known.recipes[name].kernels)
         raise OptionError(f"{name} is a recipe of several kernels; explain one of them: {parts}")
-    return find(specs[0], known)
+    entry = find(specs[0], known)
+    if max(entry.kernel.size) > MAX_SIDE:
+        size = "x".join(map(str, entry.kernel.size))
+        raise OptionError(
+            f"kernel {entry.label} of {size} is too large to be written out; "
+            f"explain takes at most {MAX_SIDE} a side"
+        )
+    return entry
 
 
 def _read(source: str, reading: "Reading") -> "Picture":

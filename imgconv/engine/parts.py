@@ -148,7 +148,7 @@ def _rounded(A, rounding):
 
     if A == "int16":
         # Granlund and Montgomery, Division by Invariant Integers using Multiplication, 1994: the
-        # quotient of 15 bits is the upper half of a product, shifted (see `plan.reciprocal`).
+        # quotient of 15 bits is the upper half of a product, shifted (see `whole.reciprocal`).
         @inline
         def rounded(total, numbers):
             shift, half = np.uint16(word(numbers, BITS) & 15), T(word(numbers, HALF))

@@ -101,13 +101,13 @@ def make_sum(source: str, kind: str, taps: dict[Place, Number], bias: Number = 0
 
 def products_of(weights: Matrix, taps: int) -> tuple[int, Products] | None:
     """Return outer products, where passes down and across cost less than all the taps."""
-    if taps <= PASS + 2:
-        return None
-    found = outer_products(weights)
-    if found is None:
-        return None
-    cost = sum(sum(map(bool, c)) + sum(map(bool, r)) + PASS for c, r in found[1])
-    return found if cost < taps else None
+    found = outer_products(weights) if taps > PASS + 2 else None
+    return found if found and is_cheaper(found[1], taps) else None
+
+
+def is_cheaper(products: Products, taps: int) -> bool:
+    """Whether passes down and across cost less than all the taps."""
+    return sum(sum(map(bool, (*c, *r))) + PASS for c, r in products) < taps
 
 
 def ends_of_runs(rows: Sequence[Sequence[Number]]) -> dict[Place, Number]:

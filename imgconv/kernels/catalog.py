@@ -45,8 +45,12 @@ class Catalog(Mapping[str, Entry]):
     """Kernels by name, in the order of their files; of two with one name the later one."""
 
     def __init__(
-        self, *layers: Mapping[str, Entry], recipes: Callable[[], dict[str, Recipe]] = dict
+        self,
+        *layers: Mapping[str, Entry],
+        recipes: Callable[[], dict[str, Recipe]] = dict,
+        warn: Callable[[str], None] = warnings.warn,
     ) -> None:
+        self.warn = warn  # tells what a user should know of a kernel
         self._layers = layers
         self._find_recipes = recipes
 
@@ -173,7 +177,7 @@ def open_catalog(
         shipped = read_recipes(shipped_folder())
         return {name: r for name, r in shipped.items() if name not in entries} | recipes
 
-    return Catalog(_Shipped(hidden=recipes.keys()), entries, recipes=all_recipes)
+    return Catalog(_Shipped(hidden=recipes.keys()), entries, recipes=all_recipes, warn=warn)
 
 
 def _own_files(warn: Callable[[str], None]) -> list[Path]:

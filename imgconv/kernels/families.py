@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import inspect
 import math
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from imgconv.errors import KernelError, shortened
-from imgconv.kernels.kernel import MAX_SIDE, Kernel, Number
+from imgconv.errors import KernelError
+from imgconv.kernels.kernel import MAX_SIDE, Number
+from imgconv.kernels.separable import MAX_LONG, Separable
 
-SPEC = re.compile(r"(?P<name>[a-z][a-z0-9-]*)\((?P<arguments>.*)\)", re.DOTALL)
 TRUNCATE = 4.0  # a gaussian is cut off at so many sigma, as SciPy does
 MAX_BINOMIAL = 26  # the sum of a larger one is beyond 2**50
 WHOLE = 1e-12  # what a cosine of 90 degrees is off
 
 Weights = list[list[float]]
+
+
+# A side, or rows and columns; None: as many as hold the whole.
+Size = float | tuple[int, int] | None
 
 
 class Made(NamedTuple):
@@ -46,16 +49,17 @@ class Family(NamedTuple):
         return [p.name for p in signature if p.default is p.empty]
 
 
-def gaussian(sigma: float, size: float | None = None) -> Made:
-    """Bell of a standard deviation, of weights that add up to 1."""
-    row = _bell(_positive("sigma", sigma), _size_for(sigma, size))
-    return Made(_outer(row, row))
+def gaussian(sigma: float, size: Size = None, sigma_x: float | None = None) -> Made:
+    """Bell of a standard deviation, of weights that add up to 1; another one across, if given."""
+    across = _positive("sigma", sigma) if sigma_x is None else _positive("sigma_x", sigma_x)
+    high, wide = _sizes_for(sigma, across, size)
+    return Made(_product(_bell(sigma, high), _bell(across, wide)))
 
 
-def box(size: float) -> Made:
+def box(size: Size) -> Made:
     """Equal weights."""
-    side = _side("size", size)
-    return Made([[1] * side for _ in range(side)], side * side)
+    high, wide = _sizes("size", size)
+    return Made(_product([1] * high, [1] * wide), high * wide)
 
 
 def binomial(size: float) -> Made:
@@ -81,17 +85,20 @@ def motion(length: float, angle: float = 0) -> Made:
         raise KernelError(f"length={length:g} is less than 1 pixel")
     cosine, sine = _direction(angle)
     across, down = math.ceil(half * abs(cosine) - WHOLE), math.ceil(half * abs(sine) - WHOLE)
-    _side("length", 2 * max(across, down) + 3)
+    _side("length", 2 * max(across, down) + 3, MAX_LONG if 0 in (across, down) else MAX_SIDE)
 
     def weight(x: int, y: int) -> float:
         along = x * cosine - y * sine
         beyond = max(abs(along) - half, 0.0)
         return max(1 - math.hypot(x * sine + y * cosine, beyond), 0.0)
 
-    rows = [
+    rows = _normal(_trimmed([
         [weight(x, y) for x in range(-across - 1, across + 2)] for y in range(-down - 1, down + 2)
-    ]
-    return Made(_normal(_trimmed(rows)))
+    ]))  # fmt: skip
+    if max(len(rows), len(rows[0])) <= MAX_SIDE:
+        return Made(rows)
+    lines = ([1.0], rows[0]) if len(rows) == 1 else ([row[0] for row in rows], [1.0])
+    return Made(Separable([lines]))
 
 
 def log(sigma: float, size: float | None = None) -> Made:
@@ -147,13 +154,22 @@ def gabor(
     return Made(rows)
 
 
-def unsharp(sigma: float, amount: float = 1, size: float | None = None) -> Made:
+def unsharp(
+    sigma: float, amount: float = 1, size: Size = None, sigma_x: float | None = None
+) -> Made:
     """Sharpening: the picture plus an amount of what a gaussian takes away."""
-    rows = [[-amount * w for w in row] for row in gaussian(sigma, size).weights]
-    if len(rows) % 2 == 0:
-        raise KernelError(f"size={len(rows)} of unsharp must be odd, to have a middle")
-    rows[len(rows) // 2][len(rows) // 2] += 1 + amount
-    return Made(rows)
+    rows = gaussian(sigma, size, sigma_x).weights
+    sides = high, wide = len(rows), len(rows[0])
+    for side in sides:
+        if side % 2 == 0:
+            raise KernelError(f"size={side} of unsharp must be odd, to have a middle")
+    if isinstance(rows, Separable):
+        middle, point = ([float(i == side // 2) for i in range(side)] for side in sides)
+        blur, picture = rows.each(lambda w: -amount * w), [(1 + amount) * w for w in middle]
+        return Made(Separable([*blur.products, (picture, point)]))
+    made = [[-amount * w for w in row] for row in rows]
+    made[high // 2][wide // 2] += 1 + amount
+    return Made(made)
 
 
 def emboss(angle: float = -45) -> Made:
@@ -191,87 +207,6 @@ FAMILIES = {
 }  # fmt: skip
 
 
-def of_family(text: str) -> tuple[Kernel, str] | None:
-    """Return the kernel of `name(key=value, ...)` and its word in a file name; None for others.
-
-    Raises
-    ------
-    KernelError
-        If the family or a parameter is unknown, missing, or has a value that it cannot take.
-    """
-    match = SPEC.fullmatch(text)
-    if not match:
-        return None
-    name = match["name"]
-    if name not in FAMILIES:
-        raise KernelError(
-            f"no kernel family {shortened(name)!r}{_near(name, FAMILIES)}; "
-            f"the families are {', '.join(FAMILIES)}"
-        )
-    family = FAMILIES[name]
-    given = _arguments(name, family, match["arguments"])
-    missing = [key for key in family.required if key not in given]
-    if missing:
-        raise KernelError(f"{name} needs {missing[0]}=; write it as {usage(name)}, in quotes")
-    try:
-        weights, divisor = family.make(**given)
-    except KernelError as error:
-        raise KernelError(f"{shortened(text)}: {error}") from None
-    rows = [[_exact(w) for w in row] for row in weights]
-    spelled = ", ".join(f"{key}={value:g}" for key, value in given.items())
-    label = "-".join([name, *(f"{key}{value:g}" for key, value in given.items())])
-    kernel = Kernel(
-        rows, divisor=divisor, summary=f"{name}({spelled}): {family.summary}", source=family.source
-    )
-    return kernel, label
-
-
-def usage(name: str) -> str:
-    """Return how a family is written, with its defaults: `gaussian(sigma=, size=auto)`."""
-    family = FAMILIES[name]
-    parts = []
-    for key, default in family.parameters.items():
-        value = "" if key in family.required else "auto" if default is None else f"{default:g}"
-        parts.append(f"{key}={value}")
-    return f"{name}({', '.join(parts)})"
-
-
-def _arguments(name: str, family: Family, text: str) -> dict[str, float]:
-    given: dict[str, float] = {}
-    for part in text.split(",") if text.strip() else ():
-        key, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals:
-            raise KernelError(
-                f"{name}: {shortened(part.strip())!r} is no key=value; write it as {usage(name)}"
-            )
-        if key not in family.parameters:
-            raise KernelError(
-                f"{name} has no {shortened(key)!r}{_near(key, family.parameters)}; "
-                f"write it as {usage(name)}"
-            )
-        if key in given:
-            raise KernelError(f"{name}: {key} stands twice; give it once")
-        try:
-            given[key] = float(value)
-        except ValueError:
-            raise KernelError(f"{name}: {key}={shortened(value)} is not a number") from None
-        if not math.isfinite(given[key]):
-            raise KernelError(f"{name}: {key}={shortened(value)} is not a finite number")
-    return given
-
-
-def _near(word: str, words: Iterable[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(word[:60], words, 1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _exact(weight: float) -> Number:
-    """The whole number that a weight is but for the rounding of a cosine, else the weight."""
-    return round(weight) if abs(weight - round(weight)) < WHOLE else weight
-
-
 def _positive(name: str, value: float) -> float:
     if value <= 0:
         raise KernelError(f"{name}={value:g} must be greater than 0")
@@ -284,16 +219,38 @@ def _side(name: str, value: float, most: int = MAX_SIDE) -> int:
     return int(value)
 
 
+def _sizes(name: str, value: Size, most: int = MAX_LONG) -> tuple[int, int]:
+    """Rows and columns, of one number for both or of two."""
+    both = value if isinstance(value, tuple) else (value or 0, value or 0)
+    return _side(name, both[0], most), _side(name, both[1], most)
+
+
+def _sizes_for(down: float, across: float, size: Size, most: int = MAX_LONG) -> tuple[int, int]:
+    """The sides asked for, or those that hold a gaussian to where it is cut off."""
+    if size is not None:
+        return _sizes("size", size, most)
+    return _whole_side(down, most), _whole_side(across, most)
+
+
 def _size_for(sigma: float, size: float | None) -> int:
     """The side asked for, or that which holds a gaussian to where it is cut off."""
-    if size is not None:
-        return _side("size", size)
+    return _whole_side(sigma) if size is None else _side("size", size)
+
+
+def _whole_side(sigma: float, most: int = MAX_SIDE) -> int:
     side = 2 * int(TRUNCATE * sigma + 0.5) + 1
-    if side > MAX_SIDE:
+    if side > most:
         raise KernelError(
-            f"sigma={sigma:g} needs a side of {side}, and {MAX_SIDE} is the most; give a size"
+            f"sigma={sigma:g} needs a side of {side}, and {most} is the most; give a size"
         )
     return side
+
+
+def _product(column: Sequence[Number], row: Sequence[Number]) -> Sequence[Sequence[Number]]:
+    """A column times a row; kept as these where a side is long."""
+    if max(len(column), len(row)) > MAX_SIDE:
+        return Separable([(column, row)])
+    return [[a * b for b in row] for a in column]
 
 
 def _direction(angle: float) -> tuple[float, float]:

@@ -12,7 +12,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from imgconv.kernels.kernel import Kernel
+from imgconv.kernels.kernel import MAX_SIDE, Kernel, Number
+from imgconv.kernels.separable import Separable
 
 DIAGONAL = "diagonal"
 DRAWN = tuple(i / 64 for i in range(33))  # the frequency of each character of a drawing
@@ -34,6 +35,8 @@ def profiles(kernel: Kernel) -> dict[str, list[float]]:
 
     A wave along x is the same in every row, so the weights of a column act as one; likewise others.
     """
+    if isinstance(kernel.weights, Separable):
+        return _of_products(kernel.weights, kernel.divisor)
     rows, columns = kernel.size
     diagonals: list[list[float]] = [[] for _ in range(rows + columns - 1)]
     for y, row in enumerate(kernel.weights):
@@ -42,6 +45,19 @@ def profiles(kernel: Kernel) -> dict[str, list[float]]:
     columns_of = zip(*kernel.weights, strict=True)
     lines = {"along x": columns_of, "along y": kernel.weights, DIAGONAL: diagonals}
     return {axis: [math.fsum(line) / kernel.divisor for line in of] for axis, of in lines.items()}
+
+
+def _of_products(weights: Separable, divisor: Number) -> dict[str, list[float]]:
+    """The same of columns times rows: along the diagonal one goes over the other."""
+    import numpy as np
+
+    parts = [(np.array(c, float), np.array(r, float)) for c, r in weights.products]
+    lines = {
+        "along x": sum(c.sum() * r for c, r in parts),
+        "along y": sum(r.sum() * c for c, r in parts),
+        DIAGONAL: sum(np.convolve(c, r) for c, r in parts),
+    }
+    return {axis: (line / divisor).tolist() for axis, line in lines.items()}
 
 
 def magnitude(profile: Sequence[float], frequency: float) -> float:
@@ -55,6 +71,17 @@ def magnitude(profile: Sequence[float], frequency: float) -> float:
     return found if found > 1e-13 * len(profile) * sum(map(abs, profile)) else 0.0
 
 
+def _magnitudes(profile: Sequence[float], steps: int) -> list[float]:
+    """Return |H| from 0 to half a cycle a sample."""
+    if len(profile) <= 2 * MAX_SIDE:
+        return [magnitude(profile, 0.5 * i / steps) for i in range(steps + 1)]
+    import numpy as np
+
+    found = np.abs(np.fft.rfft(profile, 2 * steps))
+    found[found <= 1e-13 * len(profile) * np.abs(profile).sum()] = 0
+    return [float(value) for value in found]
+
+
 def verdict(profile: Sequence[float]) -> Verdict:
     """Return what a profile does to frequencies, by the half-power rule.
 
@@ -65,7 +92,7 @@ def verdict(profile: Sequence[float]) -> Verdict:
     |H| is the same everywhere. Without a word and a frequency: none of these.
     """
     steps = max(256, 8 * len(profile))  # n weights make less than n waves of |H|
-    found = [magnitude(profile, 0.5 * i / steps) for i in range(steps + 1)]
+    found = _magnitudes(profile, steps)
     peak = max(found)
     if not peak:
         return Verdict("nothing passes", ())

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from imgconv.errors import KernelError, shortened
+from imgconv.kernels.separable import Separable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,8 +96,10 @@ def _rows(weights: Any) -> tuple[tuple[Number, ...], ...]:
     return tuple(rows)
 
 
-def _nested(weights: Any) -> tuple[Any, ...]:
+def _nested(weights: Any) -> Any:
     """Check weights of two to four dimensions and return them as tuples of plain numbers."""
+    if isinstance(weights, Separable):
+        return weights
     depth = _depth(weights)
     if depth > len(DIMENSIONS):
         raise KernelError(
@@ -145,6 +148,8 @@ def _depth(weights: Any) -> int:
 
 
 def _shape(weights: Any) -> tuple[int, ...]:
+    if isinstance(weights, Separable):
+        return weights.shape
     return (len(weights), *_shape(weights[0])) if isinstance(weights, tuple) else ()
 
 
@@ -159,9 +164,10 @@ class Kernel:
     Parameters
     ----------
     weights : nested sequence or array of shape (KH, KW), (IN, KH, KW) or (OUT, IN/GROUPS, KH, KW)
-        Real numbers, at most 255 a side. Kept as tuples of exact int or float; whole floats
-        become int. Two dimensions are for each channel by itself; three add up the channels to one
-        output; four are torch's, and the channels of the image decide how many groups there are.
+        Real numbers, at most 255 a side. Kept as tuples of exact int or float; whole floats become
+        int. Columns times rows, as families make long ones, may have 4095 a side. Two dimensions
+        are for each channel by itself; three add up the channels to one output; four are torch's,
+        and the channels of the image decide how many groups there are.
     name : str, optional
         What the catalogue calls it.
     divisor : int or float, default 1
@@ -182,7 +188,7 @@ class Kernel:
     The shape (OUT, IN/GROUPS, KH, KW) is that of torch.nn.Conv2d, PyTorch documentation.
     """
 
-    weights: tuple[Any, ...]
+    weights: tuple[Any, ...] | Separable
     name: str = field(default="", kw_only=True)
     divisor: Number = field(default=1, kw_only=True)
     bias: Number | tuple[Number, ...] = field(default=0, kw_only=True)
@@ -310,6 +316,8 @@ class Kernel:
     @property
     def sum(self) -> Number:
         """The sum of all weights, before the divisor."""
+        if isinstance(self.weights, Separable):
+            return self.weights.total
         return _total(w for k in self.outputs for row in k.weights for w in row)
 
     @property
@@ -323,12 +331,16 @@ class Kernel:
             lows, highs = zip(*(k.response_range(low, high) for k in self.outputs), strict=True)
             return min(lows), max(highs)
         assert not isinstance(self.bias, tuple)
+        if isinstance(self.weights, Separable):
+            negative, positive = sorted(n / self.divisor for n in self.weights.signs())
+            least, greatest = negative * high + positive * low, negative * low + positive * high
+            return least + self.bias, greatest + self.bias
         flat = [w / self.divisor for row in self.weights for w in row]
         least = math.fsum(min(w * low, w * high) for w in flat)
         return least + self.bias, math.fsum(max(w * low, w * high) for w in flat) + self.bias
 
     def with_weights(self, change: Callable[[Number], Number]) -> Kernel:
-        """Return the kernel with each weight changed."""
+        """Return the kernel with each weight changed, of `Separable` ones by a factor."""
         return replace(self, weights=_each(self.weights, change))
 
     def flipped(self) -> Kernel:
@@ -340,10 +352,14 @@ class Kernel:
         """The weights as a float64 array of their shape, before the divisor."""
         import numpy
 
+        if isinstance(self.weights, Separable):
+            return self.weights.array()
         return numpy.array(self.weights, dtype=numpy.float64)
 
 
 def _each(weights: Any, change: Callable[[Number], Number]) -> Any:
+    if isinstance(weights, Separable):
+        return weights.each(change)
     if isinstance(weights, tuple):
         return tuple(_each(part, change) for part in weights)
     return change(weights)
@@ -351,6 +367,8 @@ def _each(weights: Any, change: Callable[[Number], Number]) -> Any:
 
 def _turned(weights: Any, depth: int) -> Any:
     """Weights with the rows and columns reversed, the outer dimensions as they are."""
+    if isinstance(weights, Separable):
+        return weights.turned()
     if depth == 2:
         return tuple(row[::-1] for row in weights[::-1])
     return tuple(_turned(part, depth - 1) for part in weights)

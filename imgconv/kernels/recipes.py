@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from imgconv.errors import KernelError, shortened
 from imgconv.kernels.kernel import Kernel, Number
+from imgconv.kernels.separable import Separable
 
 COMBINE = ("magnitude", "max", "min", "mean", "sum")
 KEYS = ("combine", "kernels", "summary", "source")
@@ -37,6 +38,8 @@ class Combined(NamedTuple):
 def combined(how: str, kernels: tuple[Kernel, ...]) -> Kernel | Combined:
     """Return what gives the combined responses: for sums and means of one shape a single kernel."""
     several = Combined(how, kernels)
+    if any(isinstance(k.weights, Separable) for k in kernels):
+        return several
     whole = all(isinstance(w, int) for k in kernels for w in (k.divisor, *_numbers(k)))
     if how not in ("sum", "mean") or not whole or len({k.shape for k in kernels}) > 1:
         return several

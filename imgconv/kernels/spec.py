@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -68,11 +69,12 @@ def find(spec: str, catalog: Catalog | None = None) -> Entry:
         if kernel := in_place(packed):
             return _made_up(kernel)
     if "(" in text:
-        from imgconv.kernels.families import of_family
+        from imgconv.kernels.formula import of_family
 
         if made := of_family(text):
-            kernel, label = made
-            return Entry(kernel, CUSTOM, label)
+            if made.note:
+                (catalog.warn if catalog is not None else warnings.warn)(made.note)
+            return Entry(made.kernel, CUSTOM, made.label)
     if "." in text:
         if file := re.fullmatch(FILE, text, re.DOTALL):
             return _from_file(Path(file["path"]), file["name"])
@@ -88,7 +90,8 @@ def find(spec: str, catalog: Catalog | None = None) -> Entry:
                 f"{text} is a recipe of several kernels; it works with apply and sheet"
             )
         if text not in known:
-            from imgconv.kernels.families import FAMILIES, usage
+            from imgconv.kernels.families import FAMILIES
+            from imgconv.kernels.formula import usage
 
             if text in FAMILIES:
                 how = f"write it as '{usage(text)}', quoted"

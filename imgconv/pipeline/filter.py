@@ -13,6 +13,7 @@ from imgconv.engine.step import Step
 from imgconv.errors import ImageError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
+from imgconv.kernels.separable import Separable
 from imgconv.pictures import pixels
 from imgconv.pictures.pixels import NAMELESS, Pixels
 from imgconv.pipeline.views import Link, Tile, View, Whole
@@ -250,6 +251,9 @@ def _taps(kernel: Kernel) -> int:
 
 def _magnification(kernel: Kernel) -> float:
     """How many times as large as samples a response may be."""
+    if isinstance(kernel.weights, Separable):
+        negative, positive = kernel.weights.signs()
+        return (positive - negative) / abs(kernel.divisor)
     return max(
         math.fsum(abs(w / kernel.divisor) for row in output.weights for w in row)
         for output in kernel.outputs

@@ -13,8 +13,9 @@ from imgconv.engine.geometry import Layout
 from imgconv.engine.levels import NONE, Ends
 from imgconv.engine.samples import Samples
 from imgconv.engine.step import Step
-from imgconv.errors import ImageError
-from imgconv.kernels.kernel import Kernel
+from imgconv.errors import ImageError, KernelError
+from imgconv.kernels.kernel import MAX_SIDE, Kernel
+from imgconv.kernels.separable import Separable
 from imgconv.pictures import pixels
 from imgconv.pictures.pixels import ArrayPixels, Pixels
 from imgconv.pictures.responses import clipped, extent, to_pixels
@@ -87,6 +88,8 @@ def _weigh(source: Samples, step: Step) -> Samples:
 
 def _magnitudes(outputs: Sequence[Kernel], kernel: Kernel) -> Kernel:
     """The kernel of one channel that says how much of what is seen responses rest on."""
+    if isinstance(kernel.weights, Separable):
+        return _of_products(kernel, kernel.weights)
     rows, columns = kernel.size
     sums = [[0.0] * columns for _ in range(rows)]
     for output in outputs:
@@ -95,6 +98,17 @@ def _magnitudes(outputs: Sequence[Kernel], kernel: Kernel) -> Kernel:
                 sums[i % rows][x] += abs(w)
     total = sum(map(sum, sums))
     return Kernel(sums, divisor=total or 1)
+
+
+def _of_products(kernel: Kernel, weights: Separable) -> Kernel:
+    if len(weights.products) > 1:
+        size = "x".join(map(str, kernel.size))
+        raise KernelError(
+            f"kernel {kernel.name or 'custom'} of {size} is no column times a row; "
+            f"--alpha weighted takes such ones of at most {MAX_SIDE} a side"
+        )
+    column, row = (tuple(map(abs, side)) for side in weights.products[0])
+    return Kernel(Separable([(column, row)]), divisor=sum(column) * sum(row) or 1)
 
 
 def _response(image: npt.NDArray[Any], kernel: Kernel, step: Step, fill: float) -> npt.NDArray[Any]:

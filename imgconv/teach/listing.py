@@ -11,7 +11,8 @@ from typing import Any
 
 from imgconv.errors import printable
 from imgconv.kernels.catalog import Entry
-from imgconv.kernels.families import FAMILIES, usage
+from imgconv.kernels.families import FAMILIES
+from imgconv.kernels.formula import usage
 from imgconv.kernels.recipes import Recipe
 
 RECIPES, FORMULAS = "recipes", "families"

@@ -12,6 +12,7 @@ from imgconv.kernels import frequencies
 from imgconv.kernels.catalog import Entry
 from imgconv.kernels.factors import outer_products
 from imgconv.kernels.kernel import Kernel, Number
+from imgconv.kernels.separable import Separable
 from imgconv.teach.weights import NARROWEST, WIDTH, grid, number
 
 MANY = 9  # a row of more weights is not read, but counted
@@ -100,6 +101,8 @@ def _structure(kernel: Kernel) -> str:
         several = len(kernel.outputs) > 1
         made = f"{len(kernel.outputs)} outputs, each" if several else "one output,"
         return f"{made} the sum over {inputs} channel{'s' * (inputs > 1)}"
+    if isinstance(kernel.weights, Separable):
+        return _of_products(kernel.weights)
     rows = kernel.weights
     words = []
     if all(row == row[::-1] for row in rows):
@@ -120,8 +123,21 @@ def _structure(kernel: Kernel) -> str:
     return ", ".join(words) or "neither symmetric nor separable"
 
 
+def _of_products(weights: Separable) -> str:
+    columns, rows = zip(*weights.products, strict=True)
+    words = []
+    if all(row == row[::-1] for row in rows):
+        words.append("symmetric left to right")
+    if all(column == column[::-1] for column in columns):
+        words.append("symmetric top to bottom")
+    made = "separable, column of {} times row of {}".format(*weights.shape)
+    return ", ".join([*words, made if len(rows) == 1 else "rank 2"])
+
+
 def _grids(kernel: Kernel, width: int, *, colours: bool) -> list[str]:
     """Return the weights as lines of right-aligned columns, one grid for each pair of channels."""
+    if isinstance(kernel.weights, Separable):
+        return [f"too many weights to be shown; --as csv writes all {math.prod(kernel.size):,}"]
     if len(kernel.shape) == 2:
         return grid(kernel.weights, width, colours=colours)
     lines, rows = [], kernel.size[0]

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from scipy import signal
 
 from imgconv import Kernel, apply, arrays, correlate
-from imgconv.engine import plan, program, ready, run, sums
-from imgconv.engine.plan import make_plan, reciprocal
+from imgconv.engine import program, ready, real, run, sums
+from imgconv.engine.plan import make_plan
 from imgconv.engine.step import make_layer
 from imgconv.engine.sums import Plan
+from imgconv.engine.whole import reciprocal
 from imgconv.engine.words import PLAIN
 from tests.reference import BORDERS
 
@@ -287,7 +288,7 @@ def forget() -> None:
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Have Fourier transforms chosen for small pictures too."""
-    monkeypatch.setattr(plan, "TRANSFORM_START", 0)
+    monkeypatch.setattr(real, "TRANSFORM_START", 0)
     forget()
     yield
     forget()

@@ -1,17 +1,19 @@
 """Kernels by formula: their numbers, against SciPy and OpenCV, and what a wrong one is told."""
 
 import math
+import warnings
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import ndimage
+from scipy import ndimage, signal
 
-from imgconv import load_kernel
+from imgconv import apply, correlate, load_kernel
 from imgconv.errors import KernelError
-from imgconv.kernels.families import FAMILIES, usage
+from imgconv.kernels.families import FAMILIES
+from imgconv.kernels.formula import usage
 from imgconv.kernels.spec import find
 
 
@@ -36,6 +38,7 @@ def test_gaussian_is_scipys(sigma):
     np.testing.assert_allclose(found, wanted, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:gaussian. size")  # most are too small to hold it
 @pytest.mark.parametrize("size", [1, 3, 4, 5, 11])
 @pytest.mark.parametrize("sigma", [0.5, 1, 2.5])
 def test_gaussian_of_a_size_is_opencvs(sigma, size):
@@ -166,13 +169,13 @@ def test_motion_is_a_line_that_fades_at_its_ends(length):
         ("gaussian(sigma=x)", ["sigma=x", "number"]),
         ("gaussian(sigma=nan)", ["finite"]),
         ("gaussian(sigma=1, sigma=2)", ["twice"]),
-        ("gaussian(sigma=40)", ["321", "255", "size"]),
+        ("gaussian(sigma=600)", ["4801", "4095", "size"]),
         ("gaussian(sigma=0.01, size=2)", ["sigma=0.01"]),
         ("gausian(sigma=2)", ["'gausian'", "'gaussian'"]),
         ("gaussian", ["gaussian(sigma=", "quoted"]),
         ("box(size=2.5)", ["size=2.5", "whole"]),
         ("box(size=0)", ["size=0"]),
-        ("box(size=256)", ["255"]),
+        ("box(size=4097)", ["4095"]),
         ("binomial(size=99)", ["26"]),
         ("sobel(size=4)", ["size=4", "odd"]),
         ("sobel(size=1)", ["size=1", "3"]),
@@ -212,3 +215,124 @@ def test_a_family_names_its_file(run, tmp_path):
     assert result.code == 0
     assert (tmp_path / "a.sobel-size5-angle22.5.png").exists()
     assert find("gaussian(sigma=2)").label == "gaussian-sigma2"
+
+
+# ---- long ones --------------------------------------------------------------------------------
+
+
+def noise(*shape: int) -> np.ndarray:
+    """A picture of noise."""
+    return np.random.default_rng(shape).integers(0, 256, shape, np.uint8)
+
+
+@pytest.mark.parametrize("sigma", [40, 90.5])
+def test_a_wide_gaussian_is_scipys_within_a_level(sigma):
+    """Its whole support of 4 sigma, down and across the picture and beyond its edges."""
+    image = noise(300, 280)
+    wanted = ndimage.gaussian_filter(image.astype(float), sigma, truncate=4, mode="nearest")
+    found = apply(image, f"gaussian(sigma={sigma})")
+    assert np.abs(found - np.rint(wanted)).max() <= 1
+    np.testing.assert_allclose(
+        correlate(image, f"gaussian(sigma={sigma})"), wanted, rtol=0, atol=0.01
+    )
+
+
+@pytest.mark.parametrize("size", ["259", "3x1023", "1025x5", "4095"])
+def test_a_long_mean_is_exact(size):
+    """Whole sums divided half to even, as SciPy's mean of them is far from any tie."""
+    image = noise(90, 70, 3)
+    kernel = load_kernel(f"box(size={size})")
+    high, wide = kernel.size
+    sides = ((high // 2,) * 2, (wide // 2,) * 2, (0, 0))
+    sums = np.pad(image, sides, "edge").astype(np.int64)
+    for axis, side in enumerate((high, wide)):
+        ahead = np.cumsum(np.insert(sums, 0, 0, axis), axis)
+        sums = np.take(ahead, range(side, ahead.shape[axis]), axis) - np.take(
+            ahead, range(ahead.shape[axis] - side), axis
+        )
+    quotient, rest = np.divmod(sums, high * wide)
+    wanted = quotient + (2 * rest > high * wide)  # an odd number of samples has no tie
+    np.testing.assert_array_equal(apply(image, kernel), wanted)
+    np.testing.assert_array_equal(apply(image, kernel, stride=3), wanted[::3, ::3])
+
+
+@pytest.mark.parametrize(
+    "spec", ["unsharp(sigma=35)", "motion(length=300)", "motion(length=301.5, angle=90)"]
+)
+@pytest.mark.parametrize("options", [{}, {"stride": 2, "border": "reflect"}, {"dilation": 2}])
+def test_long_kernels_are_their_weights(spec, options):
+    """What is kept as columns times rows filters as SciPy does with all the weights."""
+    image = noise(310, 305)
+    kernel = load_kernel(spec)
+    weights = kernel.array / kernel.divisor
+    stride, dilation = options.get("stride", 1), options.get("dilation", 1)
+    spread = np.zeros([dilation * (n - 1) + 1 for n in weights.shape])
+    spread[::dilation, ::dilation] = weights
+    around = [(n // 2, n // 2) for n in spread.shape]
+    border = {"edge": "edge", "reflect": "reflect"}[options.get("border", "edge")]
+    padded = np.pad(image.astype(float), around, mode=border)
+    wanted = signal.correlate(padded, spread, "valid", "fft")[::stride, ::stride]
+    found = apply(image, kernel, **options)
+    assert np.abs(found - np.clip(np.rint(wanted), 0, 255)).max() <= 1
+
+
+def test_a_size_of_two_sides_is_rows_by_columns():
+    """`size=3x9`: three rows of nine."""
+    assert load_kernel("box(size=3x9)").size == (3, 9)
+    assert load_kernel("gaussian(sigma=2, size=15x19)").size == (15, 19)
+    with pytest.raises(KernelError, match="size=3x9 is not a number"):
+        load_kernel("dog(sigma1=1, sigma2=2, size=3x9)")
+
+
+@given(down=st.floats(0.4, 8), across=st.floats(0.4, 8))
+@settings(max_examples=25, deadline=None)
+def test_a_gaussian_of_two_sigmas_is_scipys(down, across):
+    """`sigma` down the columns, `sigma_x` across the rows."""
+    found = weights(f"gaussian(sigma={down!r}, sigma_x={across!r})")
+    size = max(found.shape)
+    spread = np.zeros((size + 1 - size % 2,) * 2)
+    spread[len(spread) // 2, len(spread) // 2] = 1
+    wanted = ndimage.gaussian_filter(spread, (down, across), truncate=4)
+    aside = [(len(spread) - side) // 2 for side in found.shape]
+    inside = wanted[aside[0] : aside[0] + found.shape[0], aside[1] : aside[1] + found.shape[1]]
+    np.testing.assert_allclose(found, inside, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("spec", "cut"),
+    [("gaussian(sigma=250, size=255)", 84), ("gaussian(sigma=3, size=7)", 42),
+     ("unsharp(sigma=2, size=7)", 15), ("gaussian(sigma=2, sigma_x=5, size=17x21)", 3)],
+)  # fmt: skip
+def test_a_size_that_cuts_weight_is_told(spec, cut):
+    """By how much of a gaussian in two directions lies beyond the sides."""
+    with pytest.warns(UserWarning, match=f" cuts {cut} % of the weight .* size=.* holds it"):
+        load_kernel(spec)
+
+
+@pytest.mark.parametrize(
+    "spec", ["gaussian(sigma=3)", "gaussian(sigma=3, size=19)", "box(size=5)", "log(sigma=2)"]
+)
+def test_what_cuts_next_to_nothing_is_not_told(spec):
+    """Up to a hundredth."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_kernel(spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "parameter"),
+    [("gaussian(sigma=1e308)", "sigma"), ("gaussian(sigma=1e-308)", "sigma"),
+     ("gabor(sigma=1, wavelength=1e-320)", "wavelength"),
+     ("dog(sigma1=1e-200, sigma2=3)", "sigma1"), ("unsharp(sigma=1, amount=1e308)", "amount")],
+)  # fmt: skip
+def test_numbers_beyond_doubles_name_their_parameter(spec, parameter):
+    """One line, which says which."""
+    with pytest.raises(KernelError, match=f"{parameter}=.* beyond what doubles hold"):
+        load_kernel(spec)
+
+
+@pytest.mark.parametrize("size", [4096, 0, "3x4096", "0x3"])
+def test_a_side_beyond_what_there_is_is_refused(size):
+    """The most is told."""
+    with pytest.raises(KernelError, match="does not give a whole side from 1 to 4095"):
+        load_kernel(f"box(size={size})")

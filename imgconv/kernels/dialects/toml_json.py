@@ -23,7 +23,8 @@ def toml(kernel: Kernel) -> str:
 def to_json(kernel: Kernel) -> str:
     """Return the kernel as one line of JSON, which is a kernel specification itself."""
     fields: dict[str, Any] = {"name": kernel.name, **_texts(kernel)}
-    fields |= {"weights": kernel.weights, "divisor": kernel.divisor, "bias": kernel.bias}
+    weights = list(kernel.weights)  # what is kept as columns times rows is written out
+    fields |= {"weights": weights, "divisor": kernel.divisor, "bias": kernel.bias}
     return json.dumps(fields, ensure_ascii=False)
 
 

@@ -1,0 +1,177 @@
+"""Plans in whole numbers: exact, in accumulators as narrow as hold them."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import NamedTuple
+
+from imgconv.engine.levels import MAXIMUM
+from imgconv.engine.sums import (
+    PASS,
+    Plan,
+    Rounding,
+    Sum,
+    ends_of_runs,
+    is_cheaper,
+    make_sum,
+    snapping,
+    taps_of,
+)
+from imgconv.engine.words import DIVIDE, NARROW, PLAIN, SHIFT
+from imgconv.kernels.factors import Matrix, Products, outer_products
+
+# What a row costs whose samples are added up from the left, or that goes on from the one above.
+RUNNING = 3
+WHITE = 255
+
+
+class Asked(NamedTuple):
+    """What is asked beside the weights; totals begin at `start` and are over `divisor`."""
+
+    sample: str
+    start: int
+    divisor: int
+    sign: int  # -1 takes the absolute value
+    top: int
+    size: tuple[int, int]
+
+
+def whole_plan(
+    factors: list[list[Fraction]],
+    bias: Fraction,
+    sample: str,
+    result: str,
+    sign: int,
+    size: tuple[int, int],
+) -> Plan | None:
+    """Return a plan in whole numbers, where an accumulator holds them."""
+    divisor = math.lcm(bias.denominator, *(f.denominator for row in factors for f in row))
+    weights = [[int(f * divisor) for f in row] for row in factors]
+    asked = Asked(sample, int(bias * divisor), divisor, sign, MAXIMUM.get(result, 0), size)
+    reach = _reach(weights, asked.start, MAXIMUM[sample]) + divisor
+    kind = _accumulator(max(reach, asked.top), sample)
+    if kind is None:
+        return None
+    taps = taps_of(weights)
+    found = outer_products(weights) if len(taps) > RUNNING else None
+    beside = _running(found, len(taps), reach, asked) if found else None
+    if found and is_cheaper(found[1], len(taps)):
+        separate = _separate(found, reach, asked)
+        if separate:
+            return separate._replace(beside=beside)
+    ring = _ring(sample, kind)
+    last = make_sum(ring, kind, taps, asked.start)
+    rounding = _division(divisor, kind, sign, asked.top, reach)
+    return Plan(ring, size, last, rounding, beside=beside)
+
+
+def long_plan(
+    products: Products,
+    scale: Fraction,
+    bias: Fraction,
+    sample: str,
+    result: str,
+    sign: int,
+    size: tuple[int, int],
+) -> Plan | None:
+    """Return such a plan for columns times rows of whole numbers, times a scale."""
+    divisor = math.lcm(bias.denominator, scale.denominator)
+    times = int(scale * divisor)
+    asked = Asked(sample, int(bias * divisor), divisor, sign, MAXIMUM.get(result, 0), size)
+    made: Products = [(column, tuple(int(w) * times for w in row)) for column, row in products]
+    most = sum(sum(map(abs, column)) * sum(map(abs, row)) for column, row in made)
+    reach = int(most) * MAXIMUM[sample] + abs(asked.start) + divisor
+    separate = _separate((1, made), reach, asked)
+    beside = _running((1, made), size[0] * size[1], reach, asked)
+    return separate and separate._replace(beside=beside)
+
+
+def _separate(found: tuple[int, Products], reach: int, asked: Asked) -> Plan | None:
+    """A plan of sums down and across, where accumulators hold them."""
+    times, products = found
+    sample, start, divisor, sign, top, size = asked
+    columns = [[[w] for w in column] for column, _ in products]
+    middle = _accumulator(max(_reach(c, 0, MAXIMUM[sample]) for c in columns), sample)
+    wider = _accumulator(max(reach * times, top), sample)
+    if not middle or not wider:
+        return None
+    middle = wider if wider == "int64" else middle
+    wider = max(wider, middle)  # by their names, which sort by their width
+    ring = _ring(sample, middle)
+    down = tuple(make_sum(ring, middle, taps_of(c)) for c in columns)
+    last = make_sum(middle, wider, taps_of([row for _, row in products]), start * times)
+    return Plan(ring, size, last, _division(divisor * times, wider, sign, top, reach * times), down)
+
+
+def _running(found: tuple[int, Products], taps: int, reach: int, asked: Asked) -> Plan | None:
+    """A plan for weights that are constant in runs, where it costs less than the others."""
+    times, products = found
+    sample, start, divisor, sign, top, size = asked
+    columns, rows = [column for column, _ in products], [row for _, row in products]
+    kind = _accumulator(max(reach * times, top), sample)
+    if kind is None or kind == "int64":
+        return None
+    running = all(w == 1 for column in columns for w in column)
+    ends, across = ends_of_runs(rows), taps_of(rows)
+    prefixed = RUNNING * len(rows) + len(ends) <= len(across)
+    down = sum(sum(map(bool, column)) for column in columns)
+    dense = min(taps, down + len(across) + PASS * len(rows))
+    cost = RUNNING * len(rows) + len(ends) if prefixed else len(across)
+    if not (running or prefixed) or (RUNNING if running else down) + cost >= dense:
+        return None
+    ring = sample if running else _ring(sample, kind)
+    last = make_sum(kind, kind, across, start * times)
+    if prefixed:
+        last = Sum(kind, kind, tuple(ends), tuple(ends.values()), start * times)
+    rounding = _division(divisor * times, kind, sign, top, reach * times)
+    sums = tuple(make_sum(ring, kind, taps_of([[w] for w in column])) for column in columns)
+    return Plan(ring, size, last, rounding, sums, prefixed=prefixed, running=running)
+
+
+def _division(divisor: int, kind: str, sign: int, top: int, reach: int) -> Rounding:
+    """How totals are divided: not at all, by a power of two, or by any number."""
+    if divisor == 1 and sign == 1 and kind == "int16":
+        return Rounding(PLAIN, sign, top)
+    shift = divisor.bit_length() - 1
+    if divisor == 1 << shift and kind != "int64":
+        half = ((1 << shift) >> 1) - (shift > 0)
+        return Rounding(SHIFT, sign, top, shift, half, int(shift > 0), divisor)
+    if kind == "int16":
+        multiplier, shift = reciprocal(divisor)
+        even = 1 - divisor % 2
+        return Rounding(DIVIDE, sign, top, shift, divisor // 2, even, divisor, multiplier)
+    if kind == "int32" and top == WHITE and reach < 1 << 24:
+        snap = snapping(divisor)
+        if snap is not None:
+            return Rounding(NARROW, sign, top, half=snap, divisor=divisor)
+    return Rounding(DIVIDE, sign, top, divisor=divisor)
+
+
+def reciprocal(divisor: int) -> tuple[int, int]:
+    """Return what to multiply 15 bits by, and to shift their upper 16 by, to divide them.
+
+    The multiplier is of 16 bits, without a sign.
+    """
+    shift = (divisor - 1).bit_length() - 1
+    return -(-(1 << 16 + shift) // divisor), shift
+
+
+def _reach(weights: Matrix, start: int, maximum: int) -> int:
+    """The greatest magnitude of a total. An overflow on the way to one that fits is harmless."""
+    flat = [int(w) for row in weights for w in row]
+    highest = start + maximum * sum(w for w in flat if w > 0)
+    lowest = start + maximum * sum(w for w in flat if w < 0)
+    return max(highest, -lowest, abs(start), *map(abs, flat))
+
+
+def _accumulator(reach: int, sample: str) -> str | None:
+    """The narrowest accumulator that holds whole numbers of a magnitude, and the samples."""
+    widths = (("int16", 15), ("int32", 31), ("int64", 62))
+    reach = max(reach, MAXIMUM[sample])
+    return next((kind for kind, bits in widths if reach < 1 << bits), None)
+
+
+def _ring(sample: str, kind: str) -> str:
+    """As what samples are read, to be added up in accumulators of a kind."""
+    return "int16" if sample == "uint8" and kind != "int64" else kind
