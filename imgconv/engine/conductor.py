@@ -48,24 +48,29 @@ def fill(program, panel, whole, r, turn, j):
 
 
 @function
+def row_of(program, room, r, ahead):
+    """The address of a row of ring r, so many from its slot on."""
+    ring = word(program, RINGS) + 8 * RING_SIZE * r
+    slot = noted(room, SLOTS + r) + ahead
+    if slot >= word(ring, HELD):
+        slot -= word(ring, HELD)
+    return room + word(ring, BASE) + slot * word(ring, STEP)
+
+
+@function
 def perform(program, panel, whole, order, y):
     """Carry out an order for the output row y."""
-    room, rings = word(whole, ROOM), word(program, RINGS)
-    job, taps, into = room + word(program, JOB), word(order, TAP_COUNT), word(order, TO)
+    room, taps, into = word(whole, ROOM), word(order, TAP_COUNT), word(order, TO)
+    job = room + word(program, JOB)
     for t in range(taps):
         tap = word(order, TAPS) + 8 * TAP_SIZE * t
-        ring = rings + 8 * RING_SIZE * word(tap, TAP_RING)
-        slot = noted(room, SLOTS + word(tap, TAP_RING)) + word(tap, TAP_ROW)
-        if slot >= word(ring, HELD):
-            slot -= word(ring, HELD)
-        row = room + word(ring, BASE) + slot * word(ring, STEP)
+        row = row_of(program, room, word(tap, TAP_RING), word(tap, TAP_ROW))
         put(job, INPUTS + t, row + word(tap, TAP_PLACE))
     put(job, COUNT, taps)
     if into < 0:
         out = word(whole, TARGET) + y * word(whole, TARGET_STEP) + word(panel, PLACE)
     else:
-        ring = rings + 8 * RING_SIZE * into
-        out = room + word(ring, BASE) + noted(room, SLOTS + into) * word(ring, STEP)
+        out = row_of(program, room, into, word(order, AHEAD))
     have_done(order, job, out + word(order, INTO))
 
 

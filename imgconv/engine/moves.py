@@ -9,7 +9,8 @@ from typing import NamedTuple
 from imgconv.engine import native, samples, words
 from imgconv.engine.geometry import Window
 from imgconv.engine.mixing import Mix
-from imgconv.engine.orders import Reader, Tables, widening
+from imgconv.engine.orders import widening
+from imgconv.engine.rings import Reader, Tables
 from imgconv.engine.samples import Samples
 
 Move = tuple[int, int, int, int, int, int, int]  # see `words`

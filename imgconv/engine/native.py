@@ -33,7 +33,7 @@ PARTS = (
     CONDUCTOR, "fill", "copy", "pick", "interleave", "widen bytes", "widen whole", "widen real",
     "total int16 int16", "total int16 int32", "total int32 int32", "total int64 int64",
     "total float32 float32", "total float64 float64", "fixed", "slide", "prefix",
-    "fused plain", "fused rounded", "fused few", "mix", "join", "extent",
+    "fused", "pairs", "paired", "mix", "join", "extent",
     "store int16 uint8", "store uint16 uint8", "store int32 uint8", "store int32 uint16",
     "store int64 uint8 uint16", "store float32 uint8 uint16", "store float64 uint8 uint16",
 )  # fmt: skip

@@ -8,142 +8,32 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from imgconv.engine import samples, words
-from imgconv.engine.geometry import Geometry, Window
-from imgconv.engine.mixing import Mix
-from imgconv.engine.samples import pointer
-from imgconv.engine.step import Join, Layer
+from imgconv.engine.geometry import Window
+from imgconv.engine.rings import LANES, Order, Ring, Tap, Work, lanes
+from imgconv.engine.step import Join
 from imgconv.engine.sums import GROUP, Plan, Rounding, Sum
 
-LANES = 64  # samples of a vector, at most
-LINE = 64  # bytes of a line of the cache, on which rows begin
 JOINS = {
     "magnitude": words.ADD_SQUARE, "max": words.GREATEST, "min": words.LEAST,
     "sum": words.ADD, "mean": words.ADD,
 }  # fmt: skip
 
 
-def _fused(what: Sum, rounding: Rounding) -> tuple[str, int] | None:
-    """The part that is a sum and its rounding to bytes, and which of its kinds, if there is one."""
+def _fused(what: Sum, rounding: Rounding) -> int | None:
+    """Which of the fused parts is a sum and its rounding to bytes, if one is."""
     taps = -2 if what.weights == (-1, 1) else len(what.weights)
-    for name, kinds in words.FUSED.items():
-        if what.source == what.kind and (what.kind, taps, rounding.how) in kinds:
-            return f"fused {name}", kinds.index((what.kind, taps, rounding.how))
-    return None
+    kind = what.kind, taps, rounding.how
+    return words.FUSED.index(kind) if what.source == what.kind and kind in words.FUSED else None
 
 
 def widening(kind: str, wanted: str) -> tuple[str, int]:
     """Return the part that makes a row of a wider kind, and which of its kinds."""
     name = "bytes" if wanted == "int16" else "whole" if wanted.startswith("int") else "real"
     return f"widen {name}", words.WIDENED[name].index((kind, wanted))
-
-
-def lanes(count: int) -> int:
-    """Round up to whole vectors."""
-    return -(-count // LANES) * LANES
-
-
-class Tables:
-    """Numbers in memory, kept as long as this is."""
-
-    def __init__(self) -> None:
-        self.kept: list[array[Any]] = []
-
-    def keep(self, table: array[Any]) -> int:
-        """Return the address of a table, good as long as this is."""
-        self.kept.append(table)
-        return pointer(table)
-
-    def numbers(self, kind: str, numbers: Iterable[float]) -> int:
-        """Return the address of numbers of a kind."""
-        return self.keep(samples.values(kind, numbers))
-
-    def words(self, *numbers: int) -> int:
-        """Return the address of words."""
-        return self.numbers("int64", numbers)
-
-    def records(self, records: Iterable[Iterable[int]]) -> int:
-        """Return the address of records of words, one after the other."""
-        return self.words(*(word for record in records for word in record))
-
-
-@dataclass
-class Ring:
-    """Rows that are written in turn; from one output to the next it goes on by `stride`."""
-
-    number: int
-    size: int  # bytes of a sample
-    slots: int
-    stride: int
-    length: int = 0  # samples of the longest row
-
-    @property
-    def step(self) -> int:
-        """Bytes from one row to the next: an odd number of lines, since even ones share sets."""
-        return (-(-self.length * self.size // LINE) | 1) * LINE
-
-
-class Rings(dict[Hashable, Ring]):
-    """The rings of a program by their names."""
-
-    def take(
-        self, name: Hashable, kind: str, length: int = 0, slots: int = 1, stride: int = 0
-    ) -> Ring:
-        """Return the ring of a name, with room for rows of a length; made where it is not there."""
-        if name not in self:
-            self[name] = Ring(len(self), samples.size(kind), slots, stride)
-        self[name].length = max(self[name].length, length)
-        return self[name]
-
-
-@dataclass
-class Reader:
-    """What fills a ring from the source, with all channels of a pixel, with one, or with sums."""
-
-    geometry: Geometry
-    plan: Plan
-    channel: int | None
-    ring: Ring
-    mix: Mix | None = None
-    columns: set[int] = field(default_factory=set)
-
-
-class Tap(NamedTuple):
-    """A row that an order reads: of a ring, so many rows on, so many bytes into it."""
-
-    ring: Ring
-    row: int = 0
-    place: int = 0
-
-
-class Order(NamedTuple):
-    """A part, what it reads, and where it writes to: a ring, or the target where there is none."""
-
-    part: str
-    into: Ring | None
-    place: int
-    samples: int
-    numbers: int
-    taps: Sequence[Tap]
-
-
-class Work(NamedTuple):
-    """What orders are for: outputs of a layer, each with the readers of its plans."""
-
-    layer: Layer
-    readers: list[list[list[Reader]]]  # of each output, each plan, each channel
-    depth: int  # samples of a pixel that are computed at once
-    channels: int  # samples of a pixel of the target
-    kind: str  # of the target
-    filtered: bytes
-    ends: bool
-    chunk: int
-    tables: Tables
-    rings: Rings
 
 
 class Panel:
@@ -159,6 +49,7 @@ class Panel:
         self.alone: list[Order] = []  # each for all rows of a chunk
         self.together: list[Order] = []  # one after the other for each row
         self.masks: dict[str, int] = {}
+        self.in_pairs: set[int] = set()  # the rings of which pairs are made
         for output, plans in enumerate(work.layer.outputs):
             totals = [self._added_up(output, k) for k in range(len(plans))]
             if work.ends:
@@ -214,6 +105,8 @@ class Panel:
                 rows[i]._replace(place=across[column] * rows[i].ring.size)
                 for i, column in plan.last.places
             ]
+        elif plan.last.source == "pairs":
+            return self._paired(plan.last, rings[0], across, k)
         else:
             taps = [tap(*place) for place in plan.last.places]
         # The first totals of a join stay until the last ones are there.
@@ -253,6 +146,29 @@ class Panel:
             numbers = self.work.tables.words(2 * which + begun)
             taps = [Tap(ring, row) for row in rows]
             orders.append(Order("slide", into, 0, count, numbers, taps))
+
+    def _paired(self, last: Sum, ring: Ring, across: dict[int, int], k: int) -> Tap:
+        """Order products of pairs of bytes, of rows that are paired once, as they come.
+
+        The present row of the ring of pairs is that of an output's last two rows.
+        """
+        work, high, long = self.work, ring.slots - 1, self.reach(self.windows[ring.number])
+        pairs = work.rings.take(("pairs", ring.number), "uint16", long, high, 1)
+        if ring.number not in self.in_pairs:
+            self.in_pairs.add(ring.number)
+            for row in range(high):
+                both, ahead = [Tap(ring, row), Tap(ring, row + 1)], (row + 1) % high
+                self.begun.append(Order("pairs", pairs, 0, long, 0, both, ahead))
+            self.gone_on.append(self.begun[-1])
+        taps = [Tap(pairs, (y + 1) % high, across[x] * pairs.size) for y, x in last.places]
+        totals = work.rings.take(("totals", k, last.kind), last.kind, self.whole)
+        for done in range(0, len(taps), words.PAIRED):
+            some = slice(done, done + words.PAIRED)
+            table = -1 if done else 0, 0 if done else last.bias, *last.weights[some]
+            kept = work.tables.numbers("int16", table)
+            numbers = work.tables.words(len(taps[some]) - 1, 0, 0, kept)
+            self.together.append(Order("paired", totals, 0, self.whole, numbers, taps[some]))
+        return Tap(totals)
 
     def _prefixed(self, row: Tap, i: int, kind: str, window: Window) -> Tap:
         """Order sums from the left over a row; from each pixel of it the sum of those before."""
@@ -311,13 +227,23 @@ class Panel:
         into, place = self._destination(output)
         taps, which, added = [totals], 0, 0
         fused = _fused(last, rounding) if last and wanted == "uint8" else None
-        if fused:
-            (part, which), summed = fused, self.together.pop()
-            taps, added = list(summed.taps), summed.numbers
+        if fused is not None:
+            summed = self.together.pop()
+            part, which, taps, added = "fused", fused, list(summed.taps), summed.numbers
         numbers = self._numbers(kind, rounding, which, added=added)
+        if last and self._is_paired(last, rounding):
+            summed = self.together.pop()
+            part, taps = summed.part, list(summed.taps)
+            table = self.work.tables.numbers("int16", (0, last.bias, *last.weights))
+            numbers = self.work.tables.words(len(taps) - 1, 1, self._mask("int16"), table)
         self.together.append(Order(part, into, place, self.whole, numbers, taps))
         if into and not self.planar:
             self._copy(Tap(into), output)
+
+    def _is_paired(self, last: Sum, rounding: Rounding) -> bool:
+        """Whether products of pairs become bytes in one part."""
+        few = last.source == "pairs" and len(last.weights) <= words.PAIRED
+        return few and rounding.how == words.PLAIN and self.work.kind == "uint8"
 
     def _responses(self, totals: Tap, kind: str, rounding: Rounding, wanted: str) -> Tap:
         """Order that totals become responses of a kind, and return their row."""

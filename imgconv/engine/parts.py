@@ -236,9 +236,9 @@ def store(A, *kinds):
     return one_of(WIDE, [_pixels(A, kind, how) for kind in kinds])
 
 
-def fused(which):
+def fused():
     """Make the part that adds up taps straight to bytes, so that totals need no memory.
 
     Numbers: as of `store`; SUM is where those of `total` are; KIND is which of `words.FUSED`.
     """
-    return one_of(KIND, [_pixels(A, "uint8", how, taps) for A, taps, how in FUSED[which]])
+    return one_of(KIND, [_pixels(A, "uint8", how, taps) for A, taps, how in FUSED])

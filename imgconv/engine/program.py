@@ -17,7 +17,8 @@ from imgconv.engine import native, samples, words
 from imgconv.engine.geometry import Geometry, Window
 from imgconv.engine.mixing import Mix
 from imgconv.engine.moves import Moves
-from imgconv.engine.orders import LANES, LINE, Order, Panel, Reader, Rings, Tables, Work, lanes
+from imgconv.engine.orders import Panel
+from imgconv.engine.rings import LANES, LINE, Order, Reader, Rings, Tables, Work, lanes
 from imgconv.engine.samples import Samples
 from imgconv.engine.step import Layer, as_it_is
 from imgconv.engine.sums import Plan
@@ -217,4 +218,5 @@ class _Layout:
         taps = self.work.tables.records((t.ring.number, t.row, t.place) for t in order.taps)
         ring = order.into.number if order.into else -1
         part = native.part(order.part)
-        return part, order.samples, order.numbers, ring, order.place, taps, len(order.taps)
+        numbers = part, order.samples, order.numbers, ring, order.place
+        return *numbers, taps, len(order.taps), order.ahead

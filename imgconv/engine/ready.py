@@ -16,8 +16,8 @@ from typing import Any, NamedTuple, TypeVar
 from imgconv.engine import native, program, samples
 from imgconv.engine.geometry import Geometry
 from imgconv.engine.levels import Ends, outermost
-from imgconv.engine.orders import LINE
 from imgconv.engine.program import Program
+from imgconv.engine.rings import LINE
 from imgconv.engine.samples import Samples, pointer
 from imgconv.engine.step import Layer, as_it_is
 from imgconv.engine.sums import Plan

@@ -11,10 +11,11 @@ from imgconv.engine.machine import (
     plus,
     read,
     times,
+    united,
     word,
     write,
 )
-from imgconv.engine.vectors import mixing, prefix_sums
+from imgconv.engine.vectors import mixing, pair_sums, prefix_sums
 from imgconv.engine.words import *
 
 
@@ -155,6 +156,46 @@ def extent():
     Numbers: as of `store`; KIND is which of the kinds in `words.TOTALS` the totals have.
     """
     return one_of(KIND, [_ends(S) for S in TOTALS])
+
+
+# ---- bytes in pairs ---------------------------------------------------------------------------
+
+
+def pairs():
+    """Make the part that puts two rows of bytes side by side, byte by byte."""
+    byte, put = read["uint8"], write["uint16"]
+
+    def part(job):
+        n, out, row, below = word(job, N), word(job, OUT), word(job, INPUTS), word(job, INPUTS + 1)
+        for i in range(n):
+            upper = times(np.uint16(byte(below, i)), np.uint16(256))
+            put(out, i, united(np.uint16(byte(row, i)), upper))
+
+    return part
+
+
+def _paired(count):
+    totals, pixels = pair_sums(count, to_bytes=False), pair_sums(count, to_bytes=True)
+
+    @inline
+    def paired(job):
+        numbers, rows, told = word(job, NUMBERS), job + 8 * INPUTS, word(job, TOLD)
+        mask, table = word(numbers, 2), word(numbers, 3)
+        if word(numbers, 1) == 0:
+            totals(rows, word(job, OUT), word(job, N), table, mask, told)
+        else:
+            pixels(rows, word(job, OUT), word(job, N), table, mask, told)
+
+    return paired
+
+
+def paired():
+    """Make the part that adds up products of pairs of bytes: to totals of 16 bits, or to bytes.
+
+    Numbers: words; one less than the rows, whether to bytes, the mask of samples that count, and
+    where the numbers of `vectors.pair_sums` are.
+    """
+    return one_of(0, [_paired(count) for count in range(1, PAIRED + 1)])
 
 
 # ---- channels that mix ------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 A vector has as many bytes as the widest registers that are used; one text for all widths.
 """
 
-import functools
 import math
 
 from llvmlite import ir
@@ -108,6 +107,92 @@ def prefix_sums(A, depth):
     return vectors
 
 
+def pair_sums(count, *, to_bytes):
+    """Make `vectors(inputs, out, n, numbers, mask, told)`: sums of products of pairs of bytes.
+
+    inputs: the addresses of `count` rows of pairs. numbers, of int16: -1 for adding to what is
+    there, the bias, and for each row two weights of 8 bits whose products with bytes, added up,
+    stay within 16 bits. to_bytes: clipped, and counted where the mask is 1.
+    """
+    SHORT, BYTE = TYPES["int16"], TYPES["uint8"]
+    wide, lanes = vector("int16")
+    bytes_of, _ = vector("uint8")
+    zero, top = (ir.Constant(wide, [n] * lanes) for n in (0, 255))
+
+    @intrinsic
+    def vectors(typingctx, inputs, out, n, numbers, mask, told):
+        def build(context, builder, signature, args):
+            inputs, out, n, numbers, mask, told = args
+            name = {32: "llvm.x86.avx2.pmadd.ub.sw", 64: "llvm.x86.avx512.pmaddubs.w.512"}[WIDTH]
+            kind = ir.FunctionType(wide, [bytes_of, bytes_of])
+            multiply = cgutils.get_or_insert_function(builder.module, kind, name)
+            bits = f"v{lanes}i16"
+            kind = ir.FunctionType(wide, [wide, wide])
+            larger, smaller = (
+                cgutils.get_or_insert_function(builder.module, kind, f"llvm.{each}.{bits}")
+                for each in ("smax", "smin")
+            )
+
+            def number(at):
+                return splat(builder, load(builder, numbers, WORD(at), SHORT), lanes)
+
+            adding, bias = number(0), number(1)
+            weights = [builder.bitcast(number(2 + t), bytes_of) for t in range(count)]
+            rows = [load(builder, inputs, WORD(t), WORD) for t in range(count)]
+            counts = [cgutils.alloca_once_value(builder, zero) for _ in range(2)]
+
+            def total(i):
+                found = bias
+                if not to_bytes:
+                    seen = load(builder, out, i, SHORT, wide, scope="alias.scope")
+                    found = builder.add(bias, builder.and_(seen, adding))
+                for row, weight in zip(rows, weights, strict=True):
+                    pairs = builder.bitcast(load(builder, row, i, SHORT, wide), bytes_of)
+                    found = builder.add(found, builder.call(multiply, [pairs, weight]))
+                return found
+
+            def clipped(i):
+                x = total(i)
+                ones = load(builder, mask, i, SHORT, wide)
+                for held, clips in zip(
+                    counts,
+                    (builder.icmp_signed("<", x, zero), builder.icmp_signed(">", x, top)),
+                    strict=True,
+                ):
+                    more = builder.and_(builder.sext(clips, wide), ones)
+                    builder.store(builder.add(builder.load(held), more), held)
+                return builder.call(smaller, [builder.call(larger, [x, zero]), top])
+
+            def two(i):
+                first, second = clipped(i), clipped(builder.add(i, WORD(lanes)))
+                both = shuffle(builder, first, second, range(2 * lanes))
+                store(builder, out, i, BYTE, builder.trunc(both, bytes_of))
+
+            def one(i):
+                store(builder, out, i, SHORT, total(i))
+
+            if not to_bytes:
+                loop(builder, WORD(0), n, lanes, one)
+                return context.get_dummy_value()
+            loop(builder, WORD(0), n, 2 * lanes, two)
+            for which, held in enumerate(counts):
+                tell(builder, told, which, builder.load(held), lanes)
+            return context.get_dummy_value()
+
+        return types.void(*[types.int64] * 6), build
+
+    return vectors
+
+
+def tell(builder, told, which, counted, lanes):
+    """Add the lanes of a vector to a word."""
+    found = load(builder, told, WORD(which), WORD, scope="alias.scope")
+    for lane in range(lanes):
+        one = builder.extract_element(counted, ir.IntType(32)(lane))
+        found = builder.add(found, builder.sext(one, WORD))
+    store(builder, told, WORD(which), WORD, found)
+
+
 def mixing(source, target):
     """Make `vectors(row, out, n, numbers, told)`: pixels of bytes to those that sum their channels.
 
@@ -203,12 +288,7 @@ def mixing(source, target):
             places = ir.Constant(wide, list(range(8)))
             eight(done, builder.icmp_signed("<", places, splat(builder, left, 8)))
             for which, held in enumerate(counts):
-                found = builder.load(held)
-                lanes = [builder.extract_element(found, WHOLE(lane)) for lane in range(8)]
-                total = functools.reduce(builder.add, lanes)
-                total = builder.sext(total, WORD)
-                before = load(builder, told, WORD(which), WORD, scope="alias.scope")
-                store(builder, told, WORD(which), WORD, builder.add(before, total))
+                tell(builder, told, which, builder.load(held), 8)
             return context.get_dummy_value()
 
         return types.void(*[types.int64] * 5), build

@@ -6,9 +6,11 @@ import math
 from fractions import Fraction
 from typing import NamedTuple
 
+from imgconv.engine import processor
 from imgconv.engine.levels import MAXIMUM
 from imgconv.engine.sums import (
     PASS,
+    Place,
     Plan,
     Rounding,
     Sum,
@@ -24,6 +26,8 @@ from imgconv.kernels.factors import Matrix, Products, outer_products
 # What a row costs whose samples are added up from the left, or that goes on from the one above.
 RUNNING = 3
 WHITE = 255
+# Weights of a pair, of one sign, that may be added up: 255 times as much is within 16 bits.
+PAIR_MOST = 128 - 1
 
 
 class Asked(NamedTuple):
@@ -56,14 +60,16 @@ def whole_plan(
     taps = taps_of(weights)
     found = outer_products(weights) if len(taps) > RUNNING else None
     beside = _running(found, len(taps), reach, asked) if found else None
+    paired = _paired(weights, kind, reach, asked) if sample == "uint8" else None
     if found and is_cheaper(found[1], len(taps)):
         separate = _separate(found, reach, asked)
         if separate:
-            return separate._replace(beside=beside)
+            faster = paired if paired and paired.cost < separate.cost else None
+            return separate._replace(beside=beside or faster)
     ring = _ring(sample, kind)
     last = make_sum(ring, kind, taps, asked.start)
     rounding = _division(divisor, kind, sign, asked.top, reach)
-    return Plan(ring, size, last, rounding, beside=beside)
+    return Plan(ring, size, last, rounding, beside=beside or paired)
 
 
 def long_plan(
@@ -127,6 +133,29 @@ def _running(found: tuple[int, Products], taps: int, reach: int, asked: Asked) -
     rounding = _division(divisor * times, kind, sign, top, reach * times)
     sums = tuple(make_sum(ring, kind, taps_of([[w] for w in column])) for column in columns)
     return Plan(ring, size, last, rounding, sums, prefixed=prefixed, running=running)
+
+
+def _paired(weights: list[list[int]], kind: str, reach: int, asked: Asked) -> Plan | None:
+    """A plan of products of pairs of bytes, the weights of two rows in one number of 16 bits."""
+    most = max(abs(w) for row in weights for w in row)
+    if kind != "int16" or len(weights) < 2 or most > PAIR_MOST or not processor.has_vectors():
+        return None
+    last = len(weights) - 2
+    pairs: dict[Place, int] = {}
+    for x, column in enumerate(zip(*weights, strict=True)):
+        for y in range(0, len(column), 2):
+            row = min(y, last)  # the last row of an odd number is paired with the one above
+            upper, lower = (0, column[y]) if row < y else column[y : y + 2]
+            both = max(upper, 0) + max(lower, 0), -min(upper, 0) - min(lower, 0)
+            if max(both) > PAIR_MOST:  # their sum might not fit: each by itself
+                return None
+            if upper or lower:
+                pairs[row, x] = pairs.get((row, x), 0) + (upper & 255 | lower << 8)
+    packed = tuple(pairs.values()) or (0,)
+    places = tuple(pairs) or ((0, 0),)
+    total = Sum("pairs", kind, places, packed, asked.start)
+    rounding = _division(asked.divisor, kind, asked.sign, asked.top, reach)
+    return Plan("uint8", asked.size, total, rounding)
 
 
 def _division(divisor: int, kind: str, sign: int, top: int, reach: int) -> Rounding:

@@ -18,11 +18,10 @@ ROUNDING, SIGN, TOP, BITS, HALF, ODD, DIVISOR, RECIPROCAL, HOW, MASK, WIDE, KIND
 
 # What is added up and rounded to bytes in one part: the kind of the totals, how many taps (-2: the
 # second less the first), how it is rounded.
-FUSED = {
-    "plain": (("int16", 6, PLAIN), ("int16", 9, PLAIN)),
-    "rounded": (("int16", 9, SHIFT), ("int16", 9, DIVIDE)),
-    "few": (("int16", 3, DIVIDE), ("int16", -2, DIVIDE), ("int32", -2, NARROW)),
-}
+FUSED = (
+    ("int16", 6, PLAIN), ("int16", 9, PLAIN),
+    ("int16", 3, DIVIDE), ("int16", -2, DIVIDE), ("int32", -2, NARROW),
+)  # fmt: skip
 
 # What `join` does with a response.
 SQUARE, ADD, ADD_SQUARE, GREATEST, LEAST, OVER, SCALED, ROOT = range(8)
@@ -44,6 +43,9 @@ SLIDING = (("uint8", "int16"), ("uint8", "int32"), ("uint16", "int32"))
 
 # What `prefix` adds up: totals, of pixels of so many samples, or (0) of any.
 PREFIXED = tuple((kind, depth) for kind in ("int16", "int32") for depth in (1, 3, 4, 0))
+
+# So many rows of pairs are added up at once, at most.
+PAIRED = 8
 
 # What `mix` reads and writes, bytes of a pixel.
 MIXED = ((3, 1), (3, 3), (4, 1), (4, 4))
@@ -86,8 +88,8 @@ FIRST, LATER = 1, 2
 
 # A move or an order: a part, how many samples, its numbers. A move goes from an address of the room
 # and bytes on to another and bytes on; the first makes a row of what fills. An order goes to a ring
-# (-1: the target) and bytes on, from rows: of a ring, a row from the slot on, bytes into it.
+# (-1: the target) and bytes on, AHEAD rows from the slot on, from rows: of a ring, likewise.
 PART, SAMPLES, TABLE, TO, INTO = range(5)
 FROM, BEGIN, MOVE_SIZE = range(5, 8)
-TAPS, TAP_COUNT, ORDER_SIZE = range(5, 8)
+TAPS, TAP_COUNT, AHEAD, ORDER_SIZE = range(5, 9)
 TAP_RING, TAP_ROW, TAP_PLACE, TAP_SIZE = range(4)

@@ -1,0 +1,123 @@
+"""What a program is made of: tables of numbers, rings of rows, readers that fill them, orders."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from imgconv.engine import samples
+from imgconv.engine.geometry import Geometry
+from imgconv.engine.mixing import Mix
+from imgconv.engine.samples import pointer
+from imgconv.engine.step import Layer
+from imgconv.engine.sums import Plan
+
+LANES = 64  # samples of a vector, at most
+LINE = 64  # bytes of a line of the cache, on which rows begin
+
+
+def lanes(count: int) -> int:
+    """Round up to whole vectors."""
+    return -(-count // LANES) * LANES
+
+
+class Tables:
+    """Numbers in memory, kept as long as this is."""
+
+    def __init__(self) -> None:
+        self.kept: list[array[Any]] = []
+
+    def keep(self, table: array[Any]) -> int:
+        """Return the address of a table, good as long as this is."""
+        self.kept.append(table)
+        return pointer(table)
+
+    def numbers(self, kind: str, numbers: Iterable[float]) -> int:
+        """Return the address of numbers of a kind."""
+        return self.keep(samples.values(kind, numbers))
+
+    def words(self, *numbers: int) -> int:
+        """Return the address of words."""
+        return self.numbers("int64", numbers)
+
+    def records(self, records: Iterable[Iterable[int]]) -> int:
+        """Return the address of records of words, one after the other."""
+        return self.words(*(word for record in records for word in record))
+
+
+@dataclass
+class Ring:
+    """Rows that are written in turn; from one output to the next it goes on by `stride`."""
+
+    number: int
+    size: int  # bytes of a sample
+    slots: int
+    stride: int
+    length: int = 0  # samples of the longest row
+
+    @property
+    def step(self) -> int:
+        """Bytes from one row to the next: an odd number of lines, since even ones share sets."""
+        return (-(-self.length * self.size // LINE) | 1) * LINE
+
+
+class Rings(dict[Hashable, Ring]):
+    """The rings of a program by their names."""
+
+    def take(
+        self, name: Hashable, kind: str, length: int = 0, slots: int = 1, stride: int = 0
+    ) -> Ring:
+        """Return the ring of a name, with room for rows of a length; made where it is not there."""
+        if name not in self:
+            self[name] = Ring(len(self), samples.size(kind), slots, stride)
+        self[name].length = max(self[name].length, length)
+        return self[name]
+
+
+@dataclass
+class Reader:
+    """What fills a ring from the source, with all channels of a pixel, with one, or with sums."""
+
+    geometry: Geometry
+    plan: Plan
+    channel: int | None
+    ring: Ring
+    mix: Mix | None = None
+    columns: set[int] = field(default_factory=set)
+
+
+class Tap(NamedTuple):
+    """A row that an order reads: of a ring, so many rows on, so many bytes into it."""
+
+    ring: Ring
+    row: int = 0
+    place: int = 0
+
+
+class Order(NamedTuple):
+    """A part, what it reads, and where it writes to: a ring, or the target where there is none."""
+
+    part: str
+    into: Ring | None
+    place: int
+    samples: int
+    numbers: int
+    taps: Sequence[Tap]
+    ahead: int = 0  # rows from the present one of the ring it writes to
+
+
+class Work(NamedTuple):
+    """What orders are for: outputs of a layer, each with the readers of its plans."""
+
+    layer: Layer
+    readers: list[list[list[Reader]]]  # of each output, each plan, each channel
+    depth: int  # samples of a pixel that are computed at once
+    channels: int  # samples of a pixel of the target
+    kind: str  # of the target
+    filtered: bytes
+    ends: bool
+    chunk: int
+    tables: Tables
+    rings: Rings

@@ -1,0 +1,80 @@
+"""Products of pairs of bytes: as whole numbers say, up to the limits of what fits, and plain."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imgconv import Kernel, apply
+from imgconv.engine import processor, whole
+from imgconv.engine.plan import make_plan
+from tests.engine.test_plan import forget, truth
+from tests.reference import BORDERS
+
+# Weights next to what a pair takes: its products must stay within 16 bits.
+EDGES = (-128, -127, -126, -64, -63, -1, 0, 0, 1, 2, 3, 63, 64, 126, 127, 128)
+
+
+def drawn(data: st.DataObject) -> tuple[np.ndarray, Kernel]:
+    """A picture with many ends of the range, and whole weights with a divisor and a bias."""
+    shape = data.draw(st.tuples(st.integers(1, 14), st.integers(1, 80)), "shape")
+    shape += data.draw(st.sampled_from([(), (3,), (4,)]), "channels")
+    rng = np.random.default_rng(data.draw(st.integers(0, 999), "seed"))
+    image = rng.integers(0, 256, shape, np.uint8)
+    image[rng.random(shape) < 0.3] = rng.choice([0, 255])
+    high, wide = data.draw(st.tuples(st.integers(1, 7), st.integers(1, 6)), "size")
+    most = data.draw(st.sampled_from([1, 5, 128]), "most")
+    few = [w for w in EDGES if abs(w) <= most]
+    rows = st.lists(st.sampled_from(few), min_size=wide, max_size=wide)
+    weights = data.draw(st.lists(rows, min_size=high, max_size=high), "weights")
+    divisor = data.draw(st.sampled_from([1, 1, 1, 2, 9, 16]), "divisor")
+    return image, Kernel(weights, divisor=divisor, bias=data.draw(st.integers(-90, 90), "bias"))
+
+
+def wanted(image: np.ndarray, kernel: Kernel, border: str) -> np.ndarray:
+    """Exact responses, rounded half to even."""
+    responses = truth(image, np.array(kernel.weights, float), border)
+    totals = np.rint(responses).astype(np.int64) + kernel.bias * kernel.divisor
+    quotient, rest = np.divmod(totals, kernel.divisor)
+    tie = (2 * rest == kernel.divisor) & (quotient % 2 == 1)
+    return np.clip(quotient + ((2 * rest > kernel.divisor) | tie), 0, 255).astype(np.uint8)
+
+
+@given(st.data())
+@settings(max_examples=250, deadline=None)
+def test_whole_weights_are_exact_by_pairs_and_plainly(data: st.DataObject) -> None:
+    """Whatever the weights, at the limits of pairs and beyond them, all borders, odd heights."""
+    image, kernel = drawn(data)
+    border = data.draw(st.sampled_from(BORDERS), "border")
+    exact = wanted(image, kernel, border)
+    np.testing.assert_array_equal(apply(image, kernel, border=border), exact)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMGCONV_PLAIN", "1")
+        forget()
+        np.testing.assert_array_equal(apply(image, kernel, border=border), exact)
+    forget()
+
+
+@pytest.mark.skipif(not processor.has_vectors(), reason="no vectors of AVX2 here")
+@pytest.mark.parametrize(
+    ("weights", "pairs"),
+    [
+        ([[1, 0, -1], [2, 0, -2], [1, 0, -1]], 4),
+        ([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]], 5),
+        ([[1, 2], [100, -27]], 2),
+        ([[1, 2, 3]], None),  # a single row has no pairs
+        ([[100, -2], [28, -27]], None),  # a sum of 128 is one too many
+        ([[-128, 1], [1, 3]], None),
+    ],
+)
+def test_pairs_are_chosen_where_they_fit(weights: list[list[int]], pairs: int | None) -> None:
+    """Else the tests above would test nothing of them."""
+    beside = make_plan(Kernel(weights), "uint8", "uint8").beside
+    found = len(beside.last.weights) if beside and beside.last.source == "pairs" else None
+    assert found == pairs
+
+
+def test_no_product_of_a_pair_leaves_16_bits() -> None:
+    """The limit is right: the instruction would cut off what is beyond, without a word."""
+    assert 255 * whole.PAIR_MOST <= 32767
+    assert 255 * (whole.PAIR_MOST + 2) > 32767
