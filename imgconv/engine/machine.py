@@ -40,7 +40,7 @@ def _place(builder, address, index, kind):
     return builder.gep(builder.inttoptr(address, kind.as_pointer()), [index])
 
 
-def load(builder, address, index, kind, vector=None, scope="noalias"):
+def loaded(builder, address, index, kind, vector=None, scope="noalias"):
     """Read an item of an array, or a vector that begins with it; rows begin anywhere."""
     place = _place(builder, address, index, kind)
     if vector:
@@ -50,11 +50,11 @@ def load(builder, address, index, kind, vector=None, scope="noalias"):
     return found
 
 
-def store(builder, address, index, kind, value):
+def stored(builder, address, index, kind, value):
     """Write an item of an array, or a vector that begins with it."""
     place = builder.bitcast(_place(builder, address, index, kind), value.type.as_pointer())
-    stored = builder.store(value, place, align=1)
-    stored.set_metadata("alias.scope", _written(builder.module))
+    done = builder.store(value, place, align=1)
+    done.set_metadata("alias.scope", _written(builder.module))
 
 
 def _reading(kind, scope):
@@ -63,7 +63,7 @@ def _reading(kind, scope):
     @intrinsic
     def read(typingctx, address, index):
         def build(context, builder, signature, args):
-            return load(builder, *args, TYPES[kind], scope=scope)
+            return loaded(builder, *args, TYPES[kind], scope=scope)
 
         return numba_kind(types.int64, types.int64), build
 
@@ -76,7 +76,7 @@ def _writing(kind):
     @intrinsic
     def write(typingctx, address, index, value):
         def build(context, builder, signature, args):
-            store(builder, args[0], args[1], TYPES[kind], args[2])
+            stored(builder, args[0], args[1], TYPES[kind], args[2])
             return context.get_dummy_value()
 
         return types.void(types.int64, types.int64, numba_kind), build
@@ -112,9 +112,9 @@ def dot(S, A, count, fixed=False):
             inputs, weights, index = args
             total = None
             for t in range(count):
-                row = load(builder, inputs, WORD(t), WORD)
-                x = load(builder, row, index, source)
-                w = load(builder, weights, WORD(t), kind)
+                row = loaded(builder, inputs, WORD(t), WORD)
+                x = loaded(builder, row, index, source)
+                w = loaded(builder, weights, WORD(t), kind)
                 term = product(builder, w, x)
                 if total is None:
                     total = term

@@ -1,5 +1,7 @@
 """The orders that make some columns of the output, from rings of rows to rings and to the target.
 
+Sums over the channels of pixels are no orders but moves, and done when these are there: `moves`.
+
 An order adds up taps of rows to a row of totals, rounds totals to samples, or does whatever other
 part of `parts`. Rows are computed in whole vectors, and so have room for more than they hold.
 """
@@ -70,7 +72,8 @@ class Panel:
         """The orders as they are carried out, a group for all rows of a chunk, and when."""
         running = [(words.FIRST, self.begun), (words.LATER, self.gone_on)]
         always = [*([order] for order in self.alone), self.together]
-        return [*running, *((words.FIRST | words.LATER, orders) for orders in always)]
+        groups = [*running, *((words.FIRST | words.LATER, orders) for orders in always)]
+        return [(when, orders) for when, orders in groups if orders]
 
     def reach(self, window: Window) -> int:
         """How many samples of a row the sums may read, and vectors of pixels write."""

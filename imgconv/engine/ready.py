@@ -32,8 +32,8 @@ WORK = 10_000_000
 # Bands a thread: two even out a little; each reads anew what it shares with the one above.
 BANDS = 2
 
-# Pixels of a row that is long enough.
-LONG = 4096
+# Pixels of a row that is long enough not to be joined with others.
+JOINED = 4096
 
 # Rooms of memory that no call uses now: fresh memory costs more than the work on a small picture.
 _rooms: deque[array[int]] = deque()
@@ -116,7 +116,7 @@ def _joined(
     source: Samples, target: Samples, geometry: Geometry, layer: Layer, filtered: bytes
 ) -> Joined | None:
     """The same for several rows as one, where each pixel becomes one and short rows allow it."""
-    most = min(LONG // source.width, source.height)
+    most = min(JOINED // source.width, source.height)
     rows = next((n for n in range(most, 1, -1) if source.height % n == 0), 1)
     down, across, fill = geometry
     plain = all(axis.taps == 1 and axis.outputs == axis.size for axis in (down, across))

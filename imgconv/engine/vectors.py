@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from imgconv.engine.machine import TYPES, WORD, load, store
+from imgconv.engine.machine import TYPES, WORD, loaded, stored
 
 WIDTH = 32  # bytes of a vector
 
@@ -70,7 +70,7 @@ def prefix_sums(A, depth):
 
             def summed(i):
                 """The sums within a vector."""
-                x, by = load(builder, row, i, TYPES[A], kind), depth
+                x, by = loaded(builder, row, i, TYPES[A], kind), depth
                 while by < lanes:
                     shifted = shuffle(builder, zero, x, range(lanes - by, 2 * lanes - by))
                     x, by = builder.add(x, shifted), 2 * by
@@ -88,14 +88,14 @@ def prefix_sums(A, depth):
                     at = builder.add(i, WORD(v * lanes))
                     x = builder.add(summed(at), last(x)) if v else summed(at)
                     before = builder.load(carried[v])
-                    store(builder, out, at, TYPES[A], builder.add(x, before))
+                    stored(builder, out, at, TYPES[A], builder.add(x, before))
                 for v in range(turn):
                     more = builder.add(builder.load(carried[v]), last(x, v * lanes))
                     builder.store(more, carried[v])
 
             def one(i):
                 x = builder.add(summed(i), builder.load(carried[0]))
-                store(builder, out, i, TYPES[A], x)
+                stored(builder, out, i, TYPES[A], x)
                 builder.store(last(x), carried[0])
 
             done = loop(builder, WORD(0), n, turn * lanes, several)
@@ -134,26 +134,26 @@ def pair_sums(count, *, to_bytes):
             )
 
             def number(at):
-                return splat(builder, load(builder, numbers, WORD(at), SHORT), lanes)
+                return splat(builder, loaded(builder, numbers, WORD(at), SHORT), lanes)
 
             adding, bias = number(0), number(1)
             weights = [builder.bitcast(number(2 + t), bytes_of) for t in range(count)]
-            rows = [load(builder, inputs, WORD(t), WORD) for t in range(count)]
+            rows = [loaded(builder, inputs, WORD(t), WORD) for t in range(count)]
             counts = [cgutils.alloca_once_value(builder, zero) for _ in range(2)]
 
             def total(i):
                 found = bias
                 if not to_bytes:
-                    seen = load(builder, out, i, SHORT, wide, scope="alias.scope")
+                    seen = loaded(builder, out, i, SHORT, wide, scope="alias.scope")
                     found = builder.add(bias, builder.and_(seen, adding))
                 for row, weight in zip(rows, weights, strict=True):
-                    pairs = builder.bitcast(load(builder, row, i, SHORT, wide), bytes_of)
+                    pairs = builder.bitcast(loaded(builder, row, i, SHORT, wide), bytes_of)
                     found = builder.add(found, builder.call(multiply, [pairs, weight]))
                 return found
 
             def clipped(i):
                 x = total(i)
-                ones = load(builder, mask, i, SHORT, wide)
+                ones = loaded(builder, mask, i, SHORT, wide)
                 for held, clips in zip(
                     counts,
                     (builder.icmp_signed("<", x, zero), builder.icmp_signed(">", x, top)),
@@ -166,10 +166,10 @@ def pair_sums(count, *, to_bytes):
             def two(i):
                 first, second = clipped(i), clipped(builder.add(i, WORD(lanes)))
                 both = shuffle(builder, first, second, range(2 * lanes))
-                store(builder, out, i, BYTE, builder.trunc(both, bytes_of))
+                stored(builder, out, i, BYTE, builder.trunc(both, bytes_of))
 
             def one(i):
-                store(builder, out, i, SHORT, total(i))
+                stored(builder, out, i, SHORT, total(i))
 
             if not to_bytes:
                 loop(builder, WORD(0), n, lanes, one)
@@ -186,11 +186,11 @@ def pair_sums(count, *, to_bytes):
 
 def tell(builder, told, which, counted, lanes):
     """Add the lanes of a vector to a word."""
-    found = load(builder, told, WORD(which), WORD, scope="alias.scope")
+    found = loaded(builder, told, WORD(which), WORD, scope="alias.scope")
     for lane in range(lanes):
         one = builder.extract_element(counted, ir.IntType(32)(lane))
         found = builder.add(found, builder.sext(one, WORD))
-    store(builder, told, WORD(which), WORD, found)
+    stored(builder, told, WORD(which), WORD, found)
 
 
 def mixing(source, target):
@@ -221,7 +221,7 @@ def mixing(source, target):
             smaller = named("llvm.smin.v8i32", wide, wide, wide)
 
             def number(at, kind=WHOLE):
-                return splat(builder, load(builder, numbers, WORD(at), kind), 8)
+                return splat(builder, loaded(builder, numbers, WORD(at), kind), 8)
 
             weights = [
                 [builder.bitcast(number(2 * o + half), pairs) for half in range(2)]
@@ -253,7 +253,7 @@ def mixing(source, target):
                 at = builder.mul(i, WORD(source))
                 half = ir.VectorType(BYTE, 16)
                 low, high = (
-                    load(builder, row, builder.add(at, WORD(4 * source * h)), BYTE, half)
+                    loaded(builder, row, builder.add(at, WORD(4 * source * h)), BYTE, half)
                     for h in range(2)
                 )
                 pixels = shuffle(builder, low, high, range(32))
@@ -270,7 +270,7 @@ def mixing(source, target):
                     level = builder.call(smaller, [builder.call(larger, [level, zero]), top])
                     made.append(level)
                 if outputs == 1:
-                    store(builder, out, i, BYTE, builder.trunc(made[0], ir.VectorType(BYTE, 8)))
+                    stored(builder, out, i, BYTE, builder.trunc(made[0], ir.VectorType(BYTE, 8)))
                     return
                 whole = made[0]
                 for o in (1, 2):
@@ -281,7 +281,7 @@ def mixing(source, target):
                     places = [16 * h + 4 * (k // target) + k % target for k in range(4 * target)]
                     places += [places[-1]] * (16 - len(places))
                     to = builder.add(builder.mul(i, WORD(target)), WORD(4 * target * h))
-                    store(builder, out, to, BYTE, shuffle(builder, whole, whole, places))
+                    stored(builder, out, to, BYTE, shuffle(builder, whole, whole, places))
 
             done = loop(builder, WORD(0), n, 8, eight)
             left = builder.trunc(builder.sub(n, done), WHOLE)

@@ -80,7 +80,7 @@ FILLER, READS, ROWS, CHANNEL, FILLING, READER_SIZE = range(6)
 
 # A panel, some columns of the output: its groups of orders, where in a row of the target it goes,
 # and for each reader its moves and how many bytes they make. A group is for all rows of a chunk,
-# or for the FIRST row of a turn alone, or for LATER ones.
+# or for the FIRST row of a turn and a call alone, or LATER ones.
 GROUPS, GROUP_COUNT, PLACE, PANEL_SIZE = range(4)
 MOVES, MOVE_COUNT, MADE, SHARE_SIZE = range(4)
 ORDERS, ORDER_COUNT, WHEN, GROUP_SIZE = range(4)
