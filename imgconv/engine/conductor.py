@@ -9,7 +9,17 @@ is `fill`, whose place another filler may take.
 
 from numba import njit
 
-from imgconv.engine.machine import again, call, clear, read, write
+from imgconv.engine.machine import (
+    again,
+    call,
+    clear,
+    exchanged,
+    increased,
+    pause,
+    polled,
+    read,
+    write,
+)
 from imgconv.engine.words import *
 
 word, put, noted = read["int64"], write["int64"], again["int64"]
@@ -106,6 +116,57 @@ def do_turn(program, panel, whole, turn):
             for j in range(begin, stop):
                 if word(group, WHEN) & (FIRST if j == start else LATER):
                     do_group(program, panel, whole, group, turn, j)
+
+
+@function
+def take_part(work):
+    """Do calls of a work as long as there are some."""
+    i = increased(work, NEXT, 1)
+    while i < word(work, CALL_COUNT):
+        call(word(work, CALLED), word(work, CALLS + i))
+        i = increased(work, NEXT, 1)
+
+
+@function
+def serve(given, turns):
+    """Wait for works in a word, so many turns; take part in each, and tell when this has left."""
+    turn = 0
+    while turn < turns:
+        work = exchanged(given, 0, 0) if polled(given, 0) != 0 else 0
+        if work != 0:
+            take_part(work)
+            increased(work, LEFT, 1)
+            turn = 0
+        else:
+            pause()
+            turn += 1
+
+
+@function
+def lead(work, turns):
+    """Give a work to helpers, do it with them; wait, some turns, until they have left.
+
+    An interrupt may have this called once more: what has been led only waits.
+    """
+    if exchanged(work, LED, 1) == 0:
+        for h in range(word(work, HELPER_COUNT)):
+            exchanged(word(word(work, HELPERS), h), 0, work)
+        take_part(work)
+        for h in range(word(work, HELPER_COUNT)):
+            if exchanged(word(word(work, HELPERS), h), 0, 0) == 0:
+                increased(work, TAKEN, 1)
+    for _ in range(turns):
+        if polled(work, LEFT) == polled(work, TAKEN):
+            break
+        pause()
+
+
+def share(address, turns, leading):
+    """Lead a work, or serve whatever works are given to a word."""
+    if leading:
+        lead(address, turns)
+    else:
+        serve(address, turns)
 
 
 def conduct(whole):

@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from _thread import allocate_lock, start_new_thread
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from imgconv.engine.geometry import Axis, Geometry
-from imgconv.engine.ready import Ready, copying, give_back, lent, prepare, shared, thread_count
+from imgconv.engine.ready import Ready, copying, give_back, lent, prepare, thread_count
 from imgconv.engine.samples import Samples, array_of, nowhere
 from imgconv.engine.step import Layer
 from imgconv.engine.sums import Plan
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Weights = tuple[tuple[float, ...], ...]
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def side(size: tuple[int, int]) -> int:
@@ -98,7 +102,7 @@ def transform(
             return done.on(made, target._replace(address=target.at(y.start, x.start)), 1)[0]
 
     places = itertools.product(range(0, rows, tall), range(0, columns, wide))
-    return shared(tile, places, threads or thread_count(), here=False)
+    return shared(tile, places, threads or thread_count())
 
 
 @contextlib.contextmanager
@@ -116,3 +120,39 @@ def _finishing(source: Samples, target: Samples, plan: Plan, filtered: bytes, en
     rows, columns = (Axis(n, 1, 0, 0, 1, 1, "edge") for n in (source.height, source.width))
     layer, geometry = Layer(((plan._replace(transform=None),),)), Geometry(rows, columns, 0)
     return prepare(source, target, (geometry,), layer, filtered, ends=ends)
+
+
+def shared(work: Callable[[T], R], todo: Iterable[T], helpers: int) -> list[R]:
+    """Do work on threads; an interrupt is raised when all that was begun has ended."""
+    left, done, failed = iter(todo), list[R](), list[BaseException]()
+    started, ended = deque[int](), deque[Any]()
+
+    def share() -> None:
+        try:
+            done.extend(map(work, left))
+        except BaseException as error:  # told when all have ended
+            failed.append(error)
+
+    def helper(bell: Any) -> None:
+        share()
+        ended.append(bell)
+        bell.release()
+
+    bells = [allocate_lock() for _ in range(helpers)]
+    try:
+        for bell in bells:
+            bell.acquire()
+        # In one call: no interrupt can come between a start and its note.
+        started.extend(map(start_new_thread, itertools.repeat(helper), zip(bells, strict=True)))
+    except BaseException as error:
+        failed.append(error)
+        deque(left, maxlen=0)  # nothing for one that was interrupted while it started
+    for bell in bells[: len(started)]:
+        while bell not in ended:  # what it writes to may be gone when this has returned
+            try:
+                bell.acquire()
+            except BaseException as error:
+                failed.append(error)
+    if failed:
+        raise failed[0]
+    return done

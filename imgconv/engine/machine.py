@@ -6,6 +6,8 @@ no part writes to what it reads, but by `again`. Numba makes integers 64 bits wi
 here sums and products of int16 stay int16, sixteen or thirty-two at once.
 """
 
+import platform
+
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
@@ -177,6 +179,47 @@ def call(typingctx, function, *numbers):
         return context.get_dummy_value()
 
     return types.void(types.int64, types.StarArgTuple(numbers)), build
+
+
+def _changing(how):
+    """A word that other threads change too: change it, and return what it was before."""
+
+    @intrinsic
+    def changed(typingctx, address, index, value):
+        def build(context, builder, signature, args):
+            place = _place(builder, args[0], args[1], WORD)
+            return builder.atomic_rmw(how, place, args[2], "seq_cst")
+
+        return types.int64(types.int64, types.int64, types.int64), build
+
+    return changed
+
+
+increased, exchanged = _changing("add"), _changing("xchg")
+
+
+@intrinsic
+def polled(typingctx, address, index):
+    """Read a word that other threads change."""
+
+    def build(context, builder, signature, args):
+        return builder.load_atomic(_place(builder, *args, WORD), "seq_cst", 8)
+
+    return types.int64(types.int64, types.int64), build
+
+
+@intrinsic
+def pause(typingctx):
+    """Leave the core to others for a moment."""
+
+    def build(context, builder, signature, args):
+        if platform.machine() in ("x86_64", "AMD64"):
+            kind = ir.FunctionType(ir.VoidType(), [])
+            name = "llvm.x86.sse2.pause"
+            builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [])
+        return context.get_dummy_value()
+
+    return types.void(), build
 
 
 @intrinsic

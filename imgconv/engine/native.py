@@ -30,10 +30,11 @@ from imgconv.engine import linker, processor
 # `parts` or `rows`, for the kinds that follow.
 CONDUCTOR = "conduct"
 PARTS = (
-    CONDUCTOR, "fill", "copy", "pick", "interleave", "widen bytes", "widen whole", "widen real",
+    CONDUCTOR, "fill", "share", "copy", "pick", "interleave",
+    "widen bytes", "widen whole", "widen real",
     "total int16 int16", "total int16 int32", "total int32 int32", "total int64 int64",
     "total float32 float32", "total float64 float64", "fixed", "slide", "prefix",
-    "fused", "pairs", "paired", "mix", "join", "extent",
+    "fused", "paired", "mix", "join", "extent",
     "store int16 uint8", "store uint16 uint8", "store int32 uint8", "store int32 uint16",
     "store int64 uint8 uint16", "store float32 uint8 uint16", "store float64 uint8 uint16",
 )  # fmt: skip
@@ -50,6 +51,12 @@ _prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 def conductor() -> Callable[[int], None]:
     """Return the conductor; a call lets go of the GIL."""
     return _prototype(part(CONDUCTOR))
+
+
+@functools.cache
+def sharing() -> Callable[[int, int, bool], None]:
+    """Return what leads a work or serves works, see `team`; a call lets go of the GIL likewise."""
+    return ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(part("share"))
 
 
 def part(name: str) -> int:

@@ -159,9 +159,10 @@ class Panel:
         pairs = work.rings.take(("pairs", ring.number), "uint16", long, high, 1)
         if ring.number not in self.in_pairs:
             self.in_pairs.add(ring.number)
+            pairing = work.tables.words(0)
             for row in range(high):
                 both, ahead = [Tap(ring, row), Tap(ring, row + 1)], (row + 1) % high
-                self.begun.append(Order("pairs", pairs, 0, long, 0, both, ahead))
+                self.begun.append(Order("paired", pairs, 0, long, pairing, both, ahead))
             self.gone_on.append(self.begun[-1])
         taps = [Tap(pairs, (y + 1) % high, across[x] * pairs.size) for y, x in last.places]
         totals = work.rings.take(("totals", k, last.kind), last.kind, self.whole)
@@ -169,7 +170,7 @@ class Panel:
             some = slice(done, done + words.PAIRED)
             table = -1 if done else 0, 0 if done else last.bias, *last.weights[some]
             kept = work.tables.numbers("int16", table)
-            numbers = work.tables.words(len(taps[some]) - 1, 0, 0, kept)
+            numbers = work.tables.words(len(taps[some]), 0, 0, kept)
             self.together.append(Order("paired", totals, 0, self.whole, numbers, taps[some]))
         return Tap(totals)
 
@@ -238,7 +239,7 @@ class Panel:
             summed = self.together.pop()
             part, taps = summed.part, list(summed.taps)
             table = self.work.tables.numbers("int16", (0, last.bias, *last.weights))
-            numbers = self.work.tables.words(len(taps) - 1, 1, self._mask("int16"), table)
+            numbers = self.work.tables.words(len(taps), 1, self._mask("int16"), table)
         self.together.append(Order(part, into, place, self.whole, numbers, taps))
         if into and not self.planar:
             self._copy(Tap(into), output)

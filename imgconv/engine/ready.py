@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import math
-import operator
 import os
-from _thread import allocate_lock, start_new_thread
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from imgconv.engine import native, program, samples
+from imgconv.engine import native, program, samples, team
 from imgconv.engine.geometry import Geometry
 from imgconv.engine.levels import Ends, outermost
 from imgconv.engine.program import Program
@@ -24,11 +21,8 @@ from imgconv.engine.sums import Plan
 from imgconv.engine.words import LOW
 from imgconv.errors import OptionError
 
-T = TypeVar("T")
-R = TypeVar("R")
-
-# Below this many taps times samples, 0.2 ms, a thread costs more than it saves.
-WORK = 10_000_000
+# Below this many taps times samples, 0.1 ms, a helper costs more than it saves.
+WORK = 4_000_000
 # Bands a thread: two even out a little; each reads anew what it shares with the one above.
 BANDS = 2
 
@@ -60,22 +54,24 @@ class Ready(NamedTuple):
         if self.joined and where[1::2] == self.joined.steps:
             source, target = (step * self.joined.rows for step in where[1::2])
             return self.joined.ready(where[0], source, where[2], target, threads=threads)
-        written, conduct = self.program, native.conductor()
+        written = self.program
         assert written
 
-        def rows(first: int, last: int) -> list[int]:
-            room, at = lent(written.room)
-            call = array("q", (written.address, *where, first, last, at, *self.begin))
-            conduct(pointer(call))
-            give_back(room)
-            return call[LOW:].tolist()
-
         threads = 1 if self.work < WORK else threads or thread_count()
-        if threads == 1:
-            return [rows(0, self.rows)]
-        tall = -(-self.rows // (BANDS * threads))
-        bands = [(y, min(y + tall, self.rows)) for y in range(0, self.rows, tall)]
-        return shared(lambda band: rows(*band), bands, threads - 1, here=True)
+        tall = self.rows if threads == 1 else -(-self.rows // (BANDS * threads))
+        rooms, calls = [], []
+        for first in range(0, self.rows, tall):
+            room, at = lent(written.room)
+            last = min(first + tall, self.rows)
+            rooms.append(room)
+            calls.append(array("q", (written.address, *where, first, last, at, *self.begin)))
+        if len(calls) == 1:
+            native.conductor()(pointer(calls[0]))
+        else:
+            team.share([pointer(call) for call in calls], threads - 1)
+        for room in rooms:
+            give_back(room)
+        return [call[LOW:].tolist() for call in calls]
 
     def on(self, source: Samples, target: Samples, threads: int | None) -> list[list[int]]:
         """Call it on samples."""
@@ -148,84 +144,6 @@ def lent(size: int) -> tuple[array[int], int]:
 def give_back(room: array[int]) -> None:
     """Keep room for who needs some next."""
     _rooms.append(room)
-
-
-def shared(work: Callable[[T], R], todo: Iterable[T], helpers: int, *, here: bool) -> list[R]:
-    """Do work on threads, and in this one too where so told.
-
-    They wait for the next call: to start one takes 0.06 ms, of the 0.25 of a 3x3 over 512x512.
-    """
-    left, done, failed = iter(todo), list[R](), list[BaseException]()
-    rung, ended = deque[None](), deque[Any]()
-
-    def share() -> None:
-        try:
-            done.extend(map(work, left))
-        except BaseException as error:  # told when all have ended
-            failed.append(error)
-
-    def task(helper: _Helper, end: Any) -> None:
-        share()
-        _waiting.append(helper)
-        ended.append(end)
-        end.release()
-
-    crew: list[_Helper] = []
-    ends = [allocate_lock() for _ in range(helpers)]
-    try:
-        for end in ends:
-            end.acquire()
-            crew.append(_helper())
-            crew[-1].tasks.append(functools.partial(task, crew[-1], end))
-        # In one call: no interrupt can come between a ring and its note.
-        rung.extend(map(operator.methodcaller("release"), [helper.bell for helper in crew]))
-        if here:
-            share()
-    except BaseException as error:
-        failed.append(error)
-        deque(left, maxlen=0)  # nothing for one that was interrupted while it began
-    for helper in crew[len(rung) :]:
-        helper.tasks.clear()
-        _waiting.append(helper)
-    for end in ends[: len(rung)]:
-        while end not in ended:  # what it writes to may be gone when this has returned
-            try:
-                end.acquire()
-            except BaseException as error:
-                failed.append(error)
-    if failed:
-        raise failed[0]
-    return done
-
-
-class _Helper(NamedTuple):
-    """A thread that waits for a bell, and then does its task."""
-
-    bell: Any
-    tasks: deque[Callable[[], None]]
-
-    def serve(self) -> None:
-        """Do task after task."""
-        while True:
-            self.bell.acquire()
-            self.tasks.pop()()
-
-
-# Helpers that have nothing to do; a process that is forked has none.
-_waiting: deque[_Helper] = deque()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_waiting.clear)
-
-
-def _helper() -> _Helper:
-    """One that waits, or a new one."""
-    try:
-        return _waiting.pop()
-    except IndexError:
-        helper = _Helper(allocate_lock(), deque())
-        helper.bell.acquire()
-        start_new_thread(helper.serve, ())
-        return helper
 
 
 def no_ends(plans: Sequence[Plan]) -> tuple[int, ...]:

@@ -161,17 +161,18 @@ def extent():
 # ---- bytes in pairs ---------------------------------------------------------------------------
 
 
-def pairs():
-    """Make the part that puts two rows of bytes side by side, byte by byte."""
+def _pairing():
+    """Make `pairs(job)`: two rows of bytes side by side, byte by byte."""
     byte, put = read["uint8"], write["uint16"]
 
-    def part(job):
+    @inline
+    def pairs(job):
         n, out, row, below = word(job, N), word(job, OUT), word(job, INPUTS), word(job, INPUTS + 1)
         for i in range(n):
             upper = times(np.uint16(byte(below, i)), np.uint16(256))
             put(out, i, united(np.uint16(byte(row, i)), upper))
 
-    return part
+    return pairs
 
 
 def _paired(count):
@@ -190,12 +191,12 @@ def _paired(count):
 
 
 def paired():
-    """Make the part that adds up products of pairs of bytes: to totals of 16 bits, or to bytes.
+    """Make the part that pairs rows of bytes, and adds up products of pairs: to totals, to bytes.
 
-    Numbers: words; one less than the rows, whether to bytes, the mask of samples that count, and
-    where the numbers of `vectors.pair_sums` are.
+    Numbers: words; how many rows of pairs (0: two rows are paired), whether to bytes, the mask of
+    samples that count, and where the numbers of `vectors.pair_sums` are.
     """
-    return one_of(0, [_paired(count) for count in range(1, PAIRED + 1)])
+    return one_of(0, [_pairing(), *(_paired(count) for count in range(1, PAIRED + 1))])
 
 
 # ---- channels that mix ------------------------------------------------------------------------

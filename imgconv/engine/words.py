@@ -57,6 +57,11 @@ LANE = {"uint16": "int16", "float32": "int32", "float64": "int64"}
 # From LOW on samples clipped below and above are counted, or the ends of each output are kept.
 PROGRAM, SOURCE, SOURCE_STEP, TARGET, TARGET_STEP, ROW, END, ROOM, LOW = range(9)
 
+# A work that threads share: the next call, how many, the function, how many helpers have taken
+# part, how many of them have left it, where the words are to which it is given, whether it has
+# been led, and the calls.
+NEXT, CALL_COUNT, CALLED, TAKEN, LEFT, HELPERS, HELPER_COUNT, LED, CALLS = range(9)
+
 # A program. From one output to the next it goes PITCH rows of the source on, from one tap to the
 # next SPREAD. With a dilation, only outputs so many rows APART share what they read: they are a
 # turn, and there are as many turns. CHUNK rows of a turn are done at a time. Then the tables, and

@@ -5,13 +5,14 @@ import signal
 import threading
 import time
 from collections import deque
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from imgconv import apply, correlate
-from imgconv.engine import ready
+from imgconv.engine import fourier, ready, team
 from imgconv.errors import ImageError, OptionError
 
 LEVELS = ["clip", "stretch", "none"]
@@ -176,19 +177,17 @@ def test_no_thread_writes_on_when_a_call_is_interrupted(
 ) -> None:
     """One thread cannot start, or a signal comes while others work or end: they are waited for."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored here
-    at_work: list[int] = []
-    main, real = threading.get_ident(), ready.start_new_thread
+    real, begun, at_work = fourier.start_new_thread, threading.Event(), []
+    main = threading.get_ident()
 
-    def start(*_: object) -> int:
-        raise RuntimeError("can't start new thread")
-
-    if moment == "start":
-        monkeypatch.setattr(ready, "_waiting", deque())
-        starts = iter([real, start])
-        monkeypatch.setattr(ready, "start_new_thread", lambda f, a: next(starts)(f, a))
+    def start(function: Any, arguments: Any) -> int:
+        if moment == "start" and begun.wait(10):
+            raise RuntimeError("can't start new thread")
+        return real(function, arguments)
 
     def work(i: int) -> None:
         at_work.append(i)
+        begun.set()
         if moment == "wait":
             signal.pthread_kill(main, signal.SIGINT)
         time.sleep(0.2)
@@ -196,26 +195,81 @@ def test_no_thread_writes_on_when_a_call_is_interrupted(
             signal.pthread_kill(main, signal.SIGINT)
         at_work.remove(i)
 
+    starts = iter([real, start])
+    monkeypatch.setattr(fourier, "start_new_thread", lambda f, a: next(starts)(f, a))
     try:
         with pytest.raises(RuntimeError if moment == "start" else KeyboardInterrupt):
-            ready.shared(work, [0, 1], 2, here=False)
+            fourier.shared(work, [0, 1], 2)
     finally:
         signal.signal(signal.SIGINT, before)
     assert not at_work
-    monkeypatch.setattr(ready, "start_new_thread", real)
-    assert sorted(ready.shared(lambda i: i * i, range(9), 2, here=True)) == [
-        i * i for i in range(9)
-    ]
 
 
-def test_a_process_that_is_forked_starts_its_own_threads() -> None:
-    """Helpers of the process before a fork are not waited for."""
+def helped(image: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+    """The picture filtered by this thread and two helpers, however small it is."""
+    monkeypatch.setattr(ready, "WORK", 0)
+    monkeypatch.setenv("IMGCONV_THREADS", "3")
+    return apply(image, "gaussian(sigma=2)")
+
+
+def test_an_interrupt_leaves_no_helper_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signals at any moment of many calls: no crash, and what comes after them is right."""
+    image, expected = noise(400, 300, 3), apply(noise(400, 300, 3), "gaussian(sigma=2)")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    main, over, caught = threading.get_ident(), threading.Event(), 0
+
+    def interrupt() -> None:
+        rng = np.random.default_rng(4)
+        while not over.wait(float(rng.uniform(0, 0.004))):
+            signal.pthread_kill(main, signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        while caught < 150:
+            try:
+                np.testing.assert_array_equal(helped(image, monkeypatch), expected)
+            except KeyboardInterrupt:
+                caught += 1
+    finally:
+        while thread.is_alive():
+            try:
+                over.set()
+                thread.join()
+            except KeyboardInterrupt:
+                pass
+        signal.signal(signal.SIGINT, before)
+    np.testing.assert_array_equal(helped(image, monkeypatch), expected)
+
+
+def test_a_thread_that_cannot_start_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system gives no more threads: this one does it all."""
+    image, expected = noise(200, 150), apply(noise(200, 150), "gaussian(sigma=2)")
+
+    def start(*_: object) -> int:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(team, "_waiting", deque())
+    monkeypatch.setattr(team, "start_new_thread", start)
+    np.testing.assert_array_equal(helped(image, monkeypatch), expected)
+
+
+def test_helpers_that_sleep_are_woken_or_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls so far apart that nobody looks for work any more, and with no look at all."""
+    image, expected = noise(200, 150), apply(noise(200, 150), "gaussian(sigma=2)")
+    for turns in (team.TURNS, 0):
+        monkeypatch.setattr(team, "TURNS", turns)
+        for pause in (0, 0.001, 0.05, 0, 0.01):
+            time.sleep(pause)
+            np.testing.assert_array_equal(helped(image, monkeypatch), expected)
+
+
+def test_a_process_that_is_forked_starts_its_own_helpers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the process before a fork are not waited for."""
     image = noise(600, 600, 3)
-    expected = apply(image, "gaussian(sigma=2)")
-    ready.shared(lambda i: i, [0, 1], 2, here=False)
+    expected = helped(image, monkeypatch)
     child = os.fork()
     if not child:
         signal.alarm(20)
-        found = ready.shared(lambda _: apply(image, "gaussian(sigma=2)"), [0, 1], 2, here=False)
-        os._exit(not all(np.array_equal(each, expected) for each in found))
+        os._exit(not np.array_equal(helped(image, monkeypatch), expected))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -1,0 +1,97 @@
+"""Threads that share the calls of a picture, and wait for the next one.
+
+What they do and how they meet is compiled (`share` in `conductor`), without Python's
+lock: on 512x512, starting a thread takes half of a 3x3's time, and waking one a quarter. So a
+helper looks for work a moment longer, before it sleeps until it is rung.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from _thread import allocate_lock, start_new_thread
+from array import array
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from imgconv.engine import native
+from imgconv.engine.samples import pointer
+from imgconv.engine.words import LEFT, TAKEN
+
+# How often a thread looks for work, or whether others have left, before it sleeps: some 0.1 ms.
+TURNS = 4000
+NAP = 5e-5  # seconds
+
+
+class _Helper(NamedTuple):
+    """A thread, the word in which it finds work, and what wakes it where it does not look."""
+
+    given: array[int]
+    bell: Any
+    asleep: deque[bool]  # not empty while it waits for the bell, or is about to
+
+    def serve(self) -> None:
+        """Take part in work after work."""
+        take_part, word = native.sharing(), pointer(self.given)
+        while True:
+            take_part(word, TURNS, False)
+            self.asleep.append(True)
+            self.bell.acquire()
+            self.asleep.clear()
+
+    def wake(self) -> None:
+        """Have it look, before there is something to see."""
+        if self.asleep and self.bell.locked():
+            self.bell.release()
+
+
+# Helpers that nobody has; a process that is forked has none.
+_waiting: deque[_Helper] = deque()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_waiting.clear)
+
+
+def _crew(count: int) -> list[_Helper]:
+    """Helpers that waited, or new ones; fewer where the system gives no more threads."""
+    crew: list[_Helper] = []
+    while len(crew) < count:
+        try:
+            crew.append(_waiting.pop())
+        except IndexError:
+            helper = _Helper(array("q", (0,)), allocate_lock(), deque())
+            helper.bell.acquire()
+            try:
+                start_new_thread(helper.serve, ())
+            except RuntimeError:
+                break
+            crew.append(helper)
+    return crew
+
+
+def share(calls: Sequence[int], helpers: int) -> None:
+    """Have the conductor called with each of some addresses, here and by helpers.
+
+    An interrupt is raised when all that was begun has ended: they write to plain addresses.
+    """
+    crew = _crew(helpers)
+    words = array("q", [pointer(helper.given) for helper in crew])
+    work = array("q", (
+        0, len(calls), native.part(native.CONDUCTOR), 0, 0, pointer(words), len(crew), 0, *calls,
+    ))  # fmt: skip
+    failed: list[BaseException] = []
+    led = False
+    while not led or work[LEFT] != work[TAKEN]:
+        try:
+            if led:
+                time.sleep(NAP)
+                continue
+            for helper in crew:
+                helper.wake()
+            native.sharing()(pointer(work), TURNS, True)
+            led = True
+        except BaseException as error:
+            failed.append(error)
+    _waiting.extend(crew)
+    if failed:
+        raise failed[0]
