@@ -44,6 +44,17 @@ SUFFIX = ".code"
 IMAGE = b"image\n"  # what an entry begins with that is mapped as it is
 
 _lock = threading.Lock()
+
+
+def _forked() -> None:
+    """Make the lock anew: a thread that held it is not in a process that was forked."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
 _prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 

@@ -12,7 +12,7 @@ import time
 from _thread import allocate_lock, start_new_thread
 from array import array
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from imgconv.engine import native
@@ -31,9 +31,9 @@ class _Helper(NamedTuple):
     bell: Any
     asleep: deque[bool]  # not empty while it waits for the bell, or is about to
 
-    def serve(self) -> None:
+    def serve(self, take_part: Callable[[int, int, bool], None]) -> None:
         """Take part in work after work."""
-        take_part, word = native.sharing(), pointer(self.given)
+        word = pointer(self.given)
         while True:
             take_part(word, TURNS, False)
             self.asleep.append(True)
@@ -62,7 +62,7 @@ def _crew(count: int) -> list[_Helper]:
             helper = _Helper(array("q", (0,)), allocate_lock(), deque())
             helper.bell.acquire()
             try:
-                start_new_thread(helper.serve, ())
+                start_new_thread(helper.serve, (native.sharing(),))
             except RuntimeError:
                 break
             crew.append(helper)
