@@ -68,6 +68,15 @@ def test_whole_sums_of_channels_are_exact(data: st.DataObject) -> None:
     np.testing.assert_array_equal(found, wanted[:, :, 0] if outputs == 1 else wanted)
 
 
+@pytest.mark.parametrize(("pad", "stride"), [(1, 2), (2, 3), (0, 1), (0, 2)])
+def test_as_many_pixels_out_as_in_are_not_the_same_pixels(pad: int, stride: int) -> None:
+    """A border and a stride may leave the shape as it is: rows are not to be taken as one."""
+    image = np.random.default_rng(3).integers(0, 256, (2 * pad or 4, 2 * pad or 4, 3), np.uint8)
+    found = apply(image, "luma", padding=pad, stride=stride)
+    padded = np.pad(image, ((pad, pad), (pad, pad), (0, 0)), "edge")
+    np.testing.assert_array_equal(found, apply(padded, "luma")[::stride, ::stride])
+
+
 @given(st.data())
 @settings(max_examples=60, deadline=None)
 def test_real_sums_of_channels_are_near(data: st.DataObject) -> None:
