@@ -51,14 +51,16 @@ class Family(NamedTuple):
 
 def gaussian(sigma: float, size: Size = None, sigma_x: float | None = None) -> Made:
     """Bell of a standard deviation, of weights that add up to 1; another one across, if given."""
-    across = _positive("sigma", sigma) if sigma_x is None else _positive("sigma_x", sigma_x)
+    across = _positive("sigma", sigma)
+    if sigma_x is not None:
+        across = _positive("sigma_x", sigma_x)
     high, wide = _sizes_for(sigma, across, size)
     return Made(_product(_bell(sigma, high), _bell(across, wide)))
 
 
 def box(size: Size) -> Made:
     """Equal weights."""
-    high, wide = _sizes("size", size)
+    high, wide = _sizes(size)
     return Made(_product([1] * high, [1] * wide), high * wide)
 
 
@@ -219,17 +221,17 @@ def _side(name: str, value: float, most: int = MAX_SIDE) -> int:
     return int(value)
 
 
-def _sizes(name: str, value: Size, most: int = MAX_LONG) -> tuple[int, int]:
+def _sizes(value: Size) -> tuple[int, int]:
     """Rows and columns, of one number for both or of two."""
-    both = value if isinstance(value, tuple) else (value or 0, value or 0)
-    return _side(name, both[0], most), _side(name, both[1], most)
+    high, wide = value if isinstance(value, tuple) else (value or 0, value or 0)
+    return _side("size", high, MAX_LONG), _side("size", wide, MAX_LONG)
 
 
-def _sizes_for(down: float, across: float, size: Size, most: int = MAX_LONG) -> tuple[int, int]:
+def _sizes_for(down: float, across: float, size: Size) -> tuple[int, int]:
     """The sides asked for, or those that hold a gaussian to where it is cut off."""
     if size is not None:
-        return _sizes("size", size, most)
-    return _whole_side(down, most), _whole_side(across, most)
+        return _sizes(size)
+    return _whole_side(down, MAX_LONG), _whole_side(across, MAX_LONG)
 
 
 def _size_for(sigma: float, size: float | None) -> int:

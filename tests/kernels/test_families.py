@@ -331,6 +331,13 @@ def test_numbers_beyond_doubles_name_their_parameter(spec, parameter):
         load_kernel(spec)
 
 
+@pytest.mark.parametrize("sigmas", ["sigma=-2, sigma_x=5", "sigma=0, sigma_x=5"])
+def test_both_sigmas_are_to_be_positive(sigmas):
+    """Also where another one is given across."""
+    with pytest.raises(KernelError, match=r"sigma=.* must be greater than 0"):
+        load_kernel(f"gaussian({sigmas})")
+
+
 @pytest.mark.parametrize("size", [4096, 0, "3x4096", "0x3"])
 def test_a_side_beyond_what_there_is_is_refused(size):
     """The most is told."""
