@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from imgconv.engine.sums import GROUP, Place, Plan, Rounding, Sum, products_of, taps_of
+from imgconv.engine.sums import GROUP, WHITE, Place, Plan, Rounding, Sum, products_of, taps_of
 from imgconv.engine.words import SHIFT
 from imgconv.kernels.factors import Products
 
@@ -17,7 +17,6 @@ from imgconv.kernels.factors import Products
 ERROR = 0.75
 UNIT = 1 << 8
 WORD = 1 << 16
-WHITE = 255
 
 Rounded = tuple[Sum, float]  # and its error, in its own units
 

@@ -10,14 +10,11 @@ from typing import NamedTuple
 
 from imgconv.engine.levels import Rule
 from imgconv.engine.plan import is_short
-from imgconv.engine.sums import snapping
+from imgconv.engine.sums import EXACT, WHITE, snapping
 from imgconv.kernels.kernel import Kernel
 
 # Weights are of 16 bits; that of the second channel is given in two halves.
 WEIGHT = (1 << 15) - 1
-# float32 holds whole numbers below this.
-EXACT = 1 << 24
-WHITE = 255
 # How far a response may be from the exact one, in levels.
 ERROR = 0.05
 
@@ -36,12 +33,8 @@ class Mix(NamedTuple):
         divisors = [*self.divisors, *[1] * (3 - len(self.divisors))]
         pairs = [n for r, g, b, _ in rows for n in (r, g // 2, b, g - g // 2)]
         biases, scales = [row[3] for row in rows], [1 / divisor for divisor in divisors]
-        snaps = [0 if _is_power(divisor) else snapping(divisor) or 0 for divisor in divisors]
+        snaps = [snapping(divisor) or 0 for divisor in divisors]
         return struct.pack("12h3i6f", *pairs, *biases, *scales, *snaps)
-
-
-def _is_power(divisor: int) -> bool:
-    return divisor & (divisor - 1) == 0
 
 
 def make_mix(outputs: Sequence[Kernel], rule: Rule) -> Mix | None:
@@ -66,8 +59,7 @@ def _row(kernel: Kernel, rule: Rule) -> tuple[Row, int] | None:
     common = math.lcm(*(number.denominator for number in exact))
     whole = _fitting(exact, common)
     if is_short(kernel):
-        exactly = _is_power(common) or snapping(common) is not None
-        return (whole, common) if whole and exactly else None
+        return (whole, common) if whole and snapping(common) is not None else None
     for bits in range(16, 7, -1):
         row = _fitting(exact, 1 << bits)
         if row:

@@ -18,6 +18,7 @@ from imgconv.engine.geometry import Window
 from imgconv.engine.rings import LANES, Order, Ring, Tap, Work, lanes
 from imgconv.engine.step import Join
 from imgconv.engine.sums import GROUP, Plan, Rounding, Sum
+from imgconv.kernels.kernel import Number
 
 JOINS = {
     "magnitude": words.ADD_SQUARE, "max": words.GREATEST, "min": words.LEAST,
@@ -30,6 +31,12 @@ def _fused(what: Sum, rounding: Rounding) -> int | None:
     taps = -2 if what.weights == (-1, 1) else len(what.weights)
     kind = what.kind, taps, rounding.how
     return words.FUSED.index(kind) if what.source == what.kind and kind in words.FUSED else None
+
+
+def _is_paired(what: Sum, rounding: Rounding) -> bool:
+    """Whether products of pairs become bytes in the part that adds them up."""
+    few = len(what.weights) <= words.PAIRED
+    return what.source == "pairs" and few and rounding.how == words.PLAIN
 
 
 def widening(kind: str, wanted: str) -> tuple[str, int]:
@@ -167,12 +174,24 @@ class Panel:
         taps = [Tap(pairs, (y + 1) % high, across[x] * pairs.size) for y, x in last.places]
         totals = work.rings.take(("totals", k, last.kind), last.kind, self.whole)
         for done in range(0, len(taps), words.PAIRED):
-            some = slice(done, done + words.PAIRED)
-            table = -1 if done else 0, 0 if done else last.bias, *last.weights[some]
-            kept = work.tables.numbers("int16", table)
-            numbers = work.tables.words(len(taps[some]), 0, 0, kept)
+            some, bias = slice(done, done + words.PAIRED), 0 if done else last.bias
+            numbers = self._pairs_summed(taps[some], bias, last.weights[some], adding=done > 0)
             self.together.append(Order("paired", totals, 0, self.whole, numbers, taps[some]))
         return Tap(totals)
+
+    def _pairs_summed(
+        self,
+        taps: Sequence[Tap],
+        bias: Number,
+        weights: Sequence[Number],
+        *,
+        adding: bool = False,
+        to_bytes: bool = False,
+    ) -> int:
+        """The numbers of `paired` for sums; adding: to what is there."""
+        tables, mask = self.work.tables, self._mask("int16") if to_bytes else 0
+        kept = tables.numbers("int16", (-int(adding), bias, *weights))
+        return tables.words(len(taps), int(to_bytes), mask, kept)
 
     def _prefixed(self, row: Tap, i: int, kind: str, window: Window) -> Tap:
         """Order sums from the left over a row; from each pixel of it the sum of those before."""
@@ -229,25 +248,19 @@ class Panel:
         both = kind in ("int64", "float32", "float64")
         part = f"store {kind} uint8 uint16" if both else f"store {kind} {wanted}"
         into, place = self._destination(output)
-        taps, which, added = [totals], 0, 0
         fused = _fused(last, rounding) if last and wanted == "uint8" else None
-        if fused is not None:
-            summed = self.together.pop()
-            part, which, taps, added = "fused", fused, list(summed.taps), summed.numbers
-        numbers = self._numbers(kind, rounding, which, added=added)
-        if last and self._is_paired(last, rounding):
-            summed = self.together.pop()
-            part, taps = summed.part, list(summed.taps)
-            table = self.work.tables.numbers("int16", (0, last.bias, *last.weights))
-            numbers = self.work.tables.words(len(taps), 1, self._mask("int16"), table)
+        if last and wanted == "uint8" and _is_paired(last, rounding):
+            part, taps = "paired", list(self.together.pop().taps)
+            numbers = self._pairs_summed(taps, last.bias, last.weights, to_bytes=True)
+        elif fused is not None:
+            part, summed = "fused", self.together.pop()
+            taps = list(summed.taps)
+            numbers = self._numbers(kind, rounding, fused, added=summed.numbers)
+        else:
+            taps, numbers = [totals], self._numbers(kind, rounding)
         self.together.append(Order(part, into, place, self.whole, numbers, taps))
         if into and not self.planar:
             self._copy(Tap(into), output)
-
-    def _is_paired(self, last: Sum, rounding: Rounding) -> bool:
-        """Whether products of pairs become bytes in one part."""
-        few = last.source == "pairs" and len(last.weights) <= words.PAIRED
-        return few and rounding.how == words.PLAIN and self.work.kind == "uint8"
 
     def _responses(self, totals: Tap, kind: str, rounding: Rounding, wanted: str) -> Tap:
         """Order that totals become responses of a kind, and return their row."""

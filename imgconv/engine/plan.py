@@ -9,7 +9,7 @@ from fractions import Fraction
 from imgconv.engine import real, whole
 from imgconv.engine.fixed import fixed_plan
 from imgconv.engine.levels import MAXIMUM, Rule
-from imgconv.engine.sums import Plan
+from imgconv.engine.sums import Asked, Plan
 from imgconv.errors import KernelError
 from imgconv.kernels.kernel import Kernel, Number
 from imgconv.kernels.separable import Separable
@@ -41,16 +41,16 @@ def make_plan(
     assert not isinstance(kernel.bias, tuple)
     scale = rule.scale / Fraction(kernel.divisor)
     bias = Fraction(kernel.bias) * rule.scale + rule.shift
-    rest = sample, result, -1 if rule.absolute else 1, kernel.size
+    asked = Asked(sample, result, -1 if rule.absolute else 1, kernel.size)
     weights, span = kernel.weights, magnitude or MAXIMUM[sample]
     if not sample.startswith("float"):
         plan = None
         if isinstance(weights, Separable):
             if all(isinstance(n, int) for n in weights.numbers):
-                plan = whole.long_plan(list(weights.products), scale, bias, *rest)
+                plan = whole.long_plan(list(weights.products), scale, bias, asked)
         elif is_short(kernel):
             factors = [[Fraction(w) * scale for w in row] for row in weights]
-            plan = whole.whole_plan(factors, bias, *rest)
+            plan = whole.whole_plan(factors, bias, asked)
         if plan:
             return plan
         if is_whole(kernel):
@@ -60,13 +60,13 @@ def make_plan(
             )
     factor = float(scale)
     if isinstance(weights, Separable):
-        return real.long_plan(list(weights.products), factor, float(bias), span, *rest)
+        return real.long_plan(list(weights.products), factor, float(bias), span, asked)
     reals = [[w * factor for w in row] for row in weights]
     if sample == result == "uint8":
-        fixed = fixed_plan(reals, float(bias), *rest[2:])
+        fixed = fixed_plan(reals, float(bias), asked.sign, asked.size)
         if fixed:
             return fixed
-    return real.real_plan(reals, float(bias), span, *rest, outputs)
+    return real.real_plan(reals, float(bias), span, asked, outputs)
 
 
 def is_whole(kernel: Kernel) -> bool:

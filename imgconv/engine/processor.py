@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import os
-import platform
 from pathlib import Path
 
 from imgconv.errors import OptionError
@@ -50,9 +49,7 @@ def described() -> str:
 
 @functools.cache
 def _flags() -> frozenset[str]:
-    """What this processor can do, if it is one of x86."""
-    if platform.machine() not in ("x86_64", "AMD64"):
-        return frozenset()
+    """What this processor can do, by the names of Linux or LLVM: others than x86 have no AVX."""
     return frozenset(_lines().replace("+", " ").replace(",", " ").split())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from imgconv.engine.levels import MAXIMUM
-from imgconv.engine.sums import GROUP, Plan, Rounding, make_sum, products_of, taps_of
+from imgconv.engine.sums import GROUP, Asked, Plan, Rounding, make_sum, products_of, taps_of
 from imgconv.engine.words import PLAIN
 from imgconv.kernels.factors import Products
 
@@ -19,13 +19,11 @@ def real_plan(
     weights: list[list[float]],
     bias: float,
     magnitude: float,
-    sample: str,
-    result: str,
-    sign: int,
-    size: tuple[int, int],
+    asked: Asked,
     outputs: int,
 ) -> Plan:
-    """A plan in float32 where that is precise enough, else in float64."""
+    """Return a plan in float32 where that is precise enough, else in float64."""
+    sample, result, sign, size = asked
     double = "float64" in (sample, result)
     flat = [abs(w) for row in weights for w in row if w]
     within = _float_error(flat, bias, magnitude) < 0.25 and max(flat, default=0) < 1e30
@@ -63,16 +61,10 @@ def _float_error(flat: list[float], bias: float, magnitude: float) -> float:
 
 
 def long_plan(
-    products: Products,
-    scale: float,
-    bias: float,
-    magnitude: float,
-    sample: str,
-    result: str,
-    sign: int,
-    size: tuple[int, int],
+    products: Products, scale: float, bias: float, magnitude: float, asked: Asked
 ) -> Plan:
     """Return such a plan for columns times rows, times a scale."""
+    sample, result, sign, size = asked
     made = [(column, tuple(w * scale for w in row)) for column, row in products]
     double = "float64" in (sample, result)
     most = math.fsum(math.fsum(map(abs, c)) * math.fsum(map(abs, r)) for c, r in made)

@@ -1,6 +1,6 @@
 """Steps over samples in memory: their programs, kept for the next picture of the shape.
 
-Everything here raises what `Step.shape` does.
+Everything here raises what `Step` does, and OptionError for levels and threads that are none.
 """
 
 from __future__ import annotations

@@ -11,14 +11,11 @@ from imgconv.engine.levels import MAXIMUM, Rule
 from imgconv.engine.mixing import Mix, make_mix
 from imgconv.engine.plan import IDENTITY, is_whole, make_plan
 from imgconv.engine.samples import Samples
-from imgconv.engine.sums import Plan, Rounding, Sum
+from imgconv.engine.sums import EXACT, Plan, Rounding, Sum
 from imgconv.engine.words import PLAIN
 from imgconv.errors import GeometryError, KernelError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
-
-# Below this a float32 tells whole numbers apart.
-EXACT = 1 << 24
 
 
 class Step(NamedTuple):

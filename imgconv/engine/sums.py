@@ -13,8 +13,20 @@ from imgconv.kernels.kernel import Number
 GROUP = 9
 # What a pass more costs, in taps: it writes and reads back what the taps of one pass share.
 PASS = 8
+WHITE = 255
+# float32 tells whole numbers apart below this.
+EXACT = 1 << 24
 
 Place = tuple[int, int]
+
+
+class Asked(NamedTuple):
+    """What is asked of a plan beside its weights; a sign of -1 takes absolute values."""
+
+    sample: str
+    result: str
+    sign: int
+    size: tuple[int, int]
 
 
 class Sum(NamedTuple):
@@ -123,11 +135,14 @@ def ends_of_runs(rows: Sequence[Sequence[Number]]) -> dict[Place, Number]:
 def snapping(divisor: int) -> int | None:
     """Return what float32 adds and takes away again for multiplication to divide exactly.
 
-    Of whole totals below 2**24, to quotients that are rounded half to even to less than 256. None
-    if it would not. Below 256 a product with the reciprocal is within 2**-15 of the quotient. That
-    is a tie only for even divisors, and else 1/divisor off one at least, or 1/(2 divisor) for odd
-    ones. Next to 1.5 * 2**10 float32 is a grid of 2**-13: the products of ties fall back on them.
+    Of whole totals below EXACT, to quotients that are rounded half to even to less than 256. None
+    if it would not. By a power of two every product is exact. Else, below 256, a product with the
+    reciprocal is within 2**-15 of the quotient. That is a tie only for even divisors, and else
+    1/divisor off one at least, or 1/(2 divisor) for odd ones. Next to 1.5 * 2**10 float32 is a grid
+    of 2**-13: the products of ties fall back on them.
     """
+    if divisor & (divisor - 1) == 0:
+        return 0
     if divisor % 2:
         return 0 if divisor < 1 << 14 else None
     return 3 << 9 if divisor < 10_000 else None

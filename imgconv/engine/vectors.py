@@ -21,6 +21,12 @@ def vector(kind):
     return ir.VectorType(TYPES[kind], lanes), lanes
 
 
+def named(builder, name, result, *takes):
+    """The instruction that LLVM knows by a name."""
+    kind = ir.FunctionType(result, takes)
+    return cgutils.get_or_insert_function(builder.module, kind, name)
+
+
 def shuffle(builder, a, b, places):
     """Lanes of two vectors, those of the second after those of the first."""
     mask = ir.Constant(ir.VectorType(ir.IntType(32), len(places)), list(places))
@@ -124,14 +130,9 @@ def pair_sums(count, *, to_bytes):
         def build(context, builder, signature, args):
             inputs, out, n, numbers, mask, told = args
             name = {32: "llvm.x86.avx2.pmadd.ub.sw", 64: "llvm.x86.avx512.pmaddubs.w.512"}[WIDTH]
-            kind = ir.FunctionType(wide, [bytes_of, bytes_of])
-            multiply = cgutils.get_or_insert_function(builder.module, kind, name)
-            bits = f"v{lanes}i16"
-            kind = ir.FunctionType(wide, [wide, wide])
-            larger, smaller = (
-                cgutils.get_or_insert_function(builder.module, kind, f"llvm.{each}.{bits}")
-                for each in ("smax", "smin")
-            )
+            multiply = named(builder, name, wide, bytes_of, bytes_of)
+            larger = named(builder, f"llvm.smax.v{lanes}i16", wide, wide, wide)
+            smaller = named(builder, f"llvm.smin.v{lanes}i16", wide, wide, wide)
 
             def number(at):
                 return splat(builder, loaded(builder, numbers, WORD(at), SHORT), lanes)
@@ -211,14 +212,10 @@ def mixing(source, target):
         def build(context, builder, signature, args):
             row, out, n, numbers, told = args
 
-            def named(name, result, *takes):
-                kind = ir.FunctionType(result, takes)
-                return cgutils.get_or_insert_function(builder.module, kind, name)
-
-            multiply = named("llvm.x86.avx2.pmadd.wd", wide, pairs, pairs)
-            nearest = named("llvm.x86.avx.cvt.ps2dq.256", wide, real)  # half to even
-            larger = named("llvm.smax.v8i32", wide, wide, wide)
-            smaller = named("llvm.smin.v8i32", wide, wide, wide)
+            multiply = named(builder, "llvm.x86.avx2.pmadd.wd", wide, pairs, pairs)
+            nearest = named(builder, "llvm.x86.avx.cvt.ps2dq.256", wide, real)  # half to even
+            larger = named(builder, "llvm.smax.v8i32", wide, wide, wide)
+            smaller = named(builder, "llvm.smin.v8i32", wide, wide, wide)
 
             def number(at, kind=WHOLE):
                 return splat(builder, loaded(builder, numbers, WORD(at), kind), 8)

@@ -9,7 +9,10 @@ from typing import NamedTuple
 from imgconv.engine import processor
 from imgconv.engine.levels import MAXIMUM
 from imgconv.engine.sums import (
+    EXACT,
     PASS,
+    WHITE,
+    Asked,
     Place,
     Plan,
     Rounding,
@@ -25,97 +28,109 @@ from imgconv.kernels.factors import Matrix, Products, outer_products
 
 # What a row costs whose samples are added up from the left, or that goes on from the one above.
 RUNNING = 3
-WHITE = 255
 # Weights of a pair, of one sign, that may be added up: 255 times as much is within 16 bits.
 PAIR_MOST = 128 - 1
 
 
-class Asked(NamedTuple):
-    """What is asked beside the weights; totals begin at `start` and are over `divisor`."""
+class _Totals(NamedTuple):
+    """Whole totals: they begin at `start`, are over `divisor` and reach so far from 0."""
 
-    sample: str
     start: int
     divisor: int
-    sign: int  # -1 takes the absolute value
-    top: int
-    size: tuple[int, int]
+    reach: int
+    asked: Asked
+
+    def times(self, factor: int) -> _Totals:
+        """Return those of weights that are so many times as large."""
+        start, divisor, reach, asked = self
+        return _Totals(start * factor, divisor * factor, reach * factor, asked)
+
+    @property
+    def kind(self) -> str | None:
+        """The narrowest accumulator that holds them, and pixels."""
+        return _accumulator(max(self.reach, MAXIMUM[self.asked.result]), self.asked.sample)
+
+    def rounding(self, kind: str) -> Rounding:
+        """Return how they are divided: not at all, by a power of two, or by any number."""
+        _, divisor, reach, (_, result, sign, _) = self
+        top = MAXIMUM[result]
+        if divisor == 1 and sign == 1 and kind == "int16":
+            return Rounding(PLAIN, sign, top)
+        shift = divisor.bit_length() - 1
+        if divisor == 1 << shift and kind != "int64":
+            half = ((1 << shift) >> 1) - (shift > 0)
+            return Rounding(SHIFT, sign, top, shift, half, int(shift > 0), divisor)
+        if kind == "int16":
+            multiplier, shift = reciprocal(divisor)
+            even = 1 - divisor % 2
+            return Rounding(DIVIDE, sign, top, shift, divisor // 2, even, divisor, multiplier)
+        if kind == "int32" and top == WHITE and reach < EXACT:
+            snap = snapping(divisor)
+            if snap is not None:
+                return Rounding(NARROW, sign, top, half=snap, divisor=divisor)
+        return Rounding(DIVIDE, sign, top, divisor=divisor)
 
 
-def whole_plan(
-    factors: list[list[Fraction]],
-    bias: Fraction,
-    sample: str,
-    result: str,
-    sign: int,
-    size: tuple[int, int],
-) -> Plan | None:
+def whole_plan(factors: list[list[Fraction]], bias: Fraction, asked: Asked) -> Plan | None:
     """Return a plan in whole numbers, where an accumulator holds them."""
     divisor = math.lcm(bias.denominator, *(f.denominator for row in factors for f in row))
     weights = [[int(f * divisor) for f in row] for row in factors]
-    asked = Asked(sample, int(bias * divisor), divisor, sign, MAXIMUM.get(result, 0), size)
-    reach = _reach(weights, asked.start, MAXIMUM[sample]) + divisor
-    kind = _accumulator(max(reach, asked.top), sample)
+    start = int(bias * divisor)
+    reach = _reach(weights, start, MAXIMUM[asked.sample]) + divisor
+    totals = _Totals(start, divisor, reach, asked)
+    kind = totals.kind
     if kind is None:
         return None
     taps = taps_of(weights)
     found = outer_products(weights) if len(taps) > RUNNING else None
-    beside = _running(found, len(taps), reach, asked) if found else None
-    paired = _paired(weights, kind, reach, asked) if sample == "uint8" else None
+    beside = _running(found, len(taps), totals) if found else None
+    paired = _paired(weights, totals) if asked.sample == "uint8" and kind == "int16" else None
     if found and is_cheaper(found[1], len(taps)):
-        separate = _separate(found, reach, asked)
+        separate = _separate(found, totals)
         if separate:
             faster = paired if paired and paired.cost < separate.cost else None
             return separate._replace(beside=beside or faster)
-    ring = _ring(sample, kind)
-    last = make_sum(ring, kind, taps, asked.start)
-    rounding = _division(divisor, kind, sign, asked.top, reach)
-    return Plan(ring, size, last, rounding, beside=beside or paired)
+    ring = _ring(asked.sample, kind)
+    last = make_sum(ring, kind, taps, start)
+    return Plan(ring, asked.size, last, totals.rounding(kind), beside=beside or paired)
 
 
-def long_plan(
-    products: Products,
-    scale: Fraction,
-    bias: Fraction,
-    sample: str,
-    result: str,
-    sign: int,
-    size: tuple[int, int],
-) -> Plan | None:
+def long_plan(products: Products, scale: Fraction, bias: Fraction, asked: Asked) -> Plan | None:
     """Return such a plan for columns times rows of whole numbers, times a scale."""
     divisor = math.lcm(bias.denominator, scale.denominator)
-    times = int(scale * divisor)
-    asked = Asked(sample, int(bias * divisor), divisor, sign, MAXIMUM.get(result, 0), size)
+    times, start = int(scale * divisor), int(bias * divisor)
     made: Products = [(column, tuple(int(w) * times for w in row)) for column, row in products]
     most = sum(sum(map(abs, column)) * sum(map(abs, row)) for column, row in made)
-    reach = int(most) * MAXIMUM[sample] + abs(asked.start) + divisor
-    separate = _separate((1, made), reach, asked)
-    beside = _running((1, made), size[0] * size[1], reach, asked)
+    reach = int(most) * MAXIMUM[asked.sample] + abs(start) + divisor
+    totals = _Totals(start, divisor, reach, asked)
+    separate = _separate((1, made), totals)
+    beside = _running((1, made), math.prod(asked.size), totals)
     return separate and separate._replace(beside=beside)
 
 
-def _separate(found: tuple[int, Products], reach: int, asked: Asked) -> Plan | None:
+def _separate(found: tuple[int, Products], totals: _Totals) -> Plan | None:
     """A plan of sums down and across, where accumulators hold them."""
     times, products = found
-    sample, start, divisor, sign, top, size = asked
+    totals, (sample, _, _, size) = totals.times(times), totals.asked
     columns = [[[w] for w in column] for column, _ in products]
     middle = _accumulator(max(_reach(c, 0, MAXIMUM[sample]) for c in columns), sample)
-    wider = _accumulator(max(reach * times, top), sample)
+    wider = totals.kind
     if not middle or not wider:
         return None
     middle = wider if wider == "int64" else middle
     wider = max(wider, middle)  # by their names, which sort by their width
     ring = _ring(sample, middle)
     down = tuple(make_sum(ring, middle, taps_of(c)) for c in columns)
-    last = make_sum(middle, wider, taps_of([row for _, row in products]), start * times)
-    return Plan(ring, size, last, _division(divisor * times, wider, sign, top, reach * times), down)
+    last = make_sum(middle, wider, taps_of([row for _, row in products]), totals.start)
+    return Plan(ring, size, last, totals.rounding(wider), down)
 
 
-def _running(found: tuple[int, Products], taps: int, reach: int, asked: Asked) -> Plan | None:
+def _running(found: tuple[int, Products], taps: int, totals: _Totals) -> Plan | None:
     """A plan for weights that are constant in runs, where it costs less than the others."""
     times, products = found
-    sample, start, divisor, sign, top, size = asked
+    totals, (sample, _, _, size) = totals.times(times), totals.asked
     columns, rows = [column for column, _ in products], [row for _, row in products]
-    kind = _accumulator(max(reach * times, top), sample)
+    kind = totals.kind
     if kind is None or kind == "int64":
         return None
     running = all(w == 1 for column in columns for w in column)
@@ -127,18 +142,18 @@ def _running(found: tuple[int, Products], taps: int, reach: int, asked: Asked) -
     if not (running or prefixed) or (RUNNING if running else down) + cost >= dense:
         return None
     ring = sample if running else _ring(sample, kind)
-    last = make_sum(kind, kind, across, start * times)
+    last = make_sum(kind, kind, across, totals.start)
     if prefixed:
-        last = Sum(kind, kind, tuple(ends), tuple(ends.values()), start * times)
-    rounding = _division(divisor * times, kind, sign, top, reach * times)
+        last = Sum(kind, kind, tuple(ends), tuple(ends.values()), totals.start)
     sums = tuple(make_sum(ring, kind, taps_of([[w] for w in column])) for column in columns)
+    rounding = totals.rounding(kind)
     return Plan(ring, size, last, rounding, sums, prefixed=prefixed, running=running)
 
 
-def _paired(weights: list[list[int]], kind: str, reach: int, asked: Asked) -> Plan | None:
+def _paired(weights: list[list[int]], totals: _Totals) -> Plan | None:
     """A plan of products of pairs of bytes, the weights of two rows in one number of 16 bits."""
     most = max(abs(w) for row in weights for w in row)
-    if kind != "int16" or len(weights) < 2 or most > PAIR_MOST or not processor.has_vectors():
+    if len(weights) < 2 or most > PAIR_MOST or not processor.has_vectors():
         return None
     last = len(weights) - 2
     pairs: dict[Place, int] = {}
@@ -147,34 +162,13 @@ def _paired(weights: list[list[int]], kind: str, reach: int, asked: Asked) -> Pl
             row = min(y, last)  # the last row of an odd number is paired with the one above
             upper, lower = (0, column[y]) if row < y else column[y : y + 2]
             both = max(upper, 0) + max(lower, 0), -min(upper, 0) - min(lower, 0)
-            if max(both) > PAIR_MOST:  # their sum might not fit: each by itself
+            if max(both) > PAIR_MOST:  # their sum might not fit
                 return None
             if upper or lower:
-                pairs[row, x] = pairs.get((row, x), 0) + (upper & 255 | lower << 8)
-    packed = tuple(pairs.values()) or (0,)
-    places = tuple(pairs) or ((0, 0),)
-    total = Sum("pairs", kind, places, packed, asked.start)
-    rounding = _division(asked.divisor, kind, asked.sign, asked.top, reach)
-    return Plan("uint8", asked.size, total, rounding)
-
-
-def _division(divisor: int, kind: str, sign: int, top: int, reach: int) -> Rounding:
-    """How totals are divided: not at all, by a power of two, or by any number."""
-    if divisor == 1 and sign == 1 and kind == "int16":
-        return Rounding(PLAIN, sign, top)
-    shift = divisor.bit_length() - 1
-    if divisor == 1 << shift and kind != "int64":
-        half = ((1 << shift) >> 1) - (shift > 0)
-        return Rounding(SHIFT, sign, top, shift, half, int(shift > 0), divisor)
-    if kind == "int16":
-        multiplier, shift = reciprocal(divisor)
-        even = 1 - divisor % 2
-        return Rounding(DIVIDE, sign, top, shift, divisor // 2, even, divisor, multiplier)
-    if kind == "int32" and top == WHITE and reach < 1 << 24:
-        snap = snapping(divisor)
-        if snap is not None:
-            return Rounding(NARROW, sign, top, half=snap, divisor=divisor)
-    return Rounding(DIVIDE, sign, top, divisor=divisor)
+                pairs[row, x] = upper & 255 | lower << 8
+    pairs = pairs or {(0, 0): 0}
+    total = Sum("pairs", "int16", tuple(pairs), tuple(pairs.values()), totals.start)
+    return Plan("uint8", totals.asked.size, total, totals.rounding("int16"))
 
 
 def reciprocal(divisor: int) -> tuple[int, int]:

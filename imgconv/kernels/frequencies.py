@@ -20,6 +20,7 @@ DRAWN = tuple(i / 64 for i in range(33))  # the frequency of each character of a
 RULER = "0─────────────0.25────────────0.5"
 BLOCKS = " ▁▂▃▄▅▆▇█"
 HALF_POWER = math.sqrt(0.5)
+CANCELLED = 1e-13  # what is left of a sum that cancels is no response
 STOPPED = 0.01  # of the peak, -40 dB: a flat image with less counts as taken out
 
 
@@ -67,8 +68,7 @@ def magnitude(profile: Sequence[float], frequency: float) -> float:
     for weight in reversed(profile):
         total = total * turn + weight
     found = abs(total)
-    # What is left of a sum that cancels is no response.
-    return found if found > 1e-13 * len(profile) * sum(map(abs, profile)) else 0.0
+    return found if found > CANCELLED * len(profile) * sum(map(abs, profile)) else 0.0
 
 
 def _magnitudes(profile: Sequence[float], steps: int) -> list[float]:
@@ -78,7 +78,7 @@ def _magnitudes(profile: Sequence[float], steps: int) -> list[float]:
     import numpy as np
 
     found = np.abs(np.fft.rfft(profile, 2 * steps))
-    found[found <= 1e-13 * len(profile) * np.abs(profile).sum()] = 0
+    found[found <= CANCELLED * len(profile) * np.abs(profile).sum()] = 0
     return [float(value) for value in found]
 
 

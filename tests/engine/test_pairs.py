@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from imgconv import Kernel, apply
 from imgconv.engine import processor, whole
 from imgconv.engine.plan import make_plan
+from tests.engine.test_mixing import half_to_even
 from tests.engine.test_plan import forget, truth
 from tests.reference import BORDERS
 
@@ -35,9 +36,7 @@ def wanted(image: np.ndarray, kernel: Kernel, border: str) -> np.ndarray:
     """Exact responses, rounded half to even."""
     responses = truth(image, np.array(kernel.weights, float), border)
     totals = np.rint(responses).astype(np.int64) + kernel.bias * kernel.divisor
-    quotient, rest = np.divmod(totals, kernel.divisor)
-    tie = (2 * rest == kernel.divisor) & (quotient % 2 == 1)
-    return np.clip(quotient + ((2 * rest > kernel.divisor) | tie), 0, 255).astype(np.uint8)
+    return np.clip(half_to_even(totals, kernel.divisor), 0, 255).astype(np.uint8)
 
 
 @given(st.data())
