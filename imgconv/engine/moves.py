@@ -52,14 +52,14 @@ class Moves(NamedTuple):
         runs, pixel = window.runs(), self.source.channels * samples.size(self.source.kind)
         long = [run for run in runs if run[3] >= LONG and run[2] * pixel == self.taken]
         moves = [self._convert(words.AT_FILLING, 0, 0, window.length)]
-        if self.reader.mix:  # vectors reach beyond the end, and each pixel counts
-            long = []
-        moves += [self._convert(words.AT_SOURCE, run[1] * pixel, run[0], run[3]) for run in long]
-        for at, first, step, count in (run for run in runs if run not in long):
-            if self.reader.mix and first >= 0 and step * pixel == self.taken:
+        mix = self.reader.mix
+        if mix:  # vectors reach beyond the ends of short runs, in the ring as well
+            long = [run for run in long if run[3] >= words.MIXED_AT_ONCE]
+        for at, first, step, count in runs if mix else sorted(runs, key=lambda run: run not in long):
+            if (at, first, step, count) in long:
                 moves.append(self._convert(words.AT_SOURCE, first * pixel, at, count))
                 continue
-            found = _within(long, first, step, count)
+            found = None if mix else _within(long, first, step, count)  # each pixel is to count
             if found:
                 place, apart = (n * self.made for n in found)
                 pieces = self._copy(count, self.made, apart)

@@ -30,7 +30,8 @@ def _fused(what: Sum, rounding: Rounding) -> int | None:
     """Which of the fused parts is a sum and its rounding to bytes, if one is."""
     taps = -2 if what.weights == (-1, 1) else len(what.weights)
     kind = what.kind, taps, rounding.how
-    return words.FUSED.index(kind) if what.source == what.kind and kind in words.FUSED else None
+    met = what.source == what.kind and kind in words.FUSED
+    return words.FUSED.index(kind) if met and (rounding.within or not rounding.how) else None
 
 
 def _is_paired(what: Sum, rounding: Rounding) -> bool:

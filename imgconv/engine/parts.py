@@ -188,7 +188,7 @@ def _rounded(A, rounding):
 def _pixels(A, U, rounding, taps=0):
     """Make `pixels(job)`: totals to pixels, counting those clipped, where the mask says 1.
 
-    taps: so many are added up here, rather than totals read; -2: the second less the first.
+    taps: so many are added up here, rather than totals read.
     """
     rounded, P = _rounded(A, rounding)
     lane = LANE.get(A, A)
@@ -206,9 +206,6 @@ def _pixels(A, U, rounding, taps=0):
             for i in range(start, min(start + BLOCK, n)):
                 if taps > 0:
                     x = plus(totals(weights, 1), added(job + 8 * INPUTS, weights + 3 * size, i))
-                elif taps < 0:
-                    x = minus(totals(word(job, INPUTS + 1), i), totals(rows, i))
-                    x = plus(totals(weights, 1), x)
                 else:
                     x = totals(rows, i)
                 pixel = rounded(x, numbers)
@@ -236,9 +233,51 @@ def store(A, *kinds):
     return one_of(WIDE, [_pixels(A, kind, how) for kind in kinds])
 
 
+def _means(A, taps):
+    """Make `means(job)`: sums as of `_pixels`, divided to bytes that cannot be clipped.
+
+    No quotient is a tie in int16, and in int32 what tells float32's ties is added.
+    """
+    totals, added, size = read[A], dot(A, A, max(taps, 1)), np.dtype(A).itemsize
+    put, T = write["uint8"], getattr(np, A)
+
+    @inline
+    def total(inputs, weights, i):
+        if taps > 0:
+            return plus(totals(weights, 1), added(inputs, weights + 3 * size, i))
+        x = minus(totals(word(inputs, 1), i), totals(word(inputs, 0), i))
+        return plus(totals(weights, 1), x)
+
+    if A == "int16":
+
+        @inline
+        def means(job):
+            n, out, numbers, inputs = word(job, N), word(job, OUT), word(job, NUMBERS), job + 8 * INPUTS
+            weights, half = word(numbers, SUM), T(word(numbers, HALF))
+            factor, shift = np.uint16(word(numbers, RECIPROCAL)), np.uint16(word(numbers, BITS) & 15)
+            for i in range(n):
+                x = np.uint16(plus(total(inputs, weights, i), half))
+                put(out, i, np.uint8(unsigned_shifted(upper_half(x, factor), shift)))
+
+        return means
+
+    @inline
+    def means(job):
+        n, out, numbers, inputs = word(job, N), word(job, OUT), word(job, NUMBERS), job + 8 * INPUTS
+        weights, snap = word(numbers, SUM), np.float32(word(numbers, HALF))
+        factor = np.float32(1) / np.float32(word(numbers, DIVISOR))
+        for i in range(n):
+            x = np.float32(total(inputs, weights, i)) * factor
+            put(out, i, np.uint8(np.rint(x + snap - snap)))
+
+    return means
+
+
 def fused():
     """Make the part that adds up taps straight to bytes, so that totals need no memory.
 
     Numbers: as of `store`; SUM is where those of `total` are; KIND is which of `words.FUSED`.
     """
-    return one_of(KIND, [_pixels(A, "uint8", how, taps) for A, taps, how in FUSED])
+    return one_of(KIND, [
+        _means(A, taps) if how else _pixels(A, "uint8", how, taps) for A, taps, how in FUSED
+    ])  # fmt: skip

@@ -162,6 +162,7 @@ class _Layout:
         orders = [o for panel in codes.values() for _, group in panel.groups for o in group]
         most = max(len(order.taps) for order in orders)
         longest = max(w.length for *_, windows in panels for w in windows.values())
+        longest += words.MIXED_AT_ONCE if self.work.layer.mix else 0
         longest *= max(self.work.depth, self.source.channels)
         job = 8 * (words.SLOTS + 2 * len(rings))
         raw = job + 8 * (words.INPUTS + most)

@@ -55,6 +55,7 @@ class Rounding(NamedTuple):
     odd: int = 0
     divisor: int = 1
     reciprocal: int = 0
+    within: int = 0  # no total becomes a pixel below 0 or above the top
 
 
 class Plan(NamedTuple):

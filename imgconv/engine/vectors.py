@@ -10,7 +10,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from imgconv.engine.machine import TYPES, WORD, loaded, stored
+from imgconv.engine.machine import CONTRACTED, TYPES, WORD, loaded, stored
+from imgconv.engine.words import MIXED_AT_ONCE
 
 WIDTH = 32  # bytes of a vector
 
@@ -67,6 +68,17 @@ def prefix_sums(A, depth):
     kind, lanes = vector(A)
     zero = ir.Constant(kind, [0] * lanes)
     turn = depth // math.gcd(lanes, depth)
+    within, by, part = [], depth, lanes * 16 // WIDTH
+    while by < part:
+        within.append([lanes + i - by if i % part >= by else 0 for i in range(lanes)])
+        by *= 2
+    while part < lanes:
+        ends = [i // part * part for i in range(lanes)]
+        within.append([
+            lanes + end - depth + (i - end) % depth if end // part % 2 else 0
+            for i, end in enumerate(ends)
+        ])  # fmt: skip
+        part *= 2
 
     @intrinsic
     def vectors(typingctx, row, out, n):
@@ -75,11 +87,13 @@ def prefix_sums(A, depth):
             carried = [cgutils.alloca_once_value(builder, zero) for _ in range(turn)]
 
             def summed(i):
-                """The sums within a vector."""
-                x, by = loaded(builder, row, i, TYPES[A], kind), depth
-                while by < lanes:
-                    shifted = shuffle(builder, zero, x, range(lanes - by, 2 * lanes - by))
-                    x, by = builder.add(x, shifted), 2 * by
+                """The sums within a vector: within quarters or halves of 16 bytes, then of these.
+
+                Instructions that shift all of a vector take thrice as long.
+                """
+                x = loaded(builder, row, i, TYPES[A], kind)
+                for places in within:
+                    x = builder.add(x, shuffle(builder, zero, x, places))
                 return x
 
             def last(x, at=0):
@@ -187,11 +201,13 @@ def pair_sums(count, *, to_bytes):
 
 def tell(builder, told, which, counted, lanes):
     """Add the lanes of a vector to a word."""
+    wide = ir.VectorType(ir.IntType(32), lanes)
+    total = named(builder, f"llvm.vector.reduce.add.v{lanes}i32", ir.IntType(32), wide)
+    kind = counted.type.element
+    lanes_of = builder.sext(counted, wide) if kind != wide.element else counted
     found = loaded(builder, told, WORD(which), WORD, scope="alias.scope")
-    for lane in range(lanes):
-        one = builder.extract_element(counted, ir.IntType(32)(lane))
-        found = builder.add(found, builder.sext(one, WORD))
-    stored(builder, told, WORD(which), WORD, found)
+    more = builder.sext(builder.call(total, [lanes_of]), WORD)
+    stored(builder, told, WORD(which), WORD, builder.add(found, more))
 
 
 def mixing(source, target):
@@ -200,12 +216,17 @@ def mixing(source, target):
     source, target: bytes of a pixel; of three outputs a fourth is 0. numbers: for each of three
     outputs its weights as pairs of int16, of the channels 0 and 1, 2 and 1, then three biases,
     three float32 by which sums are multiplied, and three for `sums.snapping`.
+
+    Nothing beyond a row of `words.MIXED_AT_ONCE` pixels or more is read, since the last vector
+    takes some once more; of a shorter row, as much as of one of these.
     """
     outputs = 3 if target > 1 else 1
-    BYTE, WHOLE, REAL = TYPES["uint8"], TYPES["int32"], TYPES["float32"]
-    wide, _ = vector("int32")
-    pairs, real = ir.VectorType(TYPES["int16"], 16), ir.VectorType(REAL, 8)
-    zero, top = ir.Constant(wide, [0] * 8), ir.Constant(wide, [255] * 8)
+    once = 8 if outputs == 3 else MIXED_AT_ONCE
+    BYTE, SHORT, WHOLE, REAL = (TYPES[k] for k in ("uint8", "int16", "int32", "float32"))
+    wide, real = ir.VectorType(WHOLE, 8), ir.VectorType(REAL, 8)
+    pairs, bytes_of = ir.VectorType(SHORT, 16), ir.VectorType(BYTE, 32)
+    nothing, none = ir.Constant(pairs, [0] * 16), ir.Constant(wide, [0] * 8)
+    top = ir.Constant(pairs, [255] * 16)
 
     @intrinsic
     def vectors(typingctx, row, out, n, numbers, told):
@@ -214,8 +235,8 @@ def mixing(source, target):
 
             multiply = named(builder, "llvm.x86.avx2.pmadd.wd", wide, pairs, pairs)
             nearest = named(builder, "llvm.x86.avx.cvt.ps2dq.256", wide, real)  # half to even
-            larger = named(builder, "llvm.smax.v8i32", wide, wide, wide)
-            smaller = named(builder, "llvm.smin.v8i32", wide, wide, wide)
+            to_shorts = named(builder, "llvm.x86.avx2.packssdw", pairs, wide, wide)
+            to_bytes = named(builder, "llvm.x86.avx2.packuswb", bytes_of, pairs, pairs)
 
             def number(at, kind=WHOLE):
                 return splat(builder, loaded(builder, numbers, WORD(at), kind), 8)
@@ -226,66 +247,80 @@ def mixing(source, target):
             ]
             biases = [number(6 + o) for o in range(outputs)]
             scales = [(number(9 + o, REAL), number(12 + o, REAL)) for o in range(outputs)]
-            counts = [cgutils.alloca_once_value(builder, zero) for _ in range(2)]
+            counts = [cgutils.alloca_once_value(builder, nothing) for _ in range(2)]
 
             def channels(pixels, first, second):
                 """Two channels of eight pixels, side by side as int16."""
                 places = [
                     place
                     for pixel in range(8)
-                    for at in (16 * (pixel // 4) + source * (pixel % 4),)
+                    for at in ((pixel if pixel < 4 else pixel - 8) * source % 16 + pixel // 4 * 16,)
                     for place in (at + first, 32, at + second, 32)
                 ]
-                nothing = ir.Constant(pixels.type, [0] * 32)
-                return builder.bitcast(shuffle(builder, pixels, nothing, places), pairs)
+                empty = ir.Constant(bytes_of, [0] * 32)
+                return builder.bitcast(shuffle(builder, pixels, empty, places), pairs)
 
-            def count(which, clipped, counted):
-                if counted is not None:
-                    clipped = builder.and_(clipped, counted)
-                held = builder.load(counts[which])
-                builder.store(builder.sub(held, builder.sext(clipped, wide)), counts[which])
-
-            def eight(i, counted=None):
-                """Eight pixels, of which some count."""
+            def levels(i):
+                """Eight pixels: for each output their levels, not yet clipped."""
                 at = builder.mul(i, WORD(source))
+                ends = (at, builder.add(at, WORD(8 * source - 16)))
                 half = ir.VectorType(BYTE, 16)
-                low, high = (
-                    loaded(builder, row, builder.add(at, WORD(4 * source * h)), BYTE, half)
-                    for h in range(2)
-                )
+                low, high = (loaded(builder, row, end, BYTE, half) for end in ends)
                 pixels = shuffle(builder, low, high, range(32))
                 first, second = channels(pixels, 0, 1), channels(pixels, 2, 1)
-                made = []
                 for (one, two), bias, (scale, snap) in zip(weights, biases, scales, strict=True):
                     total = builder.add(bias, builder.call(multiply, [first, one]))
                     total = builder.add(total, builder.call(multiply, [second, two]))
-                    quotient = builder.fmul(builder.sitofp(total, real), scale)
-                    quotient = builder.fsub(builder.fadd(quotient, snap), snap)
-                    level = builder.call(nearest, [quotient])
-                    count(0, builder.icmp_signed("<", level, zero), counted)
-                    count(1, builder.icmp_signed(">", level, top), counted)
-                    level = builder.call(smaller, [builder.call(larger, [level, zero]), top])
-                    made.append(level)
-                if outputs == 1:
-                    stored(builder, out, i, BYTE, builder.trunc(made[0], ir.VectorType(BYTE, 8)))
-                    return
-                whole = made[0]
-                for o in (1, 2):
-                    by = ir.Constant(wide, [8 * o] * 8)
-                    whole = builder.or_(whole, builder.shl(made[o], by))
-                whole = builder.bitcast(whole, ir.VectorType(BYTE, 32))
-                for h in range(2):
-                    places = [16 * h + 4 * (k // target) + k % target for k in range(4 * target)]
-                    places += [places[-1]] * (16 - len(places))
-                    to = builder.add(builder.mul(i, WORD(target)), WORD(4 * target * h))
-                    stored(builder, out, to, BYTE, shuffle(builder, whole, whole, places))
+                    quotient = builder.fmul(builder.sitofp(total, real), scale, flags=CONTRACTED)
+                    quotient = builder.fadd(quotient, snap, flags=CONTRACTED)
+                    yield builder.call(nearest, [builder.fsub(quotient, snap)])
 
-            done = loop(builder, WORD(0), n, 8, eight)
-            left = builder.trunc(builder.sub(n, done), WHOLE)
-            places = ir.Constant(wide, list(range(8)))
-            eight(done, builder.icmp_signed("<", places, splat(builder, left, 8)))
+            def count(which, clipped, counted):
+                """Count lanes that were clipped, of those that count."""
+                ones = builder.sext(clipped, pairs)
+                if counted is not None:
+                    ones = builder.and_(ones, builder.sext(counted, pairs))
+                held = builder.load(counts[which])
+                builder.store(builder.sub(held, ones), counts[which])
+
+            def several(i, begin=None, end=None):
+                """So many pixels; if it is said which are new, these alone are counted."""
+                if outputs == 1:
+                    found = [*(x for g in range(4) for x in levels(builder.add(i, WORD(8 * g))))]
+                    places = [[*range(8 * k, 8 * k + 16)] for k in (0, 2)]
+                    places = [[p[j] for j in (0, 1, 2, 3, 8, 9, 10, 11)] for p in places]
+                    places = [[*p, *(x + 4 for x in p)] for p in places]
+                else:
+                    found, places = [*levels(i), none], [[*range(4)] * 2 + [*range(4, 8)] * 2] * 2
+                halves = [builder.call(to_shorts, found[k : k + 2]) for k in (0, 2)]
+                for short, order in zip(halves, places, strict=True):
+                    counted = None
+                    if begin is not None:
+                        at = ir.Constant(pairs, order)
+                        counted = builder.and_(
+                            builder.icmp_signed(">=", at, splat(builder, begin, 16)),
+                            builder.icmp_signed("<", at, splat(builder, end, 16)),
+                        )
+                    count(0, builder.icmp_signed("<", short, nothing), counted)
+                    count(1, builder.icmp_signed(">", short, top), counted)
+                made = builder.call(to_bytes, halves)
+                if outputs == 1:
+                    words = builder.bitcast(made, wide)
+                    words = shuffle(builder, words, words, (0, 4, 1, 5, 2, 6, 3, 7))
+                    stored(builder, out, i, BYTE, builder.bitcast(words, bytes_of))
+                    return
+                for h in range(2):
+                    order = [16 * h + k // target + k % target * 4 for k in range(4 * target)]
+                    order += [order[-1]] * (16 - len(order))
+                    to = builder.add(builder.mul(i, WORD(target)), WORD(4 * target * h))
+                    stored(builder, out, to, BYTE, shuffle(builder, made, made, order))
+
+            done = loop(builder, WORD(0), n, once, several)
+            last = builder.sub(n, WORD(once))
+            last = builder.select(builder.icmp_signed("<", last, WORD(0)), WORD(0), last)
+            several(last, *(builder.trunc(builder.sub(x, last), SHORT) for x in (done, n)))
             for which, held in enumerate(counts):
-                tell(builder, told, which, builder.load(held), 8)
+                tell(builder, told, which, builder.load(held), 16)
             return context.get_dummy_value()
 
         return types.void(*[types.int64] * 5), build

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ from imgconv.engine.sums import (
 )
 from imgconv.engine.words import DIVIDE, NARROW, PLAIN, SHIFT
 from imgconv.kernels.factors import Matrix, Products, outer_products
+from imgconv.kernels.kernel import Number
 
 # What a row costs whose samples are added up from the left, or that goes on from the one above.
 RUNNING = 3
@@ -33,17 +35,22 @@ PAIR_MOST = 128 - 1
 
 
 class _Totals(NamedTuple):
-    """Whole totals: they begin at `start`, are over `divisor` and reach so far from 0."""
+    """Whole totals over `divisor`: where they begin, and the least and the greatest of them."""
 
     start: int
     divisor: int
-    reach: int
+    least: int
+    greatest: int
     asked: Asked
 
     def times(self, factor: int) -> _Totals:
         """Return those of weights that are so many times as large."""
-        start, divisor, reach, asked = self
-        return _Totals(start * factor, divisor * factor, reach * factor, asked)
+        return _Totals(*(number * factor for number in self[:4]), self.asked)
+
+    @property
+    def reach(self) -> int:
+        """How far from 0 they and what is added to round them go."""
+        return max(self.greatest, -self.least, abs(self.start)) + self.divisor
 
     @property
     def kind(self) -> str | None:
@@ -52,8 +59,9 @@ class _Totals(NamedTuple):
 
     def rounding(self, kind: str) -> Rounding:
         """Return how they are divided: not at all, by a power of two, or by any number."""
-        _, divisor, reach, (_, result, sign, _) = self
+        divisor, (_, result, sign, _) = self.divisor, self.asked
         top = MAXIMUM[result]
+        within = int(self.least >= 0 and self.greatest <= top * divisor)
         if divisor == 1 and sign == 1 and kind == "int16":
             return Rounding(PLAIN, sign, top)
         shift = divisor.bit_length() - 1
@@ -63,11 +71,12 @@ class _Totals(NamedTuple):
         if kind == "int16":
             multiplier, shift = reciprocal(divisor)
             even = 1 - divisor % 2
-            return Rounding(DIVIDE, sign, top, shift, divisor // 2, even, divisor, multiplier)
-        if kind == "int32" and top == WHITE and reach < EXACT:
+            numbers = shift, divisor // 2, even, divisor, multiplier
+            return Rounding(DIVIDE, sign, top, *numbers, within=int(within and not even))
+        if kind == "int32" and top == WHITE and self.reach < EXACT:
             snap = snapping(divisor)
             if snap is not None:
-                return Rounding(NARROW, sign, top, half=snap, divisor=divisor)
+                return Rounding(NARROW, sign, top, half=snap, divisor=divisor, within=within)
         return Rounding(DIVIDE, sign, top, divisor=divisor)
 
 
@@ -76,8 +85,8 @@ def whole_plan(factors: list[list[Fraction]], bias: Fraction, asked: Asked) -> P
     divisor = math.lcm(bias.denominator, *(f.denominator for row in factors for f in row))
     weights = [[int(f * divisor) for f in row] for row in factors]
     start = int(bias * divisor)
-    reach = _reach(weights, start, MAXIMUM[asked.sample]) + divisor
-    totals = _Totals(start, divisor, reach, asked)
+    ends = _ends(weights, start, MAXIMUM[asked.sample])
+    totals = _Totals(start, divisor, *ends, asked)
     kind = totals.kind
     if kind is None:
         return None
@@ -100,9 +109,13 @@ def long_plan(products: Products, scale: Fraction, bias: Fraction, asked: Asked)
     divisor = math.lcm(bias.denominator, scale.denominator)
     times, start = int(scale * divisor), int(bias * divisor)
     made: Products = [(column, tuple(int(w) * times for w in row)) for column, row in products]
-    most = sum(sum(map(abs, column)) * sum(map(abs, row)) for column, row in made)
-    reach = int(most) * MAXIMUM[asked.sample] + abs(start) + divisor
-    totals = _Totals(start, divisor, reach, asked)
+    positive = negative = 0
+    for column, row in made:
+        high, low = _by_sign(column)
+        right, left = _by_sign(row)
+        positive, negative = positive + high * right + low * left, negative + high * left + low * right
+    ends = _ends([[positive, negative]], start, MAXIMUM[asked.sample])
+    totals = _Totals(start, divisor, *ends, asked)
     separate = _separate((1, made), totals)
     beside = _running((1, made), math.prod(asked.size), totals)
     return separate and separate._replace(beside=beside)
@@ -113,7 +126,8 @@ def _separate(found: tuple[int, Products], totals: _Totals) -> Plan | None:
     times, products = found
     totals, (sample, _, _, size) = totals.times(times), totals.asked
     columns = [[[w] for w in column] for column, _ in products]
-    middle = _accumulator(max(_reach(c, 0, MAXIMUM[sample]) for c in columns), sample)
+    ends = [end for c in columns for end in _ends(c, 0, MAXIMUM[sample])]
+    middle = _accumulator(max(map(abs, ends)), sample)
     wider = totals.kind
     if not middle or not wider:
         return None
@@ -180,12 +194,16 @@ def reciprocal(divisor: int) -> tuple[int, int]:
     return -(-(1 << 16 + shift) // divisor), shift
 
 
-def _reach(weights: Matrix, start: int, maximum: int) -> int:
-    """The greatest magnitude of a total. An overflow on the way to one that fits is harmless."""
-    flat = [int(w) for row in weights for w in row]
-    highest = start + maximum * sum(w for w in flat if w > 0)
-    lowest = start + maximum * sum(w for w in flat if w < 0)
-    return max(highest, -lowest, abs(start), *map(abs, flat))
+def _ends(weights: Matrix, start: int, maximum: int) -> tuple[int, int]:
+    """The least and the greatest total. An overflow on the way to one that fits is harmless."""
+    positive, negative = _by_sign(w for row in weights for w in row)
+    return start + maximum * negative, start + maximum * positive
+
+
+def _by_sign(weights: Iterable[Number]) -> tuple[int, int]:
+    """The sums of the weights over 0 and of those below."""
+    flat = [int(w) for w in weights]
+    return sum(w for w in flat if w > 0), sum(w for w in flat if w < 0)
 
 
 def _accumulator(reach: int, sample: str) -> str | None:

@@ -8,16 +8,17 @@ Everything is an int64 unless it is said otherwise.
 N, OUT, NUMBERS, COUNT, TOLD, INPUTS = range(6)
 
 # How a total is rounded, and the numbers of `store`, `extent` and the fused parts. HOW: 0 for a
-# power of two, 1 for any divisor, 2 for one by which float32 multiplies. MASK: which samples
-# count. WIDE: pixels of 16 bits. KIND: which of its kinds the total has. PAIR: which ends are kept.
+# power of two, 1 for any divisor, 2 for one by which float32 multiplies. WITHIN: see
+# `sums.Rounding`. MASK: which samples count. WIDE: pixels of 16 bits. KIND: which of its kinds the total has. PAIR: which ends are kept.
 # SUM: the numbers of what is added up.
 PLAIN, SHIFT, DIVIDE, NARROW = range(4)
-ROUNDING, SIGN, TOP, BITS, HALF, ODD, DIVISOR, RECIPROCAL, HOW, MASK, WIDE, KIND, PAIR, SUM = range(
-    14
-)
+(
+    ROUNDING, SIGN, TOP, BITS, HALF, ODD, DIVISOR, RECIPROCAL, WITHIN, HOW, MASK, WIDE, KIND, PAIR,
+    SUM,
+) = range(15)  # fmt: skip
 
 # What is added up and rounded to bytes in one part: the kind of the totals, how many taps (-2: the
-# second less the first), how it is rounded.
+# second less the first), how it is rounded. What is divided is within the range of bytes.
 FUSED = (
     ("int16", 6, PLAIN), ("int16", 9, PLAIN),
     ("int16", 3, DIVIDE), ("int16", -2, DIVIDE), ("int32", -2, NARROW),
@@ -47,8 +48,9 @@ PREFIXED = tuple((kind, depth) for kind in ("int16", "int32") for depth in (1, 3
 # So many rows of pairs are added up at once, at most.
 PAIRED = 8
 
-# What `mix` reads and writes, bytes of a pixel.
+# What `mix` reads and writes, bytes of a pixel; and so many pixels at once, at most.
 MIXED = ((3, 1), (3, 3), (4, 1), (4, 4))
+MIXED_AT_ONCE = 32
 
 # The kind of the masks and the counts beside totals: as wide as they are.
 LANE = {"uint16": "int16", "float32": "int32", "float64": "int64"}
