@@ -42,20 +42,22 @@ def fill(program, panel, whole, r, turn, j):
     ring = word(program, RINGS) + 8 * RING_SIZE * r
     share = panel + 8 * (PANEL_SIZE + SHARE_SIZE * r)
     job, mark = room + word(program, JOB), SLOTS + word(program, RING_COUNT) + r
-    begin, filled = j * word(ring, STRIDE), noted(room, mark)
+    begin, filled = j * word(ring, STRIDE) >> 1, noted(room, mark)
     put(room, AT_FILLING, word(reader, FILLING))
+    put(room, AT_FILLING + 1, word(reader, FILLING))
     for row in range(filled if filled > begin else begin, begin + word(reader, READS)):
-        out = room + word(ring, BASE) + row % word(ring, HELD) * word(ring, STEP)
-        at = word(word(reader, ROWS), turn * word(program, PITCH) + row * word(program, SPREAD))
-        source = word(whole, SOURCE) + at * word(whole, SOURCE_STEP) + word(reader, CHANNEL)
-        put(room, AT_SOURCE, source)
-        put(room, AT_RING, out)
-        for m in range(at >= 0, word(share, MOVE_COUNT) if at >= 0 else 1):
+        put(room, AT_RING, room + word(ring, BASE) + row % word(ring, HELD) * word(ring, STEP))
+        for s in range(word(reader, SOURCES)):
+            tap = row * word(reader, SOURCES) + s
+            at = word(word(reader, ROWS), turn * word(program, PITCH) + tap * word(program, SPREAD))
+            source = word(whole, SOURCE) + at * word(whole, SOURCE_STEP) + word(reader, CHANNEL)
+            put(room, AT_SOURCE + s, source if at >= 0 else word(reader, FILLING))
+        for m in range(word(share, MOVE_COUNT)):
             move = word(share, MOVES) + 8 * MOVE_SIZE * m
             put(job, INPUTS, noted(room, word(move, FROM)) + word(move, BEGIN))
+            put(job, INPUTS + 1, noted(room, word(move, FROM) + 1) + word(move, BEGIN))
             have_done(move, job, noted(room, word(move, TO)) + word(move, INTO))
-        clear(out + word(share, MADE), word(ring, STEP) - word(share, MADE))  # vectors reach beyond
-        put(room, mark, row + 1)
+    put(room, mark, begin + word(reader, READS))
 
 
 @function
@@ -90,7 +92,8 @@ def do_group(program, panel, whole, group, turn, j):
     """Carry out a group of orders for the j-th output of a turn."""
     for r in range(word(program, RING_COUNT)):
         ring = word(program, RINGS) + 8 * RING_SIZE * r
-        put(word(whole, ROOM), SLOTS + r, j * word(ring, STRIDE) % word(ring, HELD))
+        slot = (j * word(ring, STRIDE) >> 1) % word(ring, HELD)
+        put(word(whole, ROOM), SLOTS + r, slot)
     y = turn + j * word(program, APART)
     for o in range(word(group, ORDER_COUNT)):
         perform(program, panel, whole, word(group, ORDERS) + 8 * ORDER_SIZE * o, y)
@@ -114,8 +117,19 @@ def do_turn(program, panel, whole, turn):
         for g in range(word(panel, GROUP_COUNT)):
             group = word(panel, GROUPS) + 8 * GROUP_SIZE * g
             for j in range(begin, stop):
-                if word(group, WHEN) & (FIRST if j == start else LATER):
+                if word(group, WHEN) >> (2 * (j != start) + j % 2) & 1:
                     do_group(program, panel, whole, group, turn, j)
+
+
+@function
+def clear_ends(program, panel, room):
+    """Clear what stands in the readers' rings beyond what moves make: vectors reach there."""
+    for r in range(word(program, READER_COUNT)):
+        ring = word(program, RINGS) + 8 * RING_SIZE * r
+        made = word(panel + 8 * (PANEL_SIZE + SHARE_SIZE * r), MADE)
+        for slot in range(word(ring, HELD)):
+            at = room + word(ring, BASE) + slot * word(ring, STEP)
+            clear(at + made, word(ring, STEP) - made)
 
 
 @function
@@ -174,7 +188,10 @@ def conduct(whole):
     program, room = word(whole, PROGRAM), word(whole, ROOM)
     put(room + word(program, JOB), TOLD, whole + 8 * LOW)
     put(room, AT_RAW, room + word(program, RAW))
+    put(room, AT_RAW + 1, room + word(program, RAW_BELOW))
     size = 8 * (PANEL_SIZE + SHARE_SIZE * word(program, READER_COUNT))
     for p in range(word(program, PANEL_COUNT)):
+        panel = word(program, PANELS) + p * size
+        clear_ends(program, panel, room)
         for turn in range(word(program, APART)):
-            do_turn(program, word(program, PANELS) + p * size, whole, turn)
+            do_turn(program, panel, whole, turn)

@@ -44,18 +44,20 @@ class Moves(NamedTuple):
         return self.depth * self.reader.ring.size
 
     def of(self, window: Window) -> list[Move]:
-        """Return the moves for a window: first one for a row of filling, then those for others.
+        """Return the moves for a window.
 
         Long runs are converted from where they are. A border is copied from these; what is in none
         is gathered in a raw row first, where it would be in the ring.
         """
         runs, pixel = window.runs(), self.source.channels * samples.size(self.source.kind)
         long = [run for run in runs if run[3] >= LONG and run[2] * pixel == self.taken]
-        moves = [self._convert(words.AT_FILLING, 0, 0, window.length)]
+        moves: list[Move] = []
         mix = self.reader.mix
         if mix:  # vectors reach beyond the ends of short runs, in the ring as well
             long = [run for run in long if run[3] >= words.MIXED_AT_ONCE]
-        for at, first, step, count in runs if mix else sorted(runs, key=lambda run: run not in long):
+        else:
+            runs.sort(key=lambda run: run not in long)
+        for at, first, step, count in runs:
             if (at, first, step, count) in long:
                 moves.append(self._convert(words.AT_SOURCE, first * pixel, at, count))
                 continue
@@ -69,7 +71,9 @@ class Moves(NamedTuple):
             part = self._copy(count, self.taken, step * pixel)
             if first >= 0 and count >= LONG:
                 part = self._pick(count, step)
-            moves.append((*part, words.AT_RAW, at * self.taken, *source))
+            for below in range(self.reader.sources):
+                begin = source[0] + below, source[1]
+                moves.append((*part, words.AT_RAW + below, at * self.taken, *begin))
             moves.append(self._convert(words.AT_RAW, at * self.taken, at, count))
         return moves
 
@@ -79,6 +83,8 @@ class Moves(NamedTuple):
         part = self._copy(count, self.made, self.made)
         if self.reader.mix:
             part = native.part("mix"), count, self.tables.keep(self._mixing(self.reader.mix))
+        elif self.reader.sources == 2:
+            part = native.part("paired"), count * self.depth, self.tables.words(0)
         elif plan.ring != kind or plan.scale > 1:
             wide = "int16" if plan.ring == "uint16" else plan.ring
             name, which = widening(kind, wide)

@@ -54,22 +54,30 @@ class Panel:
         self.count = pixels * work.depth
         self.whole = lanes(self.count)
         self.planar = bool(work.layer.reads) and work.channels > 1
-        self.begun: list[Order] = []  # for the first row of a turn
-        self.gone_on: list[Order] = []  # for the others
-        self.alone: list[Order] = []  # each for all rows of a chunk
-        self.together: list[Order] = []  # one after the other for each row
         self.masks: dict[str, int] = {}
-        self.in_pairs: set[int] = set()  # the rings of which pairs are made
+        self.each: list[tuple[int, list[Order]]] = []  # what is done one after the other, and when
+        paired = any(plan.odd for plans in work.layer.outputs for plan in plans)
+        whens = (words.ON_EVEN, words.ON_ODD)
+        for self.when in whens if paired else (sum(whens),):
+            self.begun: list[Order] = []  # for the first row of a turn
+            self.gone_on: list[Order] = []  # for the others
+            self.alone: list[Order] = []  # each for all rows of a chunk
+            self.together: list[Order] = []
+            self._order_all()
+            self.each.append((self.when, self.together))
+
+    def _order_all(self) -> None:
+        """Order what makes all outputs."""
+        work = self.work
         for output, plans in enumerate(work.layer.outputs):
             totals = [self._added_up(output, k) for k in range(len(plans))]
+            last = self._last(plans[0])
             if work.ends:
                 self._keep_ends(totals[0], plans[0], output)
             elif work.layer.join:
                 self._join(totals, plans, work.layer.join, output)
-            elif plans[0].last.kind:
-                self._deliver(
-                    totals[0], plans[0].last.kind, plans[0].rounding, output, plans[0].last
-                )
+            elif last.kind:
+                self._deliver(totals[0], last.kind, plans[0].rounding, output, last)
             else:
                 self._copy(totals[0], output)
         if self.planar and not work.ends:
@@ -78,10 +86,13 @@ class Panel:
     @property
     def groups(self) -> list[tuple[int, list[Order]]]:
         """The orders as they are carried out, a group for all rows of a chunk, and when."""
-        running = [(words.FIRST, self.begun), (words.LATER, self.gone_on)]
-        always = [*([order] for order in self.alone), self.together]
-        groups = [*running, *((words.FIRST | words.LATER, orders) for orders in always)]
+        always = [(words.ON_EVEN | words.ON_ODD, [order]) for order in self.alone]
+        groups = [(words.FIRST, self.begun), (words.LATER, self.gone_on), *always, *self.each]
         return [(when, orders) for when, orders in groups if orders]
+
+    def _last(self, plan: Plan) -> Sum:
+        """The last sum of a plan for the rows that orders are for now."""
+        return plan.odd if plan.odd and self.when == words.ON_ODD else plan.last
 
     def reach(self, window: Window) -> int:
         """How many samples of a row the sums may read, and vectors of pixels write."""
@@ -96,7 +107,7 @@ class Panel:
     def _added_up(self, output: int, k: int) -> Tap:
         """Order the sums of a plan, and return the row of its totals."""
         work, plan = self.work, self.work.layer.outputs[output][k]
-        readers = work.readers[output][k]
+        readers, last = work.readers[output][k], self._last(plan)
         rings, high = [reader.ring for reader in readers], readers[0].geometry.rows.taps
         window = self.windows[rings[0].number]
         across = {c: at * work.depth for c, at in window.starts.items()}
@@ -105,24 +116,24 @@ class Panel:
             ring = rings[row // high]
             return Tap(ring, row % high, 0 if column is None else across[column] * ring.size)
 
-        if not plan.last.kind:  # a copy
-            return tap(*plan.last.places[0])
+        if not last.kind:  # a copy
+            return tap(*last.places[0])
         if plan.down:
             rows = [self._down(plan, i, tap, window, output, k) for i in range(len(plan.down))]
             if plan.prefixed:
-                rows = [self._prefixed(r, i, plan.last.kind, window) for i, r in enumerate(rows)]
-                across = {column: column * work.depth for _, column in plan.last.places}
+                rows = [self._prefixed(r, i, last.kind, window) for i, r in enumerate(rows)]
+                across = {column: column * work.depth for _, column in last.places}
             taps = [
                 rows[i]._replace(place=across[column] * rows[i].ring.size)
-                for i, column in plan.last.places
+                for i, column in last.places
             ]
-        elif plan.last.source == "pairs":
-            return self._paired(plan.last, rings[0], across, k)
         else:
-            taps = [tap(*place) for place in plan.last.places]
+            taps = [tap(*place) for place in last.places]
+        if plan.odd:
+            return self._paired(last, taps, k)
         # The first totals of a join stay until the last ones are there.
-        totals = work.rings.take(("totals", k, plan.last.kind), plan.last.kind, self.whole)
-        self.together.append(self._sum(plan.last, taps, totals, self.whole))
+        totals = work.rings.take(("totals", k, last.kind), last.kind, self.whole)
+        self.together.append(self._sum(last, taps, totals, self.whole))
         return Tap(totals)
 
     def _down(self, plan: Plan, i: int, tap: Any, window: Window, output: int, k: int) -> Tap:
@@ -137,7 +148,7 @@ class Panel:
             middle = work.rings.take((i, down.kind), down.kind, long)
             self.together.append(self._sum(down, taps, middle, long))
             return Tap(middle)
-        middle = work.rings.take((output, k, i), down.kind, long, work.chunk, 1)
+        middle = work.rings.take((output, k, i), down.kind, long, work.chunk, 2)
         for done in range(0, len(taps), GROUP):
             group, added = slice(done, done + GROUP), max(down.added - done, 0)
             part = down._replace(weights=down.weights[group], added=added)
@@ -158,22 +169,9 @@ class Panel:
             taps = [Tap(ring, row) for row in rows]
             orders.append(Order("slide", into, 0, count, numbers, taps))
 
-    def _paired(self, last: Sum, ring: Ring, across: dict[int, int], k: int) -> Tap:
-        """Order products of pairs of bytes, of rows that are paired once, as they come.
-
-        The present row of the ring of pairs is that of an output's last two rows.
-        """
-        work, high, long = self.work, ring.slots - 1, self.reach(self.windows[ring.number])
-        pairs = work.rings.take(("pairs", ring.number), "uint16", long, high, 1)
-        if ring.number not in self.in_pairs:
-            self.in_pairs.add(ring.number)
-            pairing = work.tables.words(0)
-            for row in range(high):
-                both, ahead = [Tap(ring, row), Tap(ring, row + 1)], (row + 1) % high
-                self.begun.append(Order("paired", pairs, 0, long, pairing, both, ahead))
-            self.gone_on.append(self.begun[-1])
-        taps = [Tap(pairs, (y + 1) % high, across[x] * pairs.size) for y, x in last.places]
-        totals = work.rings.take(("totals", k, last.kind), last.kind, self.whole)
+    def _paired(self, last: Sum, taps: Sequence[Tap], k: int) -> Tap:
+        """Order products of pairs of bytes, some rows of pairs at a time."""
+        totals = self.work.rings.take(("totals", k, last.kind), last.kind, self.whole)
         for done in range(0, len(taps), words.PAIRED):
             some, bias = slice(done, done + words.PAIRED), 0 if done else last.bias
             numbers = self._pairs_summed(taps[some], bias, last.weights[some], adding=done > 0)

@@ -252,22 +252,23 @@ def _means(A, taps):
 
         @inline
         def means(job):
-            n, out, numbers, inputs = word(job, N), word(job, OUT), word(job, NUMBERS), job + 8 * INPUTS
+            n, out, numbers = word(job, N), word(job, OUT), word(job, NUMBERS)
             weights, half = word(numbers, SUM), T(word(numbers, HALF))
-            factor, shift = np.uint16(word(numbers, RECIPROCAL)), np.uint16(word(numbers, BITS) & 15)
+            factor = np.uint16(word(numbers, RECIPROCAL))
+            shift = np.uint16(word(numbers, BITS) & 15)
             for i in range(n):
-                x = np.uint16(plus(total(inputs, weights, i), half))
+                x = np.uint16(plus(total(job + 8 * INPUTS, weights, i), half))
                 put(out, i, np.uint8(unsigned_shifted(upper_half(x, factor), shift)))
 
         return means
 
     @inline
     def means(job):
-        n, out, numbers, inputs = word(job, N), word(job, OUT), word(job, NUMBERS), job + 8 * INPUTS
+        n, out, numbers = word(job, N), word(job, OUT), word(job, NUMBERS)
         weights, snap = word(numbers, SUM), np.float32(word(numbers, HALF))
         factor = np.float32(1) / np.float32(word(numbers, DIVISOR))
         for i in range(n):
-            x = np.float32(total(inputs, weights, i)) * factor
+            x = np.float32(total(job + 8 * INPUTS, weights, i)) * factor
             put(out, i, np.uint8(np.rint(x + snap - snap)))
 
     return means

@@ -109,13 +109,18 @@ def _readers(
     found = []
     rows = geometry.rows
     for channel in channels:
-        key = geometry, plan.ring, plan.scale, plan.running, channel
+        paired = plan.odd is not None
+        key = geometry, plan.ring, plan.scale, plan.running, channel, paired
         if key not in readers:
             stride = rows.stride // math.gcd(rows.stride, rows.dilation)
             slots = rows.taps + (chunk - 1) * stride + plan.running
-            ring = rings.take(key, plan.ring, 0, slots, stride)
+            if paired:  # an odd output begins within a pair
+                ring = rings.take(key, "uint16", 0, slots // 2 + 1, stride)
+            else:
+                ring = rings.take(key, plan.ring, 0, slots, 2 * stride)
             readers[key] = Reader(geometry, plan, channel, ring, mix)
-        columns = {column for _, column in plan.last.places}
+        sums = [plan.last, plan.odd] if plan.odd else [plan.last]
+        columns = {column for each in sums for _, column in each.places}
         readers[key].columns |= set(range(geometry.columns.taps)) if plan.prefixed else columns
         found.append(readers[key])
     return found
@@ -165,8 +170,9 @@ class _Layout:
         longest += words.MIXED_AT_ONCE if self.work.layer.mix else 0
         longest *= max(self.work.depth, self.source.channels)
         job = 8 * (words.SLOTS + 2 * len(rings))
-        raw = job + 8 * (words.INPUTS + most)
-        at = raw + longest * samples.size(self.source.kind)
+        raw = job + 8 * (words.INPUTS + max(most, 2))
+        below = raw + longest * samples.size(self.source.kind)
+        at = below + longest * samples.size(self.source.kind)
         places = []
         for ring in rings:
             at = -(-at // LINE) * LINE
@@ -182,19 +188,26 @@ class _Layout:
         address = tables.words(
             self.rows.stride, self.rows.dilation, apart, self.work.chunk,
             tables.records(shares), len(shares),
-            tables.records(self._reader(r, longest) for r in self.readers), len(self.readers),
-            tables.records(places), len(places), job, raw,
+            tables.records(map(self._reader, self.readers)), len(self.readers),
+            tables.records(places), len(places), job, raw, below,
         )  # fmt: skip
         return Program(address, at + LINE, tables.kept)
 
-    def _reader(self, reader: Reader, longest: int) -> tuple[int, ...]:
-        """A reader in words."""
+    def _reader(self, reader: Reader) -> tuple[int, ...]:
+        """A reader in words; a row that fills is as long as one of the source."""
         kind, tables, (rows, _, fill) = self.source.kind, self.work.tables, reader.geometry
-        positions = Window(rows, [rows.positions(range(rows.outputs))], {}).sources()
+        read = rows.positions(range(rows.outputs))
+        read = range(read.start, read.stop + 2 * rows.dilation)  # the last pair may go on
+        positions = Window(rows, [read], {}).sources()
         filling = samples.values(kind, [fill if kind.startswith("float") else int(fill)])
-        filling *= longest if rows.border == "constant" else 1
+        if rows.border == "constant":
+            filling *= self.source.width * self.source.channels
+        reads = rows.taps // 2 + 1 if reader.sources == 2 else rows.taps
         channel = (reader.channel or 0) * samples.size(kind)
-        return native.part("fill"), rows.taps, tables.keep(positions), channel, tables.keep(filling)
+        return (
+            native.part("fill"), reads, reader.sources, tables.keep(positions), channel,
+            tables.keep(filling),
+        )  # fmt: skip
 
     def _shares(self, windows: dict[int, Window]) -> list[int]:
         """What readers move for a panel."""

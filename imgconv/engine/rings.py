@@ -49,7 +49,7 @@ class Tables:
 
 @dataclass
 class Ring:
-    """Rows that are written in turn; from one output to the next it goes on by `stride`."""
+    """Rows that are written in turn; every other output it goes on by `stride`."""
 
     number: int
     size: int  # bytes of a sample
@@ -86,6 +86,11 @@ class Reader:
     ring: Ring
     mix: Mix | None = None
     columns: set[int] = field(default_factory=set)
+
+    @property
+    def sources(self) -> int:
+        """How many rows of the source stand in one of the ring."""
+        return 2 if self.plan.odd else 1
 
 
 class Tap(NamedTuple):

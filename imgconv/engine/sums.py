@@ -68,7 +68,9 @@ class Plan(NamedTuple):
     `beside` is a plan of the same for outputs without stride and dilation, where what is constant
     in runs costs the same at any length. It is `prefixed`: `last` adds up sums from the left, and
     its places are the ends of runs. One that is `running` has columns of ones: from one output to
-    the next a row comes and one goes.
+    the next a row comes and one goes. One that reads rows in pairs, of whose bytes two weights in a
+    number make products, has two sums: `last` for outputs that begin with a pair, `odd` for those
+    that begin with a pair's second row.
     """
 
     ring: str
@@ -80,6 +82,7 @@ class Plan(NamedTuple):
     transform: tuple[tuple[float, ...], ...] | None = None
     prefixed: bool = False
     running: bool = False
+    odd: Sum | None = None
     beside: Plan | None = None
 
     @property
@@ -89,7 +92,8 @@ class Plan(NamedTuple):
             return self.beside.cost
         down = (2 if self.running else len(each.weights) for each in self.down)
         passes = 1 + len(self.down) * (2 if self.prefixed else 1)
-        return len(self.last.weights) + sum(down) + PASS * passes
+        last = max(len(each.weights) for each in (self.last, self.odd) if each)
+        return last + sum(down) + PASS * passes
 
 
 def taps_of(weights: Matrix) -> dict[Place, Number]:

@@ -30,7 +30,7 @@ from imgconv.kernels.kernel import Number
 
 # What a row costs whose samples are added up from the left, or that goes on from the one above.
 RUNNING = 3
-# Weights of a pair, of one sign, that may be added up: 255 times as much is within 16 bits.
+# What weights of one sign in a pair may add up to: 255 times as much is within 16 bits.
 PAIR_MOST = 128 - 1
 
 
@@ -45,7 +45,8 @@ class _Totals(NamedTuple):
 
     def times(self, factor: int) -> _Totals:
         """Return those of weights that are so many times as large."""
-        return _Totals(*(number * factor for number in self[:4]), self.asked)
+        start, divisor, least, greatest = (number * factor for number in self[:4])
+        return _Totals(start, divisor, least, greatest, self.asked)
 
     @property
     def reach(self) -> int:
@@ -109,12 +110,10 @@ def long_plan(products: Products, scale: Fraction, bias: Fraction, asked: Asked)
     divisor = math.lcm(bias.denominator, scale.denominator)
     times, start = int(scale * divisor), int(bias * divisor)
     made: Products = [(column, tuple(int(w) * times for w in row)) for column, row in products]
-    positive = negative = 0
-    for column, row in made:
-        high, low = _by_sign(column)
-        right, left = _by_sign(row)
-        positive, negative = positive + high * right + low * left, negative + high * left + low * right
-    ends = _ends([[positive, negative]], start, MAXIMUM[asked.sample])
+    signed = [(*_by_sign(column), *_by_sign(row)) for column, row in made]
+    most = sum(high * right + low * left for high, low, right, left in signed)
+    least = sum(high * left + low * right for high, low, right, left in signed)
+    ends = _ends([[most, least]], start, MAXIMUM[asked.sample])
     totals = _Totals(start, divisor, *ends, asked)
     separate = _separate((1, made), totals)
     beside = _running((1, made), math.prod(asked.size), totals)
@@ -165,24 +164,29 @@ def _running(found: tuple[int, Products], taps: int, totals: _Totals) -> Plan | 
 
 
 def _paired(weights: list[list[int]], totals: _Totals) -> Plan | None:
-    """A plan of products of pairs of bytes, the weights of two rows in one number of 16 bits."""
-    most = max(abs(w) for row in weights for w in row)
-    if len(weights) < 2 or most > PAIR_MOST or not processor.has_vectors():
+    """A plan of products of pairs of bytes."""
+    if len(weights) < 2 or not processor.has_vectors():
         return None
-    last = len(weights) - 2
-    pairs: dict[Place, int] = {}
-    for x, column in enumerate(zip(*weights, strict=True)):
-        for y in range(0, len(column), 2):
-            row = min(y, last)  # the last row of an odd number is paired with the one above
-            upper, lower = (0, column[y]) if row < y else column[y : y + 2]
-            both = max(upper, 0) + max(lower, 0), -min(upper, 0) - min(lower, 0)
-            if max(both) > PAIR_MOST:  # their sum might not fit
+    none = [0] * len(weights[0])
+    even, odd = _pairs(weights, totals.start), _pairs([none, *weights], totals.start)
+    if not even or not odd:
+        return None
+    return Plan("uint8", totals.asked.size, even, totals.rounding("int16"), odd=odd)
+
+
+def _pairs(weights: list[list[int]], start: int) -> Sum | None:
+    """A sum over rows of pairs, the weights of both in one number of 16 bits, where these fit."""
+    found: dict[Place, int] = {}
+    rows = [*weights, [0] * len(weights[0])]  # for one that is left over
+    for row in range(len(weights) + 1 >> 1):
+        for x, pair in enumerate(zip(*rows[2 * row : 2 * row + 2], strict=True)):
+            positive, negative = _by_sign(pair)
+            if max(positive, -negative) > PAIR_MOST:  # the sum of their products might not fit
                 return None
-            if upper or lower:
-                pairs[row, x] = upper & 255 | lower << 8
-    pairs = pairs or {(0, 0): 0}
-    total = Sum("pairs", "int16", tuple(pairs), tuple(pairs.values()), totals.start)
-    return Plan("uint8", totals.asked.size, total, totals.rounding("int16"))
+            if any(pair):
+                found[row, x] = pair[0] & 255 | pair[1] << 8
+    found = found or {(0, 0): 0}
+    return Sum("pairs", "int16", tuple(found), tuple(found.values()), start)
 
 
 def reciprocal(divisor: int) -> tuple[int, int]:

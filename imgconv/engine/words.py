@@ -9,8 +9,8 @@ N, OUT, NUMBERS, COUNT, TOLD, INPUTS = range(6)
 
 # How a total is rounded, and the numbers of `store`, `extent` and the fused parts. HOW: 0 for a
 # power of two, 1 for any divisor, 2 for one by which float32 multiplies. WITHIN: see
-# `sums.Rounding`. MASK: which samples count. WIDE: pixels of 16 bits. KIND: which of its kinds the total has. PAIR: which ends are kept.
-# SUM: the numbers of what is added up.
+# `sums.Rounding`. MASK: which samples count. WIDE: pixels of 16 bits. KIND: which of its kinds the
+# total has. PAIR: which ends are kept. SUM: the numbers of what is added up.
 PLAIN, SHIFT, DIVIDE, NARROW = range(4)
 (
     ROUNDING, SIGN, TOP, BITS, HALF, ODD, DIVISOR, RECIPROCAL, WITHIN, HOW, MASK, WIDE, KIND, PAIR,
@@ -67,34 +67,37 @@ NEXT, CALL_COUNT, CALLED, TAKEN, LEFT, HELPERS, HELPER_COUNT, LED, CALLS = range
 # A program. From one output to the next it goes PITCH rows of the source on, from one tap to the
 # next SPREAD. With a dilation, only outputs so many rows APART share what they read: they are a
 # turn, and there are as many turns. CHUNK rows of a turn are done at a time. Then the tables, and
-# where in the room a job and a raw row are written.
+# where in the room a job and two raw rows are written.
 (
     PITCH, SPREAD, APART, CHUNK, PANELS, PANEL_COUNT, READERS, READER_COUNT, RINGS, RING_COUNT,
-    JOB, RAW,
-) = range(12)  # fmt: skip
+    JOB, RAW, RAW_BELOW,
+) = range(13)  # fmt: skip
 
-# The room begins with the addresses that moves are from and to, then for each ring the slot in
-# which the rows of the present output begin, and then for each how many rows have been filled.
-AT_SOURCE, AT_FILLING, AT_RAW, AT_RING, SLOTS = range(5)
+# The room begins with the addresses that moves are from and to, each followed by that of the row
+# below, as far as rows are read in pairs; then for each ring the slot in which the rows of the
+# present output begin, and then for each how many rows have been filled.
+AT_SOURCE, AT_RAW, AT_FILLING, AT_RING, SLOTS = range(0, 10, 2)
 
-# A ring of rows: where in the room it begins, bytes of a row, how many rows, rows from one output
-# to the next.
+# A ring of rows: where in the room it begins, bytes of a row, how many rows, and rows from one
+# output to the one after the next.
 BASE, STEP, HELD, STRIDE, RING_SIZE = range(5)
 
 # A reader, which fills the ring of the same number: the function that does; how many rows an output
-# reads; the table of the source's rows, -1 for what fills; bytes to the channel; what fills.
-FILLER, READS, ROWS, CHANNEL, FILLING, READER_SIZE = range(6)
+# reads, and how many of the source's one of these is made of; the table of the source's rows, -1
+# for a row that fills; bytes to the channel; what fills.
+FILLER, READS, SOURCES, ROWS, CHANNEL, FILLING, READER_SIZE = range(7)
 
 # A panel, some columns of the output: its groups of orders, where in a row of the target it goes,
 # and for each reader its moves and how many bytes they make. A group is for all rows of a chunk,
-# or for the FIRST row of a turn and a call alone, or LATER ones.
+# or only for the FIRST row of a turn and a call, for LATER, ON_EVEN or ON_ODD ones: the bit
+# of two times whether it is later plus whether it is odd tells.
 GROUPS, GROUP_COUNT, PLACE, PANEL_SIZE = range(4)
 MOVES, MOVE_COUNT, MADE, SHARE_SIZE = range(4)
 ORDERS, ORDER_COUNT, WHEN, GROUP_SIZE = range(4)
-FIRST, LATER = 1, 2
+FIRST, LATER, ON_EVEN, ON_ODD = 0b0011, 0b1100, 0b0101, 0b1010
 
 # A move or an order: a part, how many samples, its numbers. A move goes from an address of the room
-# and bytes on to another and bytes on; the first makes a row of what fills. An order goes to a ring
+# and bytes on to another and bytes on. An order goes to a ring
 # (-1: the target) and bytes on, AHEAD rows from the slot on, from rows: of a ring, likewise.
 PART, SAMPLES, TABLE, TO, INTO = range(5)
 FROM, BEGIN, MOVE_SIZE = range(5, 8)

@@ -63,6 +63,8 @@ def test_whole_weights_are_exact_by_pairs_and_plainly(data: st.DataObject) -> No
         ([[1, 2], [100, -27]], 2),
         ([[1, 2, 3]], None),  # a single row has no pairs
         ([[100, -2], [28, -27]], None),  # a sum of 128 is one too many
+        ([[100], [27], [-100]], 2),
+        ([[-1], [28], [100]], None),  # in outputs that begin with a pair's second row
         ([[-128, 1], [1, 3]], None),
     ],
 )
