@@ -20,7 +20,7 @@ def cache_info() -> None:
     if folder is None:
         raise typer.Exit(1)
     size = sum(path.stat().st_size for path in files) // 1024
-    print(f"{folder}: {len(native.kept())} of {len(native.PARTS)} parts, {size} kB")
+    print(f"{folder}: {len(native.kept())} of {len(native.parts())} parts, {size} kB")
 
 
 @cache.command("warm")
@@ -31,7 +31,7 @@ def cache_warm() -> None:
     native.hint, native.compiling = say, show_compiling
     if native.cache_folder() is None:
         raise typer.Exit(1)
-    for name in native.PARTS:
+    for name in native.parts():
         native.part(name)
     cache_info()
 

@@ -38,6 +38,8 @@ PARTS = (
     "store int16 uint8", "store uint16 uint8", "store int32 uint8", "store int32 uint16",
     "store int64 uint8 uint16", "store float32 uint8 uint16", "store float64 uint8 uint16",
 )  # fmt: skip
+# Of these, what is written in instructions of AVX2.
+OF_VECTORS = ("paired", "mix")
 # What compiled loops may really call.
 LIBRARY = ("sqrt", "sqrtf", "memcpy", "memmove", "memset", "rint", "rintf")
 SUFFIX = ".code"
@@ -91,10 +93,15 @@ def _part(name: str) -> int:
     return _link(entry)
 
 
+def parts() -> list[str]:
+    """Return those of PARTS that plans for this processor take."""
+    return [n for n in PARTS if processor.has_vectors() or n not in OF_VECTORS]
+
+
 def kept() -> list[str]:
-    """Return which of PARTS are in the cache."""
+    """Return which of these are in the cache."""
     folder = cache_folder()
-    return [n for n in PARTS if folder and (folder / (_key(n) + SUFFIX)).exists()]
+    return [n for n in parts() if folder and (folder / (_key(n) + SUFFIX)).exists()]
 
 
 def hint(text: str) -> None:

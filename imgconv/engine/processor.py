@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Set
 from pathlib import Path
 
 from imgconv.errors import OptionError
@@ -36,10 +37,24 @@ def level() -> str:
 
 
 def has_vectors() -> bool:
-    """Return whether loops for vectors of 32 bytes are used, those with AVX2's instructions."""
-    plain = os.environ.get("IMGCONV_PLAIN", "") not in ("", "0")
+    """Return whether loops written for vectors are used, with AVX2's instructions at least.
+
+    Numba, told to compile for another processor than this, ends the process at an instruction that
+    the other does not have.
+    """
+    told = any(os.environ.get(name) for name in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"))
+    return "avx2" in _able() and not told and os.environ.get("IMGCONV_PLAIN", "") in ("", "0")
+
+
+def width() -> int:
+    """Return how many bytes the widest vectors have."""
+    return 64 if "avx512bw" in _able() else 32
+
+
+def _able() -> Set[str]:
+    """What the processor can do for which code is compiled."""
     asked = level()
-    return not plain and "avx2" in (LEVELS[asked] if asked else _flags())
+    return LEVELS[asked] if asked else _flags()
 
 
 def described() -> str:

@@ -22,7 +22,7 @@ from imgconv.engine.words import LOW
 from imgconv.errors import OptionError
 
 # Below this many taps times samples, 0.1 ms, a helper costs more than it saves.
-WORK = 4_000_000
+WORK = 8_000_000
 # Bands a thread: two even out a little; each reads anew what it shares with the one above.
 BANDS = 2
 

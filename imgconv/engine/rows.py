@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from imgconv.engine import processor
 from imgconv.engine.machine import (
     again,
     copied,
@@ -176,7 +177,9 @@ def _pairing():
 
 
 def _paired(count):
-    totals, pixels = pair_sums(count, to_bytes=False), pair_sums(count, to_bytes=True)
+    totals, pixels = (
+        pair_sums(count, to_bytes=to_bytes, width=processor.width()) for to_bytes in (False, True)
+    )
 
     @inline
     def paired(job):
@@ -258,7 +261,7 @@ def slide():
 def _prefix(A, depth):
     """Make `prefix(job)` for pixels of so many samples; 0: of as many as the numbers say."""
     sample, put, seen, T, size = read[A], write[A], again[A], getattr(np, A), np.dtype(A).itemsize
-    vectors = prefix_sums(A, depth or 1)
+    vectors = prefix_sums(A, depth or 1, processor.width())
 
     @inline
     def prefix(job):

@@ -96,7 +96,12 @@ class Layer(NamedTuple):
 
     @property
     def cost(self) -> int:
-        """What the samples of an output pixel take, as `Plan.cost`; a join is like six taps."""
+        """What the samples of an output pixel take, as `Plan.cost`; a join is like six taps.
+
+        A sum of a mix is like eight for each channel that it reads.
+        """
+        if self.mix:
+            return 8 * len(self.mix.rows)
         cost = sum(plan.cost for plans in self.outputs for plan in plans)
         return cost + 6 * len(self.outputs) * bool(self.join)
 

@@ -1,6 +1,6 @@
 """Loops over vectors, spelt out for LLVM where its vectoriser finds none.
 
-A vector has as many bytes as the widest registers that are used; one text for all widths.
+One text for all widths: vectors of 64 bytes are two of 32 where a processor has none.
 """
 
 import math
@@ -13,12 +13,12 @@ from numba.extending import intrinsic
 from imgconv.engine.machine import CONTRACTED, TYPES, WORD, loaded, stored
 from imgconv.engine.words import MIXED_AT_ONCE
 
-WIDTH = 32  # bytes of a vector
+PAIRS = 64  # bytes of the vectors in which pairs are summed
 
 
-def vector(kind):
-    """The type of a vector of a kind, and how many it holds."""
-    lanes = WIDTH * 8 // int(str(TYPES[kind])[1:])
+def vector(kind, width):
+    """The type of a vector of a kind, of so many bytes, and how many it holds."""
+    lanes = width * 8 // int(str(TYPES[kind])[1:])
     return ir.VectorType(TYPES[kind], lanes), lanes
 
 
@@ -59,16 +59,16 @@ def loop(builder, start, count, step, body):
     return i
 
 
-def prefix_sums(A, depth):
+def prefix_sums(A, depth, width):
     """Make `vectors(row, out, n)`: sums of each sample and all before it, `depth` apart.
 
-    n: whole vectors. So many at a time that they hold whole pixels, so that what one turn hands to
-    the next is added, and never shuffled: that would be the time of it all.
+    n: whole vectors of `width` bytes. So many at a time that they hold whole pixels, so that what
+    one turn hands to the next is added, and never shuffled: that would be the time of it all.
     """
-    kind, lanes = vector(A)
+    kind, lanes = vector(A, width)
     zero = ir.Constant(kind, [0] * lanes)
     turn = depth // math.gcd(lanes, depth)
-    within, by, part = [], depth, lanes * 16 // WIDTH
+    within, by, part = [], depth, lanes * 16 // width
     while by < part:
         within.append([lanes + i - by if i % part >= by else 0 for i in range(lanes)])
         by *= 2
@@ -127,7 +127,7 @@ def prefix_sums(A, depth):
     return vectors
 
 
-def pair_sums(count, *, to_bytes):
+def pair_sums(count, *, to_bytes, width):
     """Make `vectors(inputs, out, n, numbers, mask, told)`: sums of products of pairs of bytes.
 
     inputs: the addresses of `count` rows of pairs. numbers, of int16: -1 for adding to what is
@@ -135,16 +135,17 @@ def pair_sums(count, *, to_bytes):
     stay within 16 bits. to_bytes: clipped, and counted where the mask is 1.
     """
     SHORT, BYTE = TYPES["int16"], TYPES["uint8"]
-    wide, lanes = vector("int16")
-    bytes_of, _ = vector("uint8")
+    wide, lanes = vector("int16", PAIRS)
+    bytes_of, _ = vector("uint8", PAIRS)
     zero, top = (ir.Constant(wide, [n] * lanes) for n in (0, 255))
 
     @intrinsic
     def vectors(typingctx, inputs, out, n, numbers, mask, told):
         def build(context, builder, signature, args):
             inputs, out, n, numbers, mask, told = args
-            name = {32: "llvm.x86.avx2.pmadd.ub.sw", 64: "llvm.x86.avx512.pmaddubs.w.512"}[WIDTH]
-            multiply = named(builder, name, wide, bytes_of, bytes_of)
+            name = {32: "llvm.x86.avx2.pmadd.ub.sw", 64: "llvm.x86.avx512.pmaddubs.w.512"}[width]
+            (shorts, _), (octets, held) = vector("int16", width), vector("uint8", width)
+            multiply = named(builder, name, shorts, octets, octets)
             larger = named(builder, f"llvm.smax.v{lanes}i16", wide, wide, wide)
             smaller = named(builder, f"llvm.smin.v{lanes}i16", wide, wide, wide)
 
@@ -156,6 +157,15 @@ def pair_sums(count, *, to_bytes):
             rows = [loaded(builder, inputs, WORD(t), WORD) for t in range(count)]
             counts = [cgutils.alloca_once_value(builder, zero) for _ in range(2)]
 
+            def products(pairs, weight):
+                """As many at a time as the processor multiplies at once."""
+                made = []
+                for begin in range(0, 2 * lanes, held):
+                    places = range(begin, begin + held)
+                    some = [shuffle(builder, x, x, places) for x in (pairs, weight)]
+                    made.append(builder.call(multiply, some))
+                return made[0] if len(made) == 1 else shuffle(builder, *made, range(lanes))
+
             def total(i):
                 found = bias
                 if not to_bytes:
@@ -163,19 +173,19 @@ def pair_sums(count, *, to_bytes):
                     found = builder.add(bias, builder.and_(seen, adding))
                 for row, weight in zip(rows, weights, strict=True):
                     pairs = builder.bitcast(loaded(builder, row, i, SHORT, wide), bytes_of)
-                    found = builder.add(found, builder.call(multiply, [pairs, weight]))
+                    found = builder.add(found, products(pairs, weight))
                 return found
 
             def clipped(i):
                 x = total(i)
                 ones = loaded(builder, mask, i, SHORT, wide)
-                for held, clips in zip(
+                for place, clips in zip(
                     counts,
                     (builder.icmp_signed("<", x, zero), builder.icmp_signed(">", x, top)),
                     strict=True,
                 ):
                     more = builder.and_(builder.sext(clips, wide), ones)
-                    builder.store(builder.add(builder.load(held), more), held)
+                    builder.store(builder.add(builder.load(place), more), place)
                 return builder.call(smaller, [builder.call(larger, [x, zero]), top])
 
             def two(i):
