@@ -18,7 +18,6 @@ from imgconv.engine.geometry import Window
 from imgconv.engine.rings import LANES, Order, Ring, Tap, Work, lanes
 from imgconv.engine.step import Join
 from imgconv.engine.sums import GROUP, Plan, Rounding, Sum
-from imgconv.kernels.kernel import Number
 
 JOINS = {
     "magnitude": words.ADD_SQUARE, "max": words.GREATEST, "min": words.LEAST,
@@ -36,7 +35,7 @@ def _fused(what: Sum, rounding: Rounding) -> int | None:
 
 def _is_paired(what: Sum, rounding: Rounding) -> bool:
     """Whether products of pairs become bytes in the part that adds them up."""
-    few = len(what.weights) <= words.PAIRED
+    few = len(what.weights) <= words.PAIRED[True][-1]
     return what.source == "pairs" and few and rounding.how == words.PLAIN
 
 
@@ -172,25 +171,25 @@ class Panel:
     def _paired(self, last: Sum, taps: Sequence[Tap], k: int) -> Tap:
         """Order products of pairs of bytes, some rows of pairs at a time."""
         totals = self.work.rings.take(("totals", k, last.kind), last.kind, self.whole)
-        for done in range(0, len(taps), words.PAIRED):
-            some, bias = slice(done, done + words.PAIRED), 0 if done else last.bias
-            numbers = self._pairs_summed(taps[some], bias, last.weights[some], adding=done > 0)
-            self.together.append(Order("paired", totals, 0, self.whole, numbers, taps[some]))
+        most = words.PAIRED[False][-1]
+        for done in range(0, len(taps), most):
+            some, bias = slice(done, done + most), 0 if done else last.bias
+            part = last._replace(weights=last.weights[some], bias=bias)
+            self.together.append(self._products(part, taps[some], totals, adding=done > 0))
         return Tap(totals)
 
-    def _pairs_summed(
-        self,
-        taps: Sequence[Tap],
-        bias: Number,
-        weights: Sequence[Number],
-        *,
-        adding: bool = False,
-        to_bytes: bool = False,
-    ) -> int:
-        """The numbers of `paired` for sums; adding: to what is there."""
-        tables, mask = self.work.tables, self._mask("int16") if to_bytes else 0
-        kept = tables.numbers("int16", (-int(adding), bias, *weights))
-        return tables.words(len(taps), int(to_bytes), mask, kept)
+    def _products(
+        self, what: Sum, taps: Sequence[Tap], into: Ring | None, place: int = 0, *,
+        adding: bool = False, to_bytes: bool = False,
+    ) -> Order:  # fmt: skip
+        """The order for a sum of some rows of pairs; adding: to what is there."""
+        tables, counts = self.work.tables, words.PAIRED[to_bytes]
+        count = next(n for n in counts if n >= len(taps))
+        which = 1 + to_bytes * len(words.PAIRED[False]) + counts.index(count)
+        more = count - len(taps)  # one of them with a weight of 0
+        kept = tables.numbers("int16", (-int(adding), what.bias, *what.weights, *[0] * more))
+        numbers = tables.words(which, self._mask("int16") if to_bytes else 0, kept)
+        return Order("paired", into, place, self.whole, numbers, [*taps, *[taps[0]] * more])
 
     def _prefixed(self, row: Tap, i: int, kind: str, window: Window) -> Tap:
         """Order sums from the left over a row; from each pixel of it the sum of those before."""
@@ -249,15 +248,15 @@ class Panel:
         into, place = self._destination(output)
         fused = _fused(last, rounding) if last and wanted == "uint8" else None
         if last and wanted == "uint8" and _is_paired(last, rounding):
-            part, taps = "paired", list(self.together.pop().taps)
-            numbers = self._pairs_summed(taps, last.bias, last.weights, to_bytes=True)
+            taps = self.together.pop().taps[: len(last.weights)]
+            order = self._products(last, taps, into, place, to_bytes=True)
         elif fused is not None:
-            part, summed = "fused", self.together.pop()
-            taps = list(summed.taps)
+            summed = self.together.pop()
             numbers = self._numbers(kind, rounding, fused, added=summed.numbers)
+            order = Order("fused", into, place, self.whole, numbers, summed.taps)
         else:
-            taps, numbers = [totals], self._numbers(kind, rounding)
-        self.together.append(Order(part, into, place, self.whole, numbers, taps))
+            order = Order(part, into, place, self.whole, self._numbers(kind, rounding), [totals])
+        self.together.append(order)
         if into and not self.planar:
             self._copy(Tap(into), output)
 

@@ -176,19 +176,14 @@ def _pairing():
     return pairs
 
 
-def _paired(count):
-    totals, pixels = (
-        pair_sums(count, to_bytes=to_bytes, width=processor.width()) for to_bytes in (False, True)
-    )
+def _paired(count, to_bytes):
+    """Make `paired(job)`: sums of products of so many rows of pairs."""
+    vectors = pair_sums(count, to_bytes=to_bytes, width=processor.width())
 
     @inline
     def paired(job):
         numbers, rows, told = word(job, NUMBERS), job + 8 * INPUTS, word(job, TOLD)
-        mask, table = word(numbers, 2), word(numbers, 3)
-        if word(numbers, 1) == 0:
-            totals(rows, word(job, OUT), word(job, N), table, mask, told)
-        else:
-            pixels(rows, word(job, OUT), word(job, N), table, mask, told)
+        vectors(rows, word(job, OUT), word(job, N), word(numbers, 2), word(numbers, 1), told)
 
     return paired
 
@@ -196,10 +191,11 @@ def _paired(count):
 def paired():
     """Make the part that pairs rows of bytes, and adds up products of pairs: to totals, to bytes.
 
-    Numbers: words; how many rows of pairs (0: two rows are paired), whether to bytes, the mask of
-    samples that count, and where the numbers of `vectors.pair_sums` are.
+    Numbers: words; which of these (0: two rows are paired, then those of `words.PAIRED`), the mask
+    of samples that count, and where the numbers of `vectors.pair_sums` are.
     """
-    return one_of(0, [_pairing(), *(_paired(count) for count in range(1, PAIRED + 1))])
+    sums = [_paired(count, to_bytes) for to_bytes in PAIRED for count in PAIRED[to_bytes]]
+    return one_of(0, [_pairing(), *sums])
 
 
 # ---- channels that mix ------------------------------------------------------------------------

@@ -20,9 +20,11 @@ PLAIN, SHIFT, DIVIDE, NARROW = range(4)
 # What is added up and rounded to bytes in one part: the kind of the totals, how many taps (-2: the
 # second less the first), how it is rounded. What is divided is within the range of bytes.
 FUSED = (
-    ("int16", 6, PLAIN), ("int16", 9, PLAIN),
-    ("int16", 3, DIVIDE), ("int16", -2, DIVIDE), ("int32", -2, NARROW),
-)  # fmt: skip
+    ("int16", 9, PLAIN),
+    ("int16", 3, DIVIDE),
+    ("int16", -2, DIVIDE),
+    ("int32", -2, NARROW),
+)
 
 # What `join` does with a response.
 SQUARE, ADD, ADD_SQUARE, GREATEST, LEAST, OVER, SCALED, ROOT = range(8)
@@ -45,8 +47,8 @@ SLIDING = (("uint8", "int16"), ("uint8", "int32"), ("uint16", "int32"))
 # What `prefix` adds up: totals, of pixels of so many samples, or (0) of any.
 PREFIXED = tuple((kind, depth) for kind in ("int16", "int32") for depth in (1, 3, 4, 0))
 
-# So many rows of pairs are added up at once, at most.
-PAIRED = 8
+# So many rows of pairs are added up at once: to totals, to bytes.
+PAIRED = {False: (4, 8), True: (2, 4, 5, 6, 8)}
 
 # What `mix` reads and writes, bytes of a pixel; and so many pixels at once, at most.
 MIXED = ((3, 1), (3, 3), (4, 1), (4, 4))
