@@ -299,20 +299,22 @@ def test_code_for_a_lesser_processor_is_kept_apart_and_gives_the_same(tmp_path: 
         "import numpy as np, sys\n"
         "from imgconv import apply\n"
         "image = np.random.default_rng(2).integers(0, 256, (40, 90, 3), np.uint8)\n"
-        "kernels = ('sepia', 'luma', 'emboss', 'box(size=9)', 'gaussian(sigma=2)')\n"
+        "kernels = 'sepia', 'emboss'\n"
         "sys.stdout.buffer.write(b''.join(apply(image, k).tobytes() for k in kernels))\n"
     )
-    found, kept = [], []
-    for changes in ({}, {"IMGCONV_CPU": "x86-64-v3"}, {"NUMBA_CPU_NAME": "generic"}):
+
+    def pixels(changes: dict[str, str]) -> tuple[bytes, int]:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "IMGCONV_CACHE_DIR": str(tmp_path)}
         done = subprocess.run(
             [sys.executable, "-c", program],
             env={**environment, **changes}, capture_output=True, check=True,
         )  # fmt: skip
-        found.append(done.stdout)
-        kept.append(len(list(tmp_path.glob("*.code"))))
-    assert found[0] == found[1] == found[2]
-    assert kept[0] < kept[1] < kept[2]
+        return done.stdout, len(list(tmp_path.glob("*.code")))
+
+    changes = ({}, {"IMGCONV_CPU": "x86-64-v3"}, {"NUMBA_CPU_NAME": "generic"})
+    (first, few), (second, more), (third, most) = map(pixels, changes)
+    assert first == second == third
+    assert few < more < most
 
 
 def test_only_what_a_processor_takes_is_compiled_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
