@@ -27,6 +27,13 @@ class Mix(NamedTuple):
     rows: tuple[Row, ...]
     divisors: tuple[int, ...]
 
+    @property
+    def within(self) -> bool:
+        """Whether the one output there is cannot be below 0 or above white."""
+        (*weights, bias), divisor = self.rows[0], self.divisors[0]
+        most = WHITE * sum(weights) + bias
+        return len(self.rows) == 1 and min(*weights, bias) >= 0 and most <= WHITE * divisor
+
     def packed(self) -> bytes:
         """The numbers of `vectors.mixing`: those of outputs that are not there are 0."""
         rows = [*self.rows, *[(0, 0, 0, 0)] * (3 - len(self.rows))]

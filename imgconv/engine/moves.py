@@ -93,7 +93,7 @@ class Moves(NamedTuple):
         return *part, words.AT_RING, at * self.made, source, begin
 
     def _mixing(self, mix: Mix) -> array[int]:
-        which = words.MIXED.index((self.source.channels, self.depth))
+        which = words.MIXED.index((self.source.channels, self.depth, mix.within))
         return array("B", struct.pack("q", which) + mix.packed())
 
     def _copy(self, count: int, size: int, apart: int) -> tuple[int, int, int]:

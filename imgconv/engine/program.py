@@ -56,7 +56,7 @@ def write(
     """
     assert len({geometry.shape for geometry in geometries}) == 1, geometries
     if layer.mix:
-        met = (source.channels, target.channels) in words.MIXED and not ends
+        met = (source.channels, target.channels, layer.mix.within) in words.MIXED and not ends
         layer = as_it_is("uint8")._replace(mix=layer.mix) if met else layer._replace(mix=None)
     tables, rings = Tables(), Rings()
     readers: dict[Hashable, Reader] = {}

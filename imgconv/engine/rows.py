@@ -201,8 +201,8 @@ def paired():
 # ---- channels that mix ------------------------------------------------------------------------
 
 
-def _mix(source, target):
-    vectors = mixing(source, target)
+def _mix(source, target, within):
+    vectors = mixing(source, target, within)
 
     @inline
     def mix(job):

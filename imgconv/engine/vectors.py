@@ -220,10 +220,11 @@ def tell(builder, told, which, counted, lanes):
     stored(builder, told, WORD(which), WORD, builder.add(found, more))
 
 
-def mixing(source, target):
+def mixing(source, target, within):
     """Make `vectors(row, out, n, numbers, told)`: pixels of bytes to those that sum their channels.
 
-    source, target: bytes of a pixel; of three outputs a fourth is 0. numbers: for each of three
+    source, target: bytes of a pixel; of three outputs a fourth is 0. within: none is clipped, so
+    that there is nothing to count. numbers: for each of three
     outputs its weights as pairs of int16, of the channels 0 and 1, 2 and 1, then three biases,
     three float32 by which sums are multiplied, and three for `sums.snapping`.
 
@@ -285,34 +286,31 @@ def mixing(source, target):
                     quotient = builder.fadd(quotient, snap, flags=CONTRACTED)
                     yield builder.call(nearest, [builder.fsub(quotient, snap)])
 
-            def count(which, clipped, counted):
-                """Count lanes that were clipped, of those that count."""
-                ones = builder.sext(clipped, pairs)
-                if counted is not None:
-                    ones = builder.and_(ones, builder.sext(counted, pairs))
-                held = builder.load(counts[which])
-                builder.store(builder.sub(held, ones), counts[which])
-
-            def several(i, begin=None, end=None):
-                """So many pixels; if it is said which are new, these alone are counted."""
-                if outputs == 1:
-                    found = [*(x for g in range(4) for x in levels(builder.add(i, WORD(8 * g))))]
-                    places = [[*range(8 * k, 8 * k + 16)] for k in (0, 2)]
-                    places = [[p[j] for j in (0, 1, 2, 3, 8, 9, 10, 11)] for p in places]
-                    places = [[*p, *(x + 4 for x in p)] for p in places]
-                else:
-                    found, places = [*levels(i), none], [[*range(4)] * 2 + [*range(4, 8)] * 2] * 2
-                halves = [builder.call(to_shorts, found[k : k + 2]) for k in (0, 2)]
-                for short, order in zip(halves, places, strict=True):
-                    counted = None
+            def count(short, half, begin, end):
+                """Count what is clipped; if it is said which pixels are new, of these alone."""
+                starts = (16 * half, 16 * half + 8) if outputs == 1 else (0, 0)  # of what is packed
+                order = [s + 4 * part + j for part in range(2) for s in starts for j in range(4)]
+                below = builder.icmp_signed("<", short, nothing)
+                above = builder.icmp_signed(">", short, top)
+                for place, ones in zip(counts, (below, above), strict=True):
                     if begin is not None:
                         at = ir.Constant(pairs, order)
-                        counted = builder.and_(
-                            builder.icmp_signed(">=", at, splat(builder, begin, 16)),
-                            builder.icmp_signed("<", at, splat(builder, end, 16)),
-                        )
-                    count(0, builder.icmp_signed("<", short, nothing), counted)
-                    count(1, builder.icmp_signed(">", short, top), counted)
+                        new = builder.icmp_signed(">=", at, splat(builder, begin, 16))
+                        there = builder.icmp_signed("<", at, splat(builder, end, 16))
+                        ones = builder.and_(ones, builder.and_(new, there))
+                    more = builder.sub(builder.load(place), builder.sext(ones, pairs))
+                    builder.store(more, place)
+
+            def several(i, begin=None, end=None):
+                """So many pixels, of which some may be new."""
+                if outputs == 1:
+                    found = [x for g in range(4) for x in levels(builder.add(i, WORD(8 * g)))]
+                else:
+                    found = [*levels(i), none]
+                halves = [builder.call(to_shorts, found[k : k + 2]) for k in (0, 2)]
+                if not within:
+                    for half, short in enumerate(halves):
+                        count(short, half, begin, end)
                 made = builder.call(to_bytes, halves)
                 if outputs == 1:
                     words = builder.bitcast(made, wide)

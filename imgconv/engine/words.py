@@ -50,8 +50,9 @@ PREFIXED = tuple((kind, depth) for kind in ("int16", "int32") for depth in (1, 3
 # So many rows of pairs are added up at once: to totals, to bytes.
 PAIRED = {False: (4, 8), True: (2, 4, 5, 6, 8)}
 
-# What `mix` reads and writes, bytes of a pixel; and so many pixels at once, at most.
-MIXED = ((3, 1), (3, 3), (4, 1), (4, 4))
+# What `mix` reads and writes, bytes of a pixel, and whether none is clipped; and so many pixels at
+# once, at most.
+MIXED = ((3, 1, True), (3, 1, False), (3, 3, False), (4, 1, True), (4, 1, False), (4, 4, False))
 MIXED_AT_ONCE = 32
 
 # The kind of the masks and the counts beside totals: as wide as they are.

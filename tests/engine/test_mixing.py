@@ -103,15 +103,19 @@ def test_pictures_with_a_fourth_channel_in_memory_are_the_same(run: Any, tmp_pat
 
 
 @pytest.mark.usefixtures("path")
-def test_clipped_sums_are_counted_once() -> None:
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize(("weight", "bias"), [(2, -300), (1, 0), (0.2, 0), (0.334, 0), (0.3, -1)])
+def test_clipped_sums_are_counted_once(outputs: int, weight: float, bias: int) -> None:
     """Rows of any length: the part of the last vector that is no pixel does not count."""
-    kernel = Kernel([[[[2]], [[2]], [[2]]]] * 3, bias=-300)
-    for width in (1, 7, 8, 9, 63, 64, 65):
+    kernel = Kernel([[[[weight]], [[weight]], [[weight]]]] * outputs, bias=bias)
+    for width in (1, 7, 8, 9, 31, 32, 33, 63, 64, 65, 100):
         image = np.random.default_rng(width).integers(0, 256, (5, width, 3), np.uint8)
-        out = np.empty_like(image)
+        image[0, :4] = 255
+        image[4, -4:] = 0
+        out = np.empty((5, width, outputs), np.uint8)
         views = samples.of_array(image), samples.of_array(out)
         counts = to_pixels(*views, Step(kernel, layout()), "clip", bytes([1, 1, 1]))
-        totals = np.repeat(2 * image.astype(int).sum(2) - 300, 3)
+        totals = np.rint(np.repeat(weight * image.astype(int).sum(2) + bias, outputs))
         assert counts == ((totals < 0).sum(), (totals > 255).sum())
 
 
