@@ -84,7 +84,8 @@ class Moves(NamedTuple):
         if self.reader.mix:
             part = native.part("mix"), count, self.tables.keep(self._mixing(self.reader.mix))
         elif self.reader.sources == 2:
-            part = native.part("paired"), count * self.depth, self.tables.words(0)
+            which = words.PAIRING.index((kind, plan.last.kind))
+            part = native.part("paired"), count * self.depth, self.tables.words(which)
         elif plan.ring != kind or plan.scale > 1:
             wide = "int16" if plan.ring == "uint16" else plan.ring
             name, which = widening(kind, wide)

@@ -35,7 +35,7 @@ def _fused(what: Sum, rounding: Rounding) -> int | None:
 
 def _is_paired(what: Sum, rounding: Rounding) -> bool:
     """Whether products of pairs become bytes in the part that adds them up."""
-    few = len(what.weights) <= words.PAIRED[True][-1]
+    few = what.kind == "int16" and len(what.weights) <= words.SUMMED
     return what.source == "pairs" and few and rounding.how == words.PLAIN
 
 
@@ -171,9 +171,8 @@ class Panel:
     def _paired(self, last: Sum, taps: Sequence[Tap], k: int) -> Tap:
         """Order products of pairs of bytes, some rows of pairs at a time."""
         totals = self.work.rings.take(("totals", k, last.kind), last.kind, self.whole)
-        most = words.PAIRED[False][-1]
-        for done in range(0, len(taps), most):
-            some, bias = slice(done, done + most), 0 if done else last.bias
+        for done in range(0, len(taps), words.SUMMED):
+            some, bias = slice(done, done + words.SUMMED), 0 if done else last.bias
             part = last._replace(weights=last.weights[some], bias=bias)
             self.together.append(self._products(part, taps[some], totals, adding=done > 0))
         return Tap(totals)
@@ -183,12 +182,15 @@ class Panel:
         adding: bool = False, to_bytes: bool = False,
     ) -> Order:  # fmt: skip
         """The order for a sum of some rows of pairs; adding: to what is there."""
-        tables, counts = self.work.tables, words.PAIRED[to_bytes]
-        count = next(n for n in counts if n >= len(taps))
-        which = 1 + to_bytes * len(words.PAIRED[False]) + counts.index(count)
+        tables, kind = self.work.tables, what.kind
+        which, count = next(
+            (which, most)
+            for which, (*met, most) in enumerate(words.PAIRED, len(words.PAIRING))
+            if met == [kind, to_bytes] and most >= len(taps)
+        )
         more = count - len(taps)  # one of them with a weight of 0
-        kept = tables.numbers("int16", (-int(adding), what.bias, *what.weights, *[0] * more))
-        numbers = tables.words(which, self._mask("int16") if to_bytes else 0, kept)
+        kept = tables.numbers(kind, (-int(adding), what.bias, *what.weights, *[0] * more))
+        numbers = tables.words(which, self._mask(kind) if to_bytes else 0, kept)
         return Order("paired", into, place, self.whole, numbers, [*taps, *[taps[0]] * more])
 
     def _prefixed(self, row: Tap, i: int, kind: str, window: Window) -> Tap:

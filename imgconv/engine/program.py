@@ -110,12 +110,13 @@ def _readers(
     rows = geometry.rows
     for channel in channels:
         paired = plan.odd is not None
-        key = geometry, plan.ring, plan.scale, plan.running, channel, paired
+        key = geometry, plan.ring, plan.scale, plan.running, channel, paired and plan.last.kind
         if key not in readers:
             stride = rows.stride // math.gcd(rows.stride, rows.dilation)
             slots = rows.taps + (chunk - 1) * stride + plan.running
             if paired:  # an odd output begins within a pair
-                ring = rings.take(key, "uint16", 0, slots // 2 + 1, stride)
+                wide = "uint16" if plan.last.kind == "int16" else "int32"
+                ring = rings.take(key, wide, 0, slots // 2 + 1, stride)
             else:
                 ring = rings.take(key, plan.ring, 0, slots, 2 * stride)
             readers[key] = Reader(geometry, plan, channel, ring, mix)

@@ -5,6 +5,7 @@ import numpy as np
 from imgconv.engine import processor
 from imgconv.engine.machine import (
     again,
+    both,
     copied,
     inline,
     larger,
@@ -21,39 +22,43 @@ from imgconv.engine.words import *
 
 
 def one_of(place, parts):
-    """Make the part that is one of up to ten, by the number in a word of the numbers.
+    """Make the part that is one of up to twelve, by the number in a word of the numbers.
 
     Side by side: for functions within others Numba takes half as long again a level. What there is
     not, it leaves out by the count.
     """
     count = len(parts)
-    given = (*parts, *[None] * 9)[:10]
-    first, second, third, fourth, fifth, sixth, seventh, eighth, ninth, tenth = given
+    given = (*parts, *[None] * 11)[:12]
+    a, b, c, d, e, f, g, h, i, j, k, m = given
 
     def part(job):
         which = word(word(job, NUMBERS), place)
         if which == 0:
-            first(job)
+            a(job)
         if count > 1 and which == 1:
-            second(job)
+            b(job)
         if count > 2 and which == 2:
-            third(job)
+            c(job)
         if count > 3 and which == 3:
-            fourth(job)
+            d(job)
         if count > 4 and which == 4:
-            fifth(job)
+            e(job)
         if count > 5 and which == 5:
-            sixth(job)
+            f(job)
         if count > 6 and which == 6:
-            seventh(job)
+            g(job)
         if count > 7 and which == 7:
-            eighth(job)
+            h(job)
         if count > 8 and which == 8:
-            ninth(job)
+            i(job)
         if count > 9 and which == 9:
-            tenth(job)
+            j(job)
+        if count > 10 and which == 10:
+            k(job)
+        if count > 11 and which == 11:
+            m(job)
 
-    return part if count > 1 else first
+    return part if count > 1 else a
 
 
 # ---- from kind to kind ------------------------------------------------------------------------
@@ -159,26 +164,31 @@ def extent():
     return one_of(KIND, [_ends(S) for S in TOTALS])
 
 
-# ---- bytes in pairs ---------------------------------------------------------------------------
+# ---- samples in pairs -------------------------------------------------------------------------
 
 
-def _pairing():
-    """Make `pairs(job)`: two rows of bytes side by side, byte by byte."""
-    byte, put = read["uint8"], write["uint16"]
+def _pairing(S, A):
+    """Make `pairs(job)`: two rows of samples side by side, as halves of items as wide as A.
+
+    Halves of 16 bits have a sign: of uint16 a half of the range is taken away.
+    """
+    sample, put = read[S], write["uint16" if A == "int16" else "int32"]
+    T = np.uint16 if A == "int16" else np.int32
+    by, away = T(256 if A == "int16" else 1 << 16), T(0 if S == "uint8" else 1 << 15)
 
     @inline
     def pairs(job):
         n, out, row, below = word(job, N), word(job, OUT), word(job, INPUTS), word(job, INPUTS + 1)
         for i in range(n):
-            upper = times(np.uint16(byte(below, i)), np.uint16(256))
-            put(out, i, united(np.uint16(byte(row, i)), upper))
+            upper = times(minus(T(sample(below, i)), away), by)
+            put(out, i, united(both(minus(T(sample(row, i)), away), minus(by, T(1))), upper))
 
     return pairs
 
 
-def _paired(count, to_bytes):
+def _paired(A, to_bytes, count):
     """Make `paired(job)`: sums of products of so many rows of pairs."""
-    vectors = pair_sums(count, to_bytes=to_bytes, width=processor.width())
+    vectors = pair_sums(A, count, to_bytes=to_bytes, width=processor.width())
 
     @inline
     def paired(job):
@@ -189,13 +199,12 @@ def _paired(count, to_bytes):
 
 
 def paired():
-    """Make the part that pairs rows of bytes, and adds up products of pairs: to totals, to bytes.
+    """Make the part that pairs rows of samples, and adds up products of pairs.
 
-    Numbers: words; which of these (0: two rows are paired, then those of `words.PAIRED`), the mask
-    of samples that count, and where the numbers of `vectors.pair_sums` are.
+    Numbers: words; which of `words.PAIRING`, or after these of `words.PAIRED`, the mask of samples
+    that count, and where the numbers of `vectors.pair_sums` are.
     """
-    sums = [_paired(count, to_bytes) for to_bytes in PAIRED for count in PAIRED[to_bytes]]
-    return one_of(0, [_pairing(), *sums])
+    return one_of(0, [*(_pairing(*kinds) for kinds in PAIRING), *(_paired(*p) for p in PAIRED)])
 
 
 # ---- channels that mix ------------------------------------------------------------------------

@@ -93,6 +93,7 @@ class Plan(NamedTuple):
         down = (2 if self.running else len(each.weights) for each in self.down)
         passes = 1 + len(self.down) * (2 if self.prefixed else 1)
         last = max(len(each.weights) for each in (self.last, self.odd) if each)
+        last *= 2 if self.odd and self.last.kind == "int32" else 1
         return last + sum(down) + PASS * passes
 
 

@@ -127,33 +127,41 @@ def prefix_sums(A, depth, width):
     return vectors
 
 
-def pair_sums(count, *, to_bytes, width):
-    """Make `vectors(inputs, out, n, numbers, mask, told)`: sums of products of pairs of bytes.
+# What multiplies pairs and adds up the products of each, by the bytes of a vector: uint8 by int8 to
+# int16, and int16 by int16 to int32.
+MULTIPLY = {
+    ("int16", 32): "llvm.x86.avx2.pmadd.ub.sw", ("int16", 64): "llvm.x86.avx512.pmaddubs.w.512",
+    ("int32", 32): "llvm.x86.avx2.pmadd.wd", ("int32", 64): "llvm.x86.avx512.pmaddw.d.512",
+}  # fmt: skip
+HALF = {"int16": "uint8", "int32": "int16"}
 
-    inputs: the addresses of `count` rows of pairs. numbers, of int16: -1 for adding to what is
-    there, the bias, and for each row two weights of 8 bits whose products with bytes, added up,
-    stay within 16 bits. to_bytes: clipped, and counted where the mask is 1.
+
+def pair_sums(kind, count, *, to_bytes, width):
+    """Make `vectors(inputs, out, n, numbers, mask, told)`: sums of products of pairs.
+
+    inputs: the addresses of `count` rows of pairs. numbers, of the kind of the sums: -1 for adding
+    to what is there, the bias, and for each row two weights in one number, whose products, added
+    up, stay within the kind. to_bytes: of int16; clipped, and counted where the mask is 1.
     """
-    SHORT, BYTE = TYPES["int16"], TYPES["uint8"]
-    wide, lanes = vector("int16", PAIRS)
-    bytes_of, _ = vector("uint8", PAIRS)
+    ITEM, BYTE = TYPES[kind], TYPES["uint8"]
+    wide, lanes = vector(kind, PAIRS)
+    halves, _ = vector(HALF[kind], PAIRS)
     zero, top = (ir.Constant(wide, [n] * lanes) for n in (0, 255))
 
     @intrinsic
     def vectors(typingctx, inputs, out, n, numbers, mask, told):
         def build(context, builder, signature, args):
             inputs, out, n, numbers, mask, told = args
-            name = {32: "llvm.x86.avx2.pmadd.ub.sw", 64: "llvm.x86.avx512.pmaddubs.w.512"}[width]
-            (shorts, _), (octets, held) = vector("int16", width), vector("uint8", width)
-            multiply = named(builder, name, shorts, octets, octets)
+            (sums, _), (factors, held) = vector(kind, width), vector(HALF[kind], width)
+            multiply = named(builder, MULTIPLY[kind, width], sums, factors, factors)
             larger = named(builder, f"llvm.smax.v{lanes}i16", wide, wide, wide)
             smaller = named(builder, f"llvm.smin.v{lanes}i16", wide, wide, wide)
 
             def number(at):
-                return splat(builder, loaded(builder, numbers, WORD(at), SHORT), lanes)
+                return splat(builder, loaded(builder, numbers, WORD(at), ITEM), lanes)
 
             adding, bias = number(0), number(1)
-            weights = [builder.bitcast(number(2 + t), bytes_of) for t in range(count)]
+            weights = [builder.bitcast(number(2 + t), halves) for t in range(count)]
             rows = [loaded(builder, inputs, WORD(t), WORD) for t in range(count)]
             counts = [cgutils.alloca_once_value(builder, zero) for _ in range(2)]
 
@@ -169,16 +177,16 @@ def pair_sums(count, *, to_bytes, width):
             def total(i):
                 found = bias
                 if not to_bytes:
-                    seen = loaded(builder, out, i, SHORT, wide, scope="alias.scope")
+                    seen = loaded(builder, out, i, ITEM, wide, scope="alias.scope")
                     found = builder.add(bias, builder.and_(seen, adding))
                 for row, weight in zip(rows, weights, strict=True):
-                    pairs = builder.bitcast(loaded(builder, row, i, SHORT, wide), bytes_of)
+                    pairs = builder.bitcast(loaded(builder, row, i, ITEM, wide), halves)
                     found = builder.add(found, products(pairs, weight))
                 return found
 
             def clipped(i):
                 x = total(i)
-                ones = loaded(builder, mask, i, SHORT, wide)
+                ones = loaded(builder, mask, i, ITEM, wide)
                 for place, clips in zip(
                     counts,
                     (builder.icmp_signed("<", x, zero), builder.icmp_signed(">", x, top)),
@@ -191,10 +199,10 @@ def pair_sums(count, *, to_bytes, width):
             def two(i):
                 first, second = clipped(i), clipped(builder.add(i, WORD(lanes)))
                 both = shuffle(builder, first, second, range(2 * lanes))
-                stored(builder, out, i, BYTE, builder.trunc(both, bytes_of))
+                stored(builder, out, i, BYTE, builder.trunc(both, halves))
 
             def one(i):
-                stored(builder, out, i, SHORT, total(i))
+                stored(builder, out, i, ITEM, total(i))
 
             if not to_bytes:
                 loop(builder, WORD(0), n, lanes, one)

@@ -24,14 +24,15 @@ from imgconv.engine.sums import (
     snapping,
     taps_of,
 )
-from imgconv.engine.words import DIVIDE, NARROW, PLAIN, SHIFT
+from imgconv.engine.words import DIVIDE, NARROW, PAIRING, PLAIN, SHIFT
 from imgconv.kernels.factors import Matrix, Products, outer_products
 from imgconv.kernels.kernel import Number
 
 # What a row costs whose samples are added up from the left, or that goes on from the one above.
 RUNNING = 3
-# What weights of one sign in a pair may add up to: 255 times as much is within 16 bits.
-PAIR_MOST = 128 - 1
+# What weights of one sign in a pair may add up to: 255 times as much is within 16 bits. In 32 bits
+# all products of weights of 16 bits are.
+PAIR_MOST = {"int16": 128 - 1, "int32": (1 << 15) - 1}
 
 
 class _Totals(NamedTuple):
@@ -94,7 +95,7 @@ def whole_plan(factors: list[list[Fraction]], bias: Fraction, asked: Asked) -> P
     taps = taps_of(weights)
     found = outer_products(weights) if len(taps) > RUNNING else None
     beside = _running(found, len(taps), totals) if found else None
-    paired = _paired(weights, totals) if asked.sample == "uint8" and kind == "int16" else None
+    paired = _paired(weights, totals)
     if found and is_cheaper(found[1], len(taps)):
         separate = _separate(found, totals)
         if separate:
@@ -164,29 +165,35 @@ def _running(found: tuple[int, Products], taps: int, totals: _Totals) -> Plan | 
 
 
 def _paired(weights: list[list[int]], totals: _Totals) -> Plan | None:
-    """A plan of products of pairs of bytes."""
+    """A plan of products of pairs, where two weights fit in a number."""
+    kind, (sample, _, _, size) = totals.kind, totals.asked
+    if kind is None or (sample, kind) not in PAIRING:
+        return None
     if len(weights) < 2 or not processor.has_vectors():
         return None
-    none = [0] * len(weights[0])
-    even, odd = _pairs(weights, totals.start), _pairs([none, *weights], totals.start)
-    if not even or not odd:
-        return None
-    return Plan("uint8", totals.asked.size, even, totals.rounding("int16"), odd=odd)
+    start = totals.start
+    if sample == "uint16":  # half of the range is taken away, to be added here; int32 wraps around
+        start += (MAXIMUM[sample] + 1) // 2 * sum(w for row in weights for w in row)
+        start = (start + (1 << 31)) % (1 << 32) - (1 << 31)
+    even, odd = (_pairs(rows, start, kind) for rows in (weights, [[0] * len(weights[0]), *weights]))
+    rounding = totals.rounding(kind)
+    return Plan(sample, size, even, rounding, odd=odd) if even and odd else None
 
 
-def _pairs(weights: list[list[int]], start: int) -> Sum | None:
-    """A sum over rows of pairs, the weights of both in one number of 16 bits, where these fit."""
+def _pairs(weights: list[list[int]], start: int, kind: str) -> Sum | None:
+    """A sum over rows of pairs, the weights of both in one number, where these fit."""
     found: dict[Place, int] = {}
+    most, bits = PAIR_MOST[kind], {"int16": 8, "int32": 16}[kind]
     rows = [*weights, [0] * len(weights[0])]  # for one that is left over
     for row in range(len(weights) + 1 >> 1):
         for x, pair in enumerate(zip(*rows[2 * row : 2 * row + 2], strict=True)):
             positive, negative = _by_sign(pair)
-            if max(positive, -negative) > PAIR_MOST:  # the sum of their products might not fit
+            if max(positive, -negative) > most:
                 return None
             if any(pair):
-                found[row, x] = pair[0] & 255 | pair[1] << 8
+                found[row, x] = pair[0] & (1 << bits) - 1 | pair[1] << bits
     found = found or {(0, 0): 0}
-    return Sum("pairs", "int16", tuple(found), tuple(found.values()), start)
+    return Sum("pairs", kind, tuple(found), tuple(found.values()), start)
 
 
 def reciprocal(divisor: int) -> tuple[int, int]:

@@ -47,8 +47,14 @@ SLIDING = (("uint8", "int16"), ("uint8", "int32"), ("uint16", "int32"))
 # What `prefix` adds up: totals, of pixels of so many samples, or (0) of any.
 PREFIXED = tuple((kind, depth) for kind in ("int16", "int32") for depth in (1, 3, 4, 0))
 
-# So many rows of pairs are added up at once: to totals, to bytes.
-PAIRED = {False: (4, 8), True: (2, 4, 5, 6, 8)}
+# Of which samples two rows become pairs, to be added up as what. What is added up as what, whether
+# to bytes, and so many rows of pairs at once, of which SUMMED are the most.
+PAIRING = (("uint8", "int16"), ("uint8", "int32"), ("uint16", "int32"))
+PAIRED = (
+    ("int16", False, 4), ("int16", False, 8), ("int32", False, 4), ("int32", False, 6),
+    ("int32", False, 8), *(("int16", True, count) for count in (4, 5, 6, 8)),
+)  # fmt: skip
+SUMMED = 8
 
 # What `mix` reads and writes, bytes of a pixel, and whether none is clipped; and so many pixels at
 # once, at most.

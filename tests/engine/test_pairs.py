@@ -1,4 +1,4 @@
-"""Products of pairs of bytes: as whole numbers say, up to the limits of what fits, and plain."""
+"""Products of pairs: as whole numbers say, up to the limits of what fits, and plain."""
 
 import numpy as np
 import pytest
@@ -12,8 +12,9 @@ from tests.engine.test_mixing import half_to_even
 from tests.engine.test_plan import forget, truth
 from tests.reference import BORDERS
 
-# Weights next to what a pair takes: its products must stay within 16 bits.
+# Weights next to what a pair takes: products with bytes must stay within 16 bits, else weights.
 EDGES = (-128, -127, -126, -64, -63, -1, 0, 0, 1, 2, 3, 63, 64, 126, 127, 128)
+WIDE = (-32768, -32767, -16384, 16383, 16384, 32766, 32767, 32768)
 
 
 def drawn(data: st.DataObject) -> tuple[np.ndarray, Kernel]:
@@ -21,11 +22,12 @@ def drawn(data: st.DataObject) -> tuple[np.ndarray, Kernel]:
     shape = data.draw(st.tuples(st.integers(1, 14), st.integers(1, 80)), "shape")
     shape += data.draw(st.sampled_from([(), (3,), (4,)]), "channels")
     rng = np.random.default_rng(data.draw(st.integers(0, 999), "seed"))
-    image = rng.integers(0, 256, shape, np.uint8)
-    image[rng.random(shape) < 0.3] = rng.choice([0, 255])
+    kind = data.draw(st.sampled_from([np.uint8, np.uint8, np.uint16]), "kind")
+    image = rng.integers(0, np.iinfo(kind).max + 1, shape, kind)
+    image[rng.random(shape) < 0.3] = rng.choice([0, np.iinfo(kind).max])
     high, wide = data.draw(st.tuples(st.integers(1, 7), st.integers(1, 6)), "size")
-    most = data.draw(st.sampled_from([1, 5, 128]), "most")
-    few = [w for w in EDGES if abs(w) <= most]
+    most = data.draw(st.sampled_from([1, 5, 128, 32768]), "most")
+    few = [w for w in (*EDGES, *WIDE) if abs(w) <= most]
     rows = st.lists(st.sampled_from(few), min_size=wide, max_size=wide)
     weights = data.draw(st.lists(rows, min_size=high, max_size=high), "weights")
     divisor = data.draw(st.sampled_from([1, 1, 1, 2, 9, 16]), "divisor")
@@ -36,11 +38,12 @@ def wanted(image: np.ndarray, kernel: Kernel, border: str) -> np.ndarray:
     """Exact responses, rounded half to even."""
     responses = truth(image, np.array(kernel.weights, float), border)
     totals = np.rint(responses).astype(np.int64) + kernel.bias * kernel.divisor
-    return np.clip(half_to_even(totals, kernel.divisor), 0, 255).astype(np.uint8)
+    white = np.iinfo(image.dtype).max
+    return np.clip(half_to_even(totals, kernel.divisor), 0, white).astype(image.dtype)
 
 
 @given(st.data())
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_whole_weights_are_exact_by_pairs_and_plainly(data: st.DataObject) -> None:
     """Whatever the weights, at the limits of pairs and beyond them, all borders, odd heights."""
     image, kernel = drawn(data)
@@ -56,26 +59,33 @@ def test_whole_weights_are_exact_by_pairs_and_plainly(data: st.DataObject) -> No
 
 @pytest.mark.skipif(not processor.has_vectors(), reason="no vectors of AVX2 here")
 @pytest.mark.parametrize(
-    ("weights", "pairs"),
+    ("weights", "kind", "pairs"),
     [
-        ([[1, 0, -1], [2, 0, -2], [1, 0, -1]], 4),
-        ([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]], 5),
-        ([[1, 2], [100, -27]], 2),
-        ([[1, 2, 3]], None),  # a single row has no pairs
-        ([[100, -2], [28, -27]], None),  # a sum of 128 is one too many
-        ([[100], [27], [-100]], 2),
-        ([[-1], [28], [100]], None),  # in outputs that begin with a pair's second row
-        ([[-128, 1], [1, 3]], None),
+        ([[1, 0, -1], [2, 0, -2], [1, 0, -1]], "uint8", ("int16", 4)),
+        ([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]], "uint8", ("int16", 5)),
+        ([[1, 2], [100, -27]], "uint8", ("int16", 2)),
+        ([[1, 2, 3]], "uint8", None),  # a single row has no pairs
+        ([[100], [27], [-100]], "uint8", ("int16", 2)),
+        ([[100, -2], [28, -27]], "uint8", None),  # a sum of 128 is one too many
+        ([[-1], [28], [100]], "uint8", None),  # in outputs that begin with a pair's second row
+        ([[-128, 1], [1, 3]], "uint8", None),
+        ([[100, -2], [129, -27]], "uint8", ("int32", 2)),
+        ([[1, 0, -1], [2, 0, -2], [1, 0, -1]], "uint16", ("int32", 4)),
+        ([[20000], [12767]], "uint16", ("int32", 1)),
+        ([[20000], [12768]], "uint16", None),
+        ([[1, 2], [3, 5]], "float32", None),
     ],
 )
-def test_pairs_are_chosen_where_they_fit(weights: list[list[int]], pairs: int | None) -> None:
+def test_pairs_are_chosen_where_they_fit(
+    weights: list[list[int]], kind: str, pairs: tuple[str, int] | None
+) -> None:
     """Else the tests above would test nothing of them."""
-    beside = make_plan(Kernel(weights), "uint8", "uint8").beside
-    found = len(beside.last.weights) if beside and beside.last.source == "pairs" else None
-    assert found == pairs
+    beside = make_plan(Kernel(weights), kind, kind).beside
+    paired = beside if beside and beside.odd else None
+    assert (paired and (paired.last.kind, len(paired.last.weights))) == pairs
 
 
 def test_no_product_of_a_pair_leaves_16_bits() -> None:
     """The limit is right: the instruction would cut off what is beyond, without a word."""
-    assert 255 * whole.PAIR_MOST <= 32767
-    assert 255 * (whole.PAIR_MOST + 2) > 32767
+    assert 255 * whole.PAIR_MOST["int16"] <= 32767
+    assert 255 * (whole.PAIR_MOST["int16"] + 2) > 32767
