@@ -83,7 +83,7 @@ def perform(program, panel, whole, order, y):
     if into < 0:
         out = word(whole, TARGET) + y * word(whole, TARGET_STEP) + word(panel, PLACE)
     else:
-        out = row_of(program, room, into, word(order, AHEAD))
+        out = row_of(program, room, into, 0)
     have_done(order, job, out + word(order, INTO))
 
 

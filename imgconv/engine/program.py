@@ -203,10 +203,9 @@ class _Layout:
         filling = samples.values(kind, [fill if kind.startswith("float") else int(fill)])
         if rows.border == "constant":
             filling *= self.source.width * self.source.channels
-        reads = rows.taps // 2 + 1 if reader.sources == 2 else rows.taps
         channel = (reader.channel or 0) * samples.size(kind)
         return (
-            native.part("fill"), reads, reader.sources, tables.keep(positions), channel,
+            native.part("fill"), reader.reads, reader.sources, tables.keep(positions), channel,
             tables.keep(filling),
         )  # fmt: skip
 
@@ -234,4 +233,4 @@ class _Layout:
         ring = order.into.number if order.into else -1
         part = native.part(order.part)
         numbers = part, order.samples, order.numbers, ring, order.place
-        return *numbers, taps, len(order.taps), order.ahead
+        return *numbers, taps, len(order.taps)

@@ -92,6 +92,12 @@ class Reader:
         """How many rows of the source stand in one of the ring."""
         return 2 if self.plan.odd else 1
 
+    @property
+    def reads(self) -> int:
+        """How many rows of the ring an output reads, at most: an odd one begins within a pair."""
+        taps = self.geometry.rows.taps
+        return taps // 2 + 1 if self.plan.odd else taps
+
 
 class Tap(NamedTuple):
     """A row that an order reads: of a ring, so many rows on, so many bytes into it."""
@@ -110,7 +116,6 @@ class Order(NamedTuple):
     samples: int
     numbers: int
     taps: Sequence[Tap]
-    ahead: int = 0  # rows from the present one of the ring it writes to
 
 
 class Work(NamedTuple):

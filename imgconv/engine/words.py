@@ -106,9 +106,9 @@ ORDERS, ORDER_COUNT, WHEN, GROUP_SIZE = range(4)
 FIRST, LATER, ON_EVEN, ON_ODD = 0b0011, 0b1100, 0b0101, 0b1010
 
 # A move or an order: a part, how many samples, its numbers. A move goes from an address of the room
-# and bytes on to another and bytes on. An order goes to a ring
-# (-1: the target) and bytes on, AHEAD rows from the slot on, from rows: of a ring, likewise.
+# and bytes on to another and bytes on. An order goes to the present row of a ring (-1: the target)
+# and bytes on, from rows: of a ring, so many from its slot on, and bytes on.
 PART, SAMPLES, TABLE, TO, INTO = range(5)
 FROM, BEGIN, MOVE_SIZE = range(5, 8)
-TAPS, TAP_COUNT, AHEAD, ORDER_SIZE = range(5, 9)
+TAPS, TAP_COUNT, ORDER_SIZE = range(5, 8)
 TAP_RING, TAP_ROW, TAP_PLACE, TAP_SIZE = range(4)
