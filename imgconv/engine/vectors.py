@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from imgconv.engine.machine import CONTRACTED, TYPES, WORD, loaded, stored
+from imgconv.engine.machine import BYTE, CONTRACTED, TYPES, WORD, loaded, stored
 from imgconv.engine.words import MIXED_AT_ONCE
 
 PAIRS = 64  # bytes of the vectors in which pairs are summed
@@ -65,66 +65,81 @@ def prefix_sums(A, depth, width):
     n: whole vectors of `width` bytes. So many at a time that they hold whole pixels, so that what
     one turn hands to the next is added, and never shuffled: that would be the time of it all.
     """
-    kind, lanes = vector(A, width)
-    zero = ir.Constant(kind, [0] * lanes)
-    turn = depth // math.gcd(lanes, depth)
-    within, by, part = [], depth, lanes * 16 // width
-    while by < part:
-        within.append([lanes + i - by if i % part >= by else 0 for i in range(lanes)])
-        by *= 2
-    while part < lanes:
-        ends = [i // part * part for i in range(lanes)]
-        within.append([
-            lanes + end - depth + (i - end) % depth if end // part % 2 else 0
-            for i, end in enumerate(ends)
-        ])  # fmt: skip
-        part *= 2
 
     @intrinsic
     def vectors(typingctx, row, out, n):
         def build(context, builder, signature, args):
-            row, out, n = args
-            carried = [cgutils.alloca_once_value(builder, zero) for _ in range(turn)]
-
-            def summed(i):
-                """The sums within a vector: within quarters or halves of 16 bytes, then of these.
-
-                Instructions that shift all of a vector take thrice as long.
-                """
-                x = loaded(builder, row, i, TYPES[A], kind)
-                for places in within:
-                    x = builder.add(x, shuffle(builder, zero, x, places))
-                return x
-
-            def last(x, at=0):
-                """The last pixel of a vector, over and over, as it goes on `at` samples later."""
-                return shuffle(builder, x, x, [
-                    lanes - depth + (at + lane) % depth for lane in range(lanes)
-                ])  # fmt: skip
-
-            def several(i):
-                x = None
-                for v in range(turn):
-                    at = builder.add(i, WORD(v * lanes))
-                    x = builder.add(summed(at), last(x)) if v else summed(at)
-                    before = builder.load(carried[v])
-                    stored(builder, out, at, TYPES[A], builder.add(x, before))
-                for v in range(turn):
-                    more = builder.add(builder.load(carried[v]), last(x, v * lanes))
-                    builder.store(more, carried[v])
-
-            def one(i):
-                x = builder.add(summed(i), builder.load(carried[0]))
-                stored(builder, out, i, TYPES[A], x)
-                builder.store(last(x), carried[0])
-
-            done = loop(builder, WORD(0), n, turn * lanes, several)
-            loop(builder, done, n, lanes, one)
+            _PrefixSums(builder, A, depth, width, *args).loop()
             return context.get_dummy_value()
 
         return types.void(types.int64, types.int64, types.int64), build
 
     return vectors
+
+
+class _PrefixSums:
+    """The loop of `prefix_sums`, as it is built."""
+
+    def __init__(self, builder, A, depth, width, row, out, n):
+        self.builder, self.depth, self.row, self.out, self.n = builder, depth, row, out, n
+        self.item, (self.sums, self.lanes) = TYPES[A], vector(A, width)
+        self.zero = self.sums([0] * self.lanes)
+        self.steps = list(self.shifts(self.lanes * 16 // width))
+        turn = depth // math.gcd(self.lanes, depth)
+        self.carried = [cgutils.alloca_once_value(builder, self.zero) for _ in range(turn)]
+
+    def shifts(self, part):
+        """What is added to a vector, step by step: within parts of 16 bytes, then to whole parts.
+
+        Instructions that shift all of a vector take thrice as long.
+        """
+        lanes, by = range(self.lanes), self.depth
+        while by < part:
+            yield [self.lanes + i - by if i % part >= by else 0 for i in lanes]
+            by *= 2
+        while part < self.lanes:
+            places = []
+            for i in lanes:
+                end = i // part * part  # of the part before
+                last = self.lanes + end - self.depth + (i - end) % self.depth
+                places.append(last if end // part % 2 else 0)
+            yield places
+            part *= 2
+
+    def loop(self):
+        builder, turn = self.builder, len(self.carried) * self.lanes
+        done = loop(builder, WORD(0), self.n, turn, self.turn)
+        loop(builder, done, self.n, self.lanes, self.one)
+
+    def turn(self, i):
+        """Vectors that hold whole pixels."""
+        builder, x = self.builder, None
+        for v, held in enumerate(self.carried):
+            at = builder.add(i, WORD(v * self.lanes))
+            x = builder.add(self.summed(at), self.last(x)) if v else self.summed(at)
+            stored(builder, self.out, at, self.item, builder.add(x, builder.load(held)))
+        for v, held in enumerate(self.carried):
+            more = self.last(x, v * self.lanes)
+            builder.store(builder.add(builder.load(held), more), held)
+
+    def one(self, i):
+        """One of the vectors that are left over."""
+        x = self.builder.add(self.summed(i), self.builder.load(self.carried[0]))
+        stored(self.builder, self.out, i, self.item, x)
+        self.builder.store(self.last(x), self.carried[0])
+
+    def summed(self, i):
+        """The sums within a vector."""
+        x = loaded(self.builder, self.row, i, self.item, self.sums)
+        for places in self.steps:
+            x = self.builder.add(x, shuffle(self.builder, self.zero, x, places))
+        return x
+
+    def last(self, x, at=0):
+        """The last pixel of a vector, over and over, as it goes on `at` samples later."""
+        first, lanes = self.lanes - self.depth, range(self.lanes)
+        places = [first + (at + lane) % self.depth for lane in lanes]
+        return shuffle(self.builder, x, x, places)
 
 
 # What multiplies pairs and adds up the products of each, by the bytes of a vector: uint8 by int8 to
@@ -143,78 +158,94 @@ def pair_sums(kind, count, *, to_bytes, width):
     to what is there, the bias, and for each row two weights in one number, whose products, added
     up, stay within the kind. to_bytes: of int16; clipped, and counted where the mask is 1.
     """
-    ITEM, BYTE = TYPES[kind], TYPES["uint8"]
-    wide, lanes = vector(kind, PAIRS)
-    halves, _ = vector(HALF[kind], PAIRS)
-    zero, top = (ir.Constant(wide, [n] * lanes) for n in (0, 255))
 
     @intrinsic
     def vectors(typingctx, inputs, out, n, numbers, mask, told):
         def build(context, builder, signature, args):
-            inputs, out, n, numbers, mask, told = args
-            (sums, _), (factors, held) = vector(kind, width), vector(HALF[kind], width)
-            multiply = named(builder, MULTIPLY[kind, width], sums, factors, factors)
-            larger = named(builder, f"llvm.smax.v{lanes}i16", wide, wide, wide)
-            smaller = named(builder, f"llvm.smin.v{lanes}i16", wide, wide, wide)
-
-            def number(at):
-                return splat(builder, loaded(builder, numbers, WORD(at), ITEM), lanes)
-
-            adding, bias = number(0), number(1)
-            weights = [builder.bitcast(number(2 + t), halves) for t in range(count)]
-            rows = [loaded(builder, inputs, WORD(t), WORD) for t in range(count)]
-            counts = [cgutils.alloca_once_value(builder, zero) for _ in range(2)]
-
-            def products(pairs, weight):
-                """As many at a time as the processor multiplies at once."""
-                made = []
-                for begin in range(0, 2 * lanes, held):
-                    places = range(begin, begin + held)
-                    some = [shuffle(builder, x, x, places) for x in (pairs, weight)]
-                    made.append(builder.call(multiply, some))
-                return made[0] if len(made) == 1 else shuffle(builder, *made, range(lanes))
-
-            def total(i):
-                found = bias
-                if not to_bytes:
-                    seen = loaded(builder, out, i, ITEM, wide, scope="alias.scope")
-                    found = builder.add(bias, builder.and_(seen, adding))
-                for row, weight in zip(rows, weights, strict=True):
-                    pairs = builder.bitcast(loaded(builder, row, i, ITEM, wide), halves)
-                    found = builder.add(found, products(pairs, weight))
-                return found
-
-            def clipped(i):
-                x = total(i)
-                ones = loaded(builder, mask, i, ITEM, wide)
-                for place, clips in zip(
-                    counts,
-                    (builder.icmp_signed("<", x, zero), builder.icmp_signed(">", x, top)),
-                    strict=True,
-                ):
-                    more = builder.and_(builder.sext(clips, wide), ones)
-                    builder.store(builder.add(builder.load(place), more), place)
-                return builder.call(smaller, [builder.call(larger, [x, zero]), top])
-
-            def two(i):
-                first, second = clipped(i), clipped(builder.add(i, WORD(lanes)))
-                both = shuffle(builder, first, second, range(2 * lanes))
-                stored(builder, out, i, BYTE, builder.trunc(both, halves))
-
-            def one(i):
-                stored(builder, out, i, ITEM, total(i))
-
-            if not to_bytes:
-                loop(builder, WORD(0), n, lanes, one)
-                return context.get_dummy_value()
-            loop(builder, WORD(0), n, 2 * lanes, two)
-            for which, held in enumerate(counts):
-                tell(builder, told, which, builder.load(held), lanes)
+            _PairSums(builder, kind, count, width, *args).loop(to_bytes)
             return context.get_dummy_value()
 
         return types.void(*[types.int64] * 6), build
 
     return vectors
+
+
+class _PairSums:
+    """The loop of `pair_sums`, as it is built."""
+
+    def __init__(self, builder, kind, count, width, inputs, out, n, numbers, mask, told):
+        self.builder, self.kind, self.width = builder, kind, width
+        self.out, self.n, self.numbers, self.mask, self.told = out, n, numbers, mask, told
+        self.item = TYPES[kind]
+        self.sums, self.lanes = vector(kind, PAIRS)
+        self.halves, _ = vector(HALF[kind], PAIRS)
+        self.adding, self.bias = self.number(0), self.number(1)
+        self.weights = [builder.bitcast(self.number(2 + t), self.halves) for t in range(count)]
+        self.rows = [loaded(builder, inputs, WORD(t), WORD) for t in range(count)]
+
+    def number(self, at):
+        number = loaded(self.builder, self.numbers, WORD(at), self.item)
+        return splat(self.builder, number, self.lanes)
+
+    def loop(self, to_bytes):
+        if not to_bytes:
+            loop(self.builder, WORD(0), self.n, self.lanes, self.store)
+            return
+        zero = self.sums([0] * self.lanes)
+        self.counts = [cgutils.alloca_once_value(self.builder, zero) for _ in range(2)]
+        loop(self.builder, WORD(0), self.n, 2 * self.lanes, self.store_bytes)
+        for which, held in enumerate(self.counts):
+            tell(self.builder, self.told, which, self.builder.load(held), self.lanes)
+
+    def store(self, i):
+        """Sums, added to what is there if so told."""
+        seen = loaded(self.builder, self.out, i, self.item, self.sums, scope="alias.scope")
+        begin = self.builder.add(self.bias, self.builder.and_(seen, self.adding))
+        stored(self.builder, self.out, i, self.item, self.total(i, begin))
+
+    def store_bytes(self, i):
+        """Two vectors of sums, clipped, as one of bytes."""
+        first = self.clipped(i)
+        second = self.clipped(self.builder.add(i, WORD(self.lanes)))
+        both = shuffle(self.builder, first, second, range(2 * self.lanes))
+        stored(self.builder, self.out, i, BYTE, self.builder.trunc(both, self.halves))
+
+    def total(self, i, begin):
+        found = begin
+        for row, weight in zip(self.rows, self.weights, strict=True):
+            pairs = loaded(self.builder, row, i, self.item, self.sums)
+            pairs = self.builder.bitcast(pairs, self.halves)
+            found = self.builder.add(found, self.products(pairs, weight))
+        return found
+
+    def products(self, pairs, weight):
+        """As many at a time as the processor multiplies at once."""
+        (sums, _), (halves, held) = (
+            vector(self.kind, self.width),
+            vector(HALF[self.kind], self.width),
+        )
+        multiply = named(self.builder, MULTIPLY[self.kind, self.width], sums, halves, halves)
+        made = []
+        for begin in range(0, 2 * self.lanes, held):
+            places = range(begin, begin + held)
+            some = [shuffle(self.builder, x, x, places) for x in (pairs, weight)]
+            made.append(self.builder.call(multiply, some))
+        return made[0] if len(made) == 1 else shuffle(self.builder, *made, range(self.lanes))
+
+    def clipped(self, i):
+        """Sums from 0 to 255; what was beyond is counted where the mask is 1."""
+        builder, total = self.builder, self.total(i, self.bias)
+        ones = loaded(builder, self.mask, i, self.item, self.sums)
+        for held, sign, limit, keep in zip(
+            self.counts, "<>", (0, 255), ("smax", "smin"), strict=True
+        ):
+            end = self.sums([limit] * self.lanes)
+            beyond = builder.sext(builder.icmp_signed(sign, total, end), self.sums)
+            more = builder.add(builder.load(held), builder.and_(beyond, ones))
+            builder.store(more, held)
+            name = f"llvm.{keep}.v{self.lanes}i16"
+            total = builder.call(named(builder, name, self.sums, *[self.sums] * 2), [total, end])
+        return total
 
 
 def tell(builder, told, which, counted, lanes):
@@ -232,113 +263,128 @@ def mixing(source, target, within):
     """Make `vectors(row, out, n, numbers, told)`: pixels of bytes to those that sum their channels.
 
     source, target: bytes of a pixel; of three outputs a fourth is 0. within: none is clipped, so
-    that there is nothing to count. numbers: for each of three
-    outputs its weights as pairs of int16, of the channels 0 and 1, 2 and 1, then three biases,
-    three float32 by which sums are multiplied, and three for `sums.snapping`.
+    that there is nothing to count. numbers: for each of three outputs its weights as pairs of
+    int16, of the channels 0 and 1, 2 and 1, then three biases, three float32 by which sums are
+    multiplied, and three for `sums.snapping`.
 
     Nothing beyond a row of `words.MIXED_AT_ONCE` pixels or more is read, since the last vector
     takes some once more; of a shorter row, as much as of one of these.
     """
-    outputs = 3 if target > 1 else 1
-    once = 8 if outputs == 3 else MIXED_AT_ONCE
-    BYTE, SHORT, WHOLE, REAL = (TYPES[k] for k in ("uint8", "int16", "int32", "float32"))
-    wide, real = ir.VectorType(WHOLE, 8), ir.VectorType(REAL, 8)
-    pairs, bytes_of = ir.VectorType(SHORT, 16), ir.VectorType(BYTE, 32)
-    nothing, none = ir.Constant(pairs, [0] * 16), ir.Constant(wide, [0] * 8)
-    top = ir.Constant(pairs, [255] * 16)
 
     @intrinsic
     def vectors(typingctx, row, out, n, numbers, told):
         def build(context, builder, signature, args):
-            row, out, n, numbers, told = args
-
-            multiply = named(builder, "llvm.x86.avx2.pmadd.wd", wide, pairs, pairs)
-            nearest = named(builder, "llvm.x86.avx.cvt.ps2dq.256", wide, real)  # half to even
-            to_shorts = named(builder, "llvm.x86.avx2.packssdw", pairs, wide, wide)
-            to_bytes = named(builder, "llvm.x86.avx2.packuswb", bytes_of, pairs, pairs)
-
-            def number(at, kind=WHOLE):
-                return splat(builder, loaded(builder, numbers, WORD(at), kind), 8)
-
-            weights = [
-                [builder.bitcast(number(2 * o + half), pairs) for half in range(2)]
-                for o in range(outputs)
-            ]
-            biases = [number(6 + o) for o in range(outputs)]
-            scales = [(number(9 + o, REAL), number(12 + o, REAL)) for o in range(outputs)]
-            counts = [cgutils.alloca_once_value(builder, nothing) for _ in range(2)]
-
-            def channels(pixels, first, second):
-                """Two channels of eight pixels, side by side as int16."""
-                places = [
-                    place
-                    for pixel in range(8)
-                    for at in ((pixel if pixel < 4 else pixel - 8) * source % 16 + pixel // 4 * 16,)
-                    for place in (at + first, 32, at + second, 32)
-                ]
-                empty = ir.Constant(bytes_of, [0] * 32)
-                return builder.bitcast(shuffle(builder, pixels, empty, places), pairs)
-
-            def levels(i):
-                """Eight pixels: for each output their levels, not yet clipped."""
-                at = builder.mul(i, WORD(source))
-                ends = (at, builder.add(at, WORD(8 * source - 16)))
-                half = ir.VectorType(BYTE, 16)
-                low, high = (loaded(builder, row, end, BYTE, half) for end in ends)
-                pixels = shuffle(builder, low, high, range(32))
-                first, second = channels(pixels, 0, 1), channels(pixels, 2, 1)
-                for (one, two), bias, (scale, snap) in zip(weights, biases, scales, strict=True):
-                    total = builder.add(bias, builder.call(multiply, [first, one]))
-                    total = builder.add(total, builder.call(multiply, [second, two]))
-                    quotient = builder.fmul(builder.sitofp(total, real), scale, flags=CONTRACTED)
-                    quotient = builder.fadd(quotient, snap, flags=CONTRACTED)
-                    yield builder.call(nearest, [builder.fsub(quotient, snap)])
-
-            def count(short, half, begin, end):
-                """Count what is clipped; if it is said which pixels are new, of these alone."""
-                starts = (16 * half, 16 * half + 8) if outputs == 1 else (0, 0)  # of what is packed
-                order = [s + 4 * part + j for part in range(2) for s in starts for j in range(4)]
-                below = builder.icmp_signed("<", short, nothing)
-                above = builder.icmp_signed(">", short, top)
-                for place, ones in zip(counts, (below, above), strict=True):
-                    if begin is not None:
-                        at = ir.Constant(pairs, order)
-                        new = builder.icmp_signed(">=", at, splat(builder, begin, 16))
-                        there = builder.icmp_signed("<", at, splat(builder, end, 16))
-                        ones = builder.and_(ones, builder.and_(new, there))
-                    more = builder.sub(builder.load(place), builder.sext(ones, pairs))
-                    builder.store(more, place)
-
-            def several(i, begin=None, end=None):
-                """So many pixels, of which some may be new."""
-                if outputs == 1:
-                    found = [x for g in range(4) for x in levels(builder.add(i, WORD(8 * g)))]
-                else:
-                    found = [*levels(i), none]
-                halves = [builder.call(to_shorts, found[k : k + 2]) for k in (0, 2)]
-                if not within:
-                    for half, short in enumerate(halves):
-                        count(short, half, begin, end)
-                made = builder.call(to_bytes, halves)
-                if outputs == 1:
-                    words = builder.bitcast(made, wide)
-                    words = shuffle(builder, words, words, (0, 4, 1, 5, 2, 6, 3, 7))
-                    stored(builder, out, i, BYTE, builder.bitcast(words, bytes_of))
-                    return
-                for h in range(2):
-                    order = [16 * h + k // target + k % target * 4 for k in range(4 * target)]
-                    order += [order[-1]] * (16 - len(order))
-                    to = builder.add(builder.mul(i, WORD(target)), WORD(4 * target * h))
-                    stored(builder, out, to, BYTE, shuffle(builder, made, made, order))
-
-            done = loop(builder, WORD(0), n, once, several)
-            last = builder.sub(n, WORD(once))
-            last = builder.select(builder.icmp_signed("<", last, WORD(0)), WORD(0), last)
-            several(last, *(builder.trunc(builder.sub(x, last), SHORT) for x in (done, n)))
-            for which, held in enumerate(counts):
-                tell(builder, told, which, builder.load(held), 16)
+            _Mixing(builder, source, target, within, *args).loop()
             return context.get_dummy_value()
 
         return types.void(*[types.int64] * 5), build
 
     return vectors
+
+
+class _Mixing:
+    """The loop of `mixing`, as it is built."""
+
+    REAL = TYPES["float32"]
+    WHOLES = ir.VectorType(TYPES["int32"], 8)
+    SHORTS = ir.VectorType(TYPES["int16"], 16)
+    BYTES = ir.VectorType(BYTE, 32)
+
+    def __init__(self, builder, source, target, within, row, out, n, numbers, told):
+        self.builder, self.source, self.target, self.within = builder, source, target, within
+        self.row, self.out, self.n, self.numbers, self.told = row, out, n, numbers, told
+        self.outputs = 3 if target > 1 else 1
+        self.weights = [
+            [builder.bitcast(self.number(2 * o + half), self.SHORTS) for half in range(2)]
+            for o in range(self.outputs)
+        ]
+        self.biases = [self.number(6 + o) for o in range(self.outputs)]
+        self.scales = [self.number(9 + o, self.REAL) for o in range(self.outputs)]
+        self.snaps = [self.number(12 + o, self.REAL) for o in range(self.outputs)]
+        self.counts = [cgutils.alloca_once_value(builder, self.SHORTS([0] * 16)) for _ in range(2)]
+
+    def number(self, at, kind=TYPES["int32"]):
+        return splat(self.builder, loaded(self.builder, self.numbers, WORD(at), kind), 8)
+
+    def done(self, name, result, *given):
+        """What an instruction of AVX2 makes of vectors."""
+        instruction = named(self.builder, f"llvm.x86.{name}", result, *(x.type for x in given))
+        return self.builder.call(instruction, given)
+
+    def loop(self):
+        builder, once = self.builder, 8 if self.outputs == 3 else MIXED_AT_ONCE
+        done = loop(builder, WORD(0), self.n, once, self.pixels)
+        last = builder.sub(self.n, WORD(once))
+        last = builder.select(builder.icmp_signed("<", last, WORD(0)), WORD(0), last)
+        new = [builder.trunc(builder.sub(x, last), TYPES["int16"]) for x in (done, self.n)]
+        self.pixels(last, *new)
+        for which, held in enumerate(self.counts):
+            tell(builder, self.told, which, builder.load(held), 16)
+
+    def pixels(self, i, begin=None, end=None):
+        """Make so many pixels; where it is said which are new, these alone count."""
+        if self.outputs == 1:
+            found = [x for g in range(4) for x in self.levels(self.builder.add(i, WORD(8 * g)))]
+        else:
+            found = [*self.levels(i), self.WHOLES([0] * 8)]
+        shorts = [self.done("avx2.packssdw", self.SHORTS, *found[k : k + 2]) for k in (0, 2)]
+        if not self.within:
+            for half, short in enumerate(shorts):
+                self.count(short, half, begin, end)
+        self.store(i, self.done("avx2.packuswb", self.BYTES, *shorts))
+
+    def levels(self, i):
+        """Eight pixels: for each output their levels, not yet clipped."""
+        builder, half = self.builder, ir.VectorType(BYTE, 16)
+        at = builder.mul(i, WORD(self.source))
+        ends = at, builder.add(at, WORD(8 * self.source - 16))
+        low, high = (loaded(builder, self.row, end, BYTE, half) for end in ends)
+        both = shuffle(builder, low, high, range(32))
+        first, second = self.channels(both, 0, 1), self.channels(both, 2, 1)
+        for (one, two), bias, scale, snap in zip(
+            self.weights, self.biases, self.scales, self.snaps, strict=True
+        ):
+            total = builder.add(bias, self.done("avx2.pmadd.wd", self.WHOLES, first, one))
+            total = builder.add(total, self.done("avx2.pmadd.wd", self.WHOLES, second, two))
+            quotient = builder.fmul(builder.sitofp(total, scale.type), scale, flags=CONTRACTED)
+            quotient = builder.fadd(quotient, snap, flags=CONTRACTED)
+            quotient = builder.fsub(quotient, snap)
+            yield self.done("avx.cvt.ps2dq.256", self.WHOLES, quotient)  # half to even
+
+    def channels(self, both, first, second):
+        """Two channels of eight pixels, side by side as int16."""
+        places = []
+        for pixel in range(8):  # the first four from the beginning, the others from the end
+            at = pixel * self.source if pixel < 4 else 32 - (8 - pixel) * self.source
+            places += [at + first, 32, at + second, 32]
+        return self.builder.bitcast(
+            shuffle(self.builder, both, self.BYTES([0] * 32), places), self.SHORTS
+        )
+
+    def count(self, short, half, begin, end):
+        """Count what is clipped."""
+        builder, starts = self.builder, (16 * half, 16 * half + 8) if self.outputs == 1 else (0, 0)
+        places = [s + 4 * part + j for part in range(2) for s in starts for j in range(4)]
+        for held, (sign, limit) in zip(self.counts, (("<", 0), (">", 255)), strict=True):
+            clipped = builder.icmp_signed(sign, short, self.SHORTS([limit] * 16))
+            if begin is not None:
+                at = self.SHORTS(places)
+                new = builder.icmp_signed(">=", at, splat(builder, begin, 16))
+                there = builder.icmp_signed("<", at, splat(builder, end, 16))
+                clipped = builder.and_(clipped, builder.and_(new, there))
+            more = builder.sub(builder.load(held), builder.sext(clipped, self.SHORTS))
+            builder.store(more, held)
+
+    def store(self, i, made):
+        """Store pixels in their order: packing takes fours of each vector in turn."""
+        builder, target = self.builder, self.target
+        if self.outputs == 1:
+            fours = builder.bitcast(made, self.WHOLES)
+            fours = shuffle(builder, fours, fours, (0, 4, 1, 5, 2, 6, 3, 7))
+            stored(builder, self.out, i, BYTE, builder.bitcast(fours, self.BYTES))
+            return
+        for half in range(2):
+            places = [16 * half + k // target + k % target * 4 for k in range(4 * target)]
+            places += [places[-1]] * (16 - len(places))
+            to = builder.add(builder.mul(i, WORD(target)), WORD(4 * target * half))
+            stored(builder, self.out, to, BYTE, shuffle(builder, made, made, places))
