@@ -19,6 +19,7 @@ from imgconv.pictures.pixels import MODES, ImagePixels, Pixels
 MAX_TEXT = 1 << 26
 BITS, COMPRESSION, PHOTOMETRIC, SAMPLES_A_PIXEL = 258, 259, 262, 277
 PLANES, EXTRA_SAMPLES, FORMAT = 284, 338, 339
+GIF_END, GIF_TAIL = b"\0;", 64  # a last block of no bytes, the trailer, and what some put behind it
 TABLES = b"\x93 \t\r\n+-.0123456789nNiI"  # what an array in a file may begin with
 # What Pillow logs of a broken file is told by our own error.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -72,9 +73,11 @@ def _decoded(data: bytes, how: Reading) -> Picture:
         fault = _looked_over(image, chosen, how)
         if fault:
             return _deep(image.format or "", data, how, fault)
-        if count == 1:
-            return _single(image, how)
-        return _several(image, chosen, how)
+        picture = _single(image, how) if count == 1 else _several(image, chosen, how)
+        if image.format == "GIF" and GIF_END not in data[-GIF_TAIL:]:
+            cut_off = "what follows its last frame (the file is cut off)"
+            picture = picture._replace(lost=(*picture.lost, cut_off))
+        return picture
 
 
 def _deep(format: str, data: bytes, how: Reading, fault: str) -> Picture:
@@ -109,6 +112,8 @@ def _single(image: ImageFile.ImageFile, how: Reading) -> Picture:
     gray = _is_gray(image)
     _scale_transparency(image)
     if image.format in ("JPEG", "MPO"):  # other plugins prepare in ways of their own
+        if not image.tile:  # with memory for the pixels Pillow would not miss the data
+            raise ImageError("broken image: it ends before its pixels")
         pillow.prepare(image)
     ImageOps.exif_transpose(image, in_place=True)
     kept = metadata.read(image)

@@ -372,3 +372,44 @@ def test_a_large_jpeg_is_read_as_pillow_reads_it(tmp_path):
         with Image.open(path) as wanted:
             found = single(path.read_bytes())
             np.testing.assert_array_equal(np.asarray(found), np.asarray(wanted))
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "options"),
+    [
+        ("JPEG", "L", {}),
+        ("JPEG", "CMYK", {}),
+        ("JPEG", "RGB", {"progressive": True}),
+        ("MPO", "RGB", {"save_all": True, "append_images": [noise()]}),
+        ("PNG", "RGB", {}),
+        ("BMP", "RGB", {}),
+        ("PPM", "RGB", {}),
+        ("WEBP", "RGB", {"lossless": True}),
+        ("GIF", "P", {}),
+    ],
+)
+def test_a_picture_is_read_whole_or_refused_wherever_it_is_cut(name, mode, options):
+    """What a file cut short is read as, if it is read, are the pixels of the whole one."""
+    data = saved(noise(mode), name, **options)
+    whole = pixels(data)
+    for length in range(len(data)):
+        with contextlib.suppress(ImageError):
+            assert np.array_equal(pixels(data[:length]), whole), length
+
+
+def test_a_jpeg_that_ends_before_its_pixels_is_said_to():
+    """Without a start of scan there is nothing to decode."""
+    data = saved(noise(), "JPEG")
+    assert "ends before its pixels" in refusal(data[: data.index(b"\xff\xda")])
+
+
+def test_an_animation_cut_off_between_frames_is_told():
+    """A GIF has no count of its frames: it is its end that is missing."""
+    frames = [noise("P"), Image.new("P", (WIDTH, HEIGHT), 3)]
+    data = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    cut = data[: data.index(b"\x21\xf9", data.index(b"\x2c"))]
+    picture = decode.read(cut)
+    assert (len(picture.frames), len(picture.lost)) == (1, 1)
+    assert "cut off" in picture.lost[0]
+    assert not decode.read(data).lost
+    assert not decode.read(data + bytes(9)).lost
