@@ -39,13 +39,14 @@ def noise(mode: str = "RGB", size: tuple[int, int] = (WIDTH, HEIGHT)) -> Image.I
     ).convert(mode)
 
 
+def chunk(kind: bytes, data: bytes, *, good: bool = True) -> bytes:
+    """Write a chunk of a PNG, with its CRC or another."""
+    check = struct.pack(">I", zlib.crc32(kind + data) ^ (not good))
+    return struct.pack(">I", len(data)) + kind + data + check
+
+
 def png(depth: int, colour: int, rows: np.ndarray, *, trns: bytes = b"", size=None) -> bytes:
     """Write a PNG by hand: bits a sample, colour type, and rows of samples of that depth."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(kind + data))
-        return struct.pack(">I", len(data)) + kind + data + check
-
     height, width = rows.shape[:2]
     lines = b"".join(b"\0" + row.tobytes() for row in rows.astype(">u2" if depth > 8 else "u1"))
     header = struct.pack(">IIBBBBB", *(size or (width, height)), depth, colour, 0, 0, 0)

@@ -7,12 +7,13 @@ import logging
 import warnings
 from collections.abc import Iterable
 
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from imgconv.errors import ImageError, one_line
 from imgconv.pictures import metadata, pillow
 from imgconv.pictures.formats import PILLOWS, TIFF_MAGIC
 from imgconv.pictures.metadata import Metadata
+from imgconv.pictures.orientation import turn
 from imgconv.pictures.picture import AS_IT_IS, Picture, Reading, choose, cut, refuse_too_many
 from imgconv.pictures.pixels import MODES, ImagePixels, Pixels
 
@@ -54,10 +55,25 @@ def read(data: bytes, how: Reading = AS_IT_IS) -> Picture:
 
 
 def _decoded(data: bytes, how: Reading) -> Picture:
-    if data[:4] == b"\x89PNG":  # long text is no reason to refuse a picture
-        from PIL import PngImagePlugin
+    if data[:4] == b"\x89PNG":
+        return _png(data, how)
+    return _opened(data, how)
 
-        PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT
+
+def _png(data: bytes, how: Reading) -> Picture:
+    """A PNG without its broken notes, which no decoder gets to see."""
+    from PIL import PngImagePlugin
+
+    from imgconv.pictures import chunks
+
+    # Long text is no reason to refuse a picture.
+    PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT
+    data, broken = chunks.sound(data)
+    picture = _opened(data, how)
+    return picture._replace(lost=(*picture.lost, *broken))
+
+
+def _opened(data: bytes, how: Reading) -> Picture:
     try:
         image = Image.open(io.BytesIO(data), formats=PILLOWS)
     except UnidentifiedImageError:
@@ -115,7 +131,7 @@ def _single(image: ImageFile.ImageFile, how: Reading) -> Picture:
         if not image.tile:  # with memory for the pixels Pillow would not miss the data
             raise ImageError("broken image: it ends before its pixels")
         pillow.prepare(image)
-    ImageOps.exif_transpose(image, in_place=True)
+    turn(image)
     kept = metadata.read(image)
     lost = ("further pictures",) if image.format == "MPO" else _left_out(image)
     return Picture((_plain(image, gray, how),), _format(image), (kept,), lost=lost)
@@ -158,7 +174,7 @@ def _several(image: ImageFile.ImageFile, chosen: Iterable[int], how: Reading) ->
             kept.append(metadata.read(image))
             lost |= dict.fromkeys(_left_out(image))
         if not pages:  # a TIFF turns itself
-            ImageOps.exif_transpose(frame, in_place=True)
+            turn(frame)
         frames.append(_plain(frame, gray, how))
     if not pages:
         frames = _alike(frames)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
+
+from PIL import Image, ImageOps
+
+from imgconv.pictures.metadata import ORIENTATION
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -12,6 +17,25 @@ _TURNS: dict[int, tuple[bool, tuple[int, ...]]] = {
     1: (False, ()), 2: (False, (1,)), 3: (False, (0, 1)), 4: (False, (0,)),
     5: (True, ()), 6: (True, (1,)), 7: (True, (0, 1)), 8: (True, (0,)),
 }  # fmt: skip
+
+
+def of_image(image: Image.Image) -> int:
+    """Return how an image is to be turned: not at all where what says so is broken."""
+    if image.format in ("JPEG", "MPO"):
+        image._exif = None  # Pillow raises what is wrong once, and has swallowed it at the opening
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # a dozen kinds
+        image._exif = None  # so that `metadata` can tell of it
+        return 1
+
+
+def turn(image: Image.Image) -> None:
+    """Turn an image upright, and what it says of that."""
+    image.load()
+    if of_image(image) != 1:
+        with contextlib.suppress(Exception):  # behind the turn, of other tags that are broken
+            ImageOps.exif_transpose(image, in_place=True)
 
 
 def upright(array: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import io
-import struct
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from imgconv.errors import ImageError
-from imgconv.pictures import metadata
+from imgconv.pictures import metadata, orientation
+from imgconv.pictures.chunks import split
 from imgconv.pictures.extras import library
-from imgconv.pictures.metadata import ORIENTATION
-from imgconv.pictures.orientation import upright
 from imgconv.pictures.picture import Picture, Reading, cut
 from imgconv.pictures.pixels import Pixels, of_array
 
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 CHANNELS = {1: "l", 2: "la", 3: "rgb", 4: "rgba"}
+_PIXELS = (b"IHDR", b"IDAT", b"IEND")
 COMPRESS: dict[str, dict[str, int]] = {
     "fast": {"level": 1, "strategy": 3, "filter": 16},
     "small": {"level": 9, "strategy": 0},
@@ -34,15 +33,15 @@ def read(data: bytes, how: Reading, fault: str) -> Picture:
         if getattr(image, "n_frames", 1) > 1:
             raise ImageError("has frames of 16 bits, which are not read; --depth 8 cuts them")
         transparent = image.info.get("transparency")
-        orientation = image.getexif().get(ORIENTATION, 1)
         image.load()  # text stands behind the pixels too
-        ImageOps.exif_transpose(image, in_place=True)
+        turns = orientation.of_image(image)
+        orientation.turn(image)
         kept = metadata.read(image)
     array = codecs.png_decode(data)
     array = array if array.ndim == 3 else array[:, :, None]
     if transparent is not None and array.shape[2] in (1, 3):
         array = _with_alpha(array, transparent)
-    array = upright(array, orientation)
+    array = orientation.upright(array, turns)
     array = cut(array) if how.shallow else array
     return Picture((of_array(array, CHANNELS[array.shape[2]]),), "PNG", (kept,))
 
@@ -62,16 +61,6 @@ def write(pixels: Pixels, kept: dict[str, Any], compress: str) -> bytes:
     mode = "RGB" if pixels.names.startswith("rgb") else "L"
     small = io.BytesIO()
     Image.new(mode, (1, 1)).save(small, "PNG", **kept)
-    chunks = [c for c in _chunks(small.getvalue()) if c[4:8] not in (b"IHDR", b"IDAT", b"IEND")]
+    notes = [small.getvalue()[c.place] for c in split(small.getvalue()) if c.kind not in _PIXELS]
     header, rest = out[:33], out[33:]  # signature and IHDR
-    return header + b"".join(chunks) + rest
-
-
-def _chunks(data: bytes) -> list[bytes]:
-    """The chunks of a PNG, whole."""
-    found, place = [], 8
-    while place < len(data):
-        (length,) = struct.unpack(">I", data[place : place + 4])
-        found.append(data[place : place + 12 + length])
-        place += 12 + length
-    return found
+    return header + b"".join(notes) + rest

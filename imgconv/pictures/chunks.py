@@ -1,0 +1,105 @@
+"""PNG as chunks: split, put together, and looked over before anybody believes them."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from imgconv.errors import ImageError
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+ANIMATION = (b"acTL", b"fcTL", b"fdAT")  # ancillary by their names, but without them other pixels
+ANCILLARY = 0x20  # the bit of a name's first letter
+
+
+class Chunk(NamedTuple):
+    """A chunk's name, its data, and where in the file it is."""
+
+    kind: bytes
+    data: memoryview
+    place: slice
+
+
+def put_together(*chunks: tuple[bytes, bytes | memoryview]) -> bytes:
+    """Return a PNG of such chunks."""
+    parts: list[bytes | memoryview] = [SIGNATURE]
+    for kind, data in chunks:
+        check = zlib.crc32(data, zlib.crc32(kind))
+        parts += [len(data).to_bytes(4, "big"), kind, data, check.to_bytes(4, "big")]
+    return b"".join(parts)
+
+
+def split(data: bytes) -> Iterator[Chunk]:
+    """Yield the chunks of a PNG as far as they are whole."""
+    view, at = memoryview(data), len(SIGNATURE)
+    while at + 12 <= len(data):
+        end = at + 12 + int.from_bytes(view[at : at + 4], "big")
+        if end > len(data):
+            return
+        kind = data[at + 4 : at + 8]
+        yield Chunk(kind, view[at + 8 : end - 4], slice(at, end))
+        if kind == b"IEND":
+            return
+        at = end
+
+
+def sound(data: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """Return a PNG without what in it is broken beside the pixels, and the names of that.
+
+    Raises
+    ------
+    ImageError
+        If what the pixels are made of is broken, or frames are missing.
+    """
+    from PIL.PngImagePlugin import PngStream
+
+    stream = PngStream(io.BytesIO(data))
+    bad: list[Chunk] = []
+    end, kinds, promised = len(SIGNATURE), [], 0
+    for chunk in split(data):
+        kind, end = chunk.kind, chunk.place.stop
+        kinds.append(kind)
+        if kind == b"acTL" and b"IDAT" not in kinds:
+            promised = int.from_bytes(chunk.data[:4], "big")
+        whole = zlib.crc32(chunk.data, zlib.crc32(kind)) == int.from_bytes(data[end - 4 : end])
+        if kind[0] & ANCILLARY and kind not in ANIMATION:
+            if not whole or not _is_read(stream, chunk):
+                bad.append(chunk)
+        elif not whole:
+            raise ImageError(f"broken image: the CRC of its {_shown(kind)} chunk is wrong")
+        elif kind == b"IHDR":  # by which Pillow reads other chunks
+            _is_read(stream, chunk)
+    lost = [f"{name} (broken)" for name in dict.fromkeys(_shown(chunk.kind) for chunk in bad)]
+    if kinds[-1:] != [b"IEND"]:
+        cut = data[end + 4 : end + 8]
+        if b"IDAT" not in kinds or cut in (b"IDAT", *ANIMATION):
+            raise ImageError("broken image: it is cut off")
+        lost.append("what follows its pixels (the file is cut off)")
+        data = data[:end]
+    if (frames := kinds.count(b"fcTL")) < promised:
+        raise ImageError(f"broken image: it has {frames} of {promised} frames")
+    for chunk in reversed(bad):
+        data = data[: chunk.place.start] + data[chunk.place.stop :]
+    return data, tuple(lost)
+
+
+def _is_read(stream: object, chunk: Chunk) -> bool:
+    """Whether Pillow makes sense of a chunk, which else would be no picture to it."""
+    from PIL.PngImagePlugin import PngStream
+
+    assert isinstance(stream, PngStream)
+    read = getattr(stream, f"chunk_{chunk.kind.decode('latin-1')}", None)
+    if read is None or stream.fp is None:
+        return True
+    stream.fp.seek(chunk.place.start + 8)
+    try:
+        read(chunk.place.start + 8, len(chunk.data))
+    except Exception:  # several kinds
+        return False
+    return chunk.kind != b"iCCP" or stream.im_info.get("icc_profile") is not None
+
+
+def _shown(kind: bytes) -> str:
+    return kind.decode("ascii", "replace") if kind.isalpha() else "unknown"
