@@ -86,6 +86,8 @@ def _opened(data: bytes, how: Reading) -> Picture:
     with image:
         count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         chosen = [choose(count, how)] if how.frame is not None else list(range(count))
+        if image.format == "WEBP":  # which Pillow does not tell
+            image.info["lossless"] = _is_lossless(data)
         fault = _looked_over(image, chosen, how)
         if fault:
             return _deep(image.format or "", data, how, fault)
@@ -135,6 +137,16 @@ def _single(image: ImageFile.ImageFile, how: Reading) -> Picture:
     kept = metadata.read(image)
     lost = ("further pictures",) if image.format == "MPO" else _left_out(image)
     return Picture((_plain(image, gray, how),), _format(image), (kept,), lost=lost)
+
+
+def _is_lossless(data: bytes) -> bool:
+    """Whether no frame of a WebP is coded as VP8, which loses something."""
+    at, kinds = 12, set()
+    while at + 8 <= len(data):
+        kind, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        kinds.add(kind)
+        at += 8 + (16 if kind == b"ANMF" else length + length % 2)  # a frame has chunks of its own
+    return b"VP8L" in kinds and b"VP8 " not in kinds
 
 
 def _scale_transparency(image: ImageFile.ImageFile) -> None:

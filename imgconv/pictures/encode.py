@@ -26,7 +26,7 @@ COMPRESS: dict[str, dict[str, dict[str, Any]]] = {
 
 
 class Writing(NamedTuple):
-    """How outputs are written; without a quality a JPEG is coded as its source was."""
+    """How outputs are written; without a quality a JPEG or WebP is coded as its source was."""
 
     force: bool = False
     quality: int | None = None
@@ -77,7 +77,7 @@ def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, 
         m.fitted(f.names, *f.size) for m, f in zip(picture.metadata, frames, strict=False)
     ]  # an animation has those of its first frame
     if how.strip:
-        pages = [Metadata(jpeg=page.jpeg) for page in pages[:1]]
+        pages = [Metadata(jpeg=page.jpeg, lossless=page.lossless) for page in pages[:1]]
     options, lost = pages[0].options(name)
     lost += () if how.strip else (*pages[0].lost, *picture.lost)
     lost += dropped
@@ -236,7 +236,7 @@ def _coding(name: str, meta: Metadata, how: Writing) -> dict[str, Any]:
             return options | dict(meta.jpeg)
         options["quality"] = how.quality or QUALITY
     elif name == "WEBP":
-        quality = how.quality or QUALITY
+        quality = how.quality or (LOSSLESS if meta.lossless else QUALITY)
         options |= {"lossless": True} if quality == LOSSLESS else {"quality": quality}
         options["exact"] = True  # colours are kept where they are not seen
     return options

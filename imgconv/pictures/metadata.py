@@ -31,8 +31,8 @@ Options = dict[str, Any]
 class Metadata(NamedTuple):
     """What is kept of one picture; `exif` are the tags that describe it, upright, no thumbnail.
 
-    `text` are a PNG's by their keys, `chunks` its notes on colour; `jpeg` is how a JPEG was coded.
-    `lost` names what has no place here.
+    `text` are a PNG's by their keys, `chunks` its notes on colour; `jpeg` is how a JPEG was coded,
+    `lossless` is of a WebP. `lost` names what has no place here.
     """
 
     exif: bytes = b""
@@ -43,6 +43,7 @@ class Metadata(NamedTuple):
     text: tuple[tuple[str, str], ...] = ()
     chunks: tuple[tuple[bytes, bytes], ...] = ()
     jpeg: tuple[tuple[str, Any], ...] = ()
+    lossless: bool = False
     lost: tuple[str, ...] = ()
 
     def fitted(self, names: str, width: int, height: int) -> Metadata:
@@ -105,6 +106,7 @@ def read(image: Image.Image) -> Metadata:
         tuple((key, str(value)) for key, value in text.items()),
         _colour_chunks(image),
         _coding(image),
+        bool(info.get("lossless")),
         tuple(lost),
     )
 

@@ -666,3 +666,29 @@ def test_odd_metadata_fail_no_picture(name, run, tmp_path):
     assert result.code == 0, result.err
     assert Image.open(out).getexif()[271] == "a camera"
     assert ("XMP (too long)" in result.err) == (name == "JPEG")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_lossless_webp_stays_lossless(run, tmp_path, mode, count):
+    """What came in without a loss goes out without one, unless a quality is asked for."""
+    frames = [noise(mode, (9 + i, 8)).resize((32, 24)) for i in range(count)]
+    if mode == "RGBA":
+        for frame in frames:
+            frame.putalpha(frame.getchannel("R").point(lambda v: max(v, 1)))
+    options = {"save_all": True, "append_images": frames[1:], "duration": 40} if count > 1 else {}
+    source, out = tmp_path / "in.webp", tmp_path / "out.webp"
+    for more in ({}, {"xmp": b"<x/>"}):  # with it there are chunks before the pixels
+        source.write_bytes(saved(frames[0], "WEBP", lossless=True, exact=True, **options, **more))
+        for strip in ([], ["--strip"]):
+            assert run("apply", source, "-k", "identity", "-o", out, "-f", *strip).code == 0
+            with Image.open(out) as image:
+                for i, frame in enumerate(frames):
+                    image.seek(i)
+                    same = np.asarray(image.convert("RGBA")) == np.asarray(frame.convert("RGBA"))
+                    assert same.all()
+    run("apply", source, "-k", "identity", "-o", out, "-f", "--quality", "50")
+    assert b"VP8 " in out.read_bytes()
+    source.write_bytes(saved(frames[0], "WEBP", **options))
+    run("apply", source, "-k", "identity", "-o", out, "-f")
+    assert b"VP8 " in out.read_bytes()
