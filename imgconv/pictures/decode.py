@@ -57,7 +57,23 @@ def read(data: bytes, how: Reading = AS_IT_IS) -> Picture:
 def _decoded(data: bytes, how: Reading) -> Picture:
     if data[:4] == b"\x89PNG":
         return _png(data, how)
+    if data[:2] == b"BM":
+        return _bmp(data, how)
     return _opened(data, how)
+
+
+def _bmp(data: bytes, how: Reading) -> Picture:
+    """A BMP, whose masks Pillow does not all read."""
+    from imgconv.pictures import bmp
+
+    if found := bmp.header(data):
+        return bmp.read(data, found, how)
+    picture = _opened(data, how)
+    if picture.frames[0].names == "rgb" and bmp.has_fourth(data):
+        picture = picture._replace(
+            lost=(*picture.lost, "a fourth channel that is said to be unused")
+        )
+    return picture
 
 
 def _png(data: bytes, how: Reading) -> Picture:

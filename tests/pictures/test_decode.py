@@ -471,3 +471,58 @@ def test_a_png_without_its_end_is_read_and_that_is_told():
     picture = decode.read(data[:-12])
     np.testing.assert_array_equal(picture.frames[0].array(), samples("RGB"))
     assert "cut off" in picture.lost[0]
+
+
+def bmp(bits: int, masks: tuple[int, ...], words: np.ndarray, *, size: int = 124) -> bytes:
+    """Write a BMP with masks by hand, rows upwards; in a header of 40 bytes they follow it."""
+    height, width = words.shape
+    row = words.astype("<u2" if bits == 16 else "<u4").tobytes()
+    step = width * bits // 8
+    rows = [row[i * step : (i + 1) * step] for i in range(height)]
+    data = b"".join(r + bytes(-len(r) % 4) for r in reversed(rows))
+    kind = (6 if len(masks) == 4 and size == 40 else 3) if masks else 0
+    head = struct.pack("<IiiHHIIiiII", size, width, height, 1, bits, kind, len(data), 0, 0, 0, 0)
+    head += struct.pack(f"<{len(masks)}I", *masks)
+    head = head.ljust(size, b"\0")
+    offset = 14 + len(head)
+    return b"BM" + struct.pack("<IHHI", offset + len(data), 0, 0, offset) + head + data
+
+
+@pytest.mark.parametrize("size", [40, 56, 124])
+@pytest.mark.parametrize(
+    ("bits", "masks"),
+    [
+        (16, (0x7C00, 0x3E0, 0x1F, 0x8000)),
+        (16, (0xF00, 0xF0, 0xF, 0xF000)),
+        (16, (0xF800, 0x7E0, 0x1F)),
+        (16, ()),
+        (32, (0xFF0000, 0xFF00, 0xFF, 0xFF000000)),
+        (32, (0xFF, 0xFF00, 0xFF0000)),
+        (32, (0x3FF00000, 0xFFC00, 0x3FF, 0xC0000000)),
+    ],
+)
+def test_a_bmp_with_masks_is_read_with_its_alpha(size, bits, masks):
+    """Each sample is as far from black to white as its bits say."""
+    words = np.random.default_rng(4).integers(0, 2**bits, (HEIGHT, WIDTH))
+    (frame,) = decode.read(bmp(bits, masks, words, size=size)).frames
+    each = masks or (0x7C00, 0x3E0, 0x1F)
+    shares = [(words & m) / m for m in each]  # of white
+    white = 65535 if max(m.bit_count() for m in each) > 8 else 255
+    assert (frame.names, frame.kind) == ("rgba"[: len(each)], f"uint{white.bit_length()}")
+    np.testing.assert_allclose(frame.array(), np.dstack(shares) * white, atol=0.5001)
+
+
+def test_a_bmp_with_masks_that_cannot_be_is_refused():
+    """Masks that overlap, have gaps or leave the word are no picture's; nor is one cut off."""
+    words = np.zeros((2, 2), int)
+    for masks in ((3, 2, 4), (5, 8, 16), (0x10000, 1, 2), (1, 2, 0)):
+        assert "its masks" in refusal(bmp(16, masks, words))
+    assert "cut off" in refusal(bmp(16, (1, 2, 4), words)[:-1])
+
+
+def test_the_unused_bytes_of_a_bmp_are_told_if_they_look_like_alpha():
+    """By the standard they are nobody's; some programs write alpha there."""
+    image = Image.fromarray(samples("RGBA"))
+    assert "fourth" in decode.read(saved(image, "BMP")).lost[0]
+    image.putalpha(255)
+    assert decode.read(saved(image, "BMP")).lost == ()

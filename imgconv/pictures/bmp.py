@@ -1,0 +1,90 @@
+"""BMP whose samples lie where masks say: alpha and odd depths, which Pillow drops or refuses."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from imgconv.errors import ImageError
+from imgconv.pictures.picture import Picture, Reading, cut, refuse_too_many
+from imgconv.pictures.pixels import of_array
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+PLAIN, FIELDS, ALPHA_FIELDS = 0, 3, 6  # what a header calls compression
+USUAL = (0x7C00, 0x3E0, 0x1F, 0)  # of 16 bits without masks
+
+
+class _Header(NamedTuple):
+    width: int
+    height: int
+    upwards: bool
+    bits: int
+    masks: tuple[int, ...]
+    offset: int
+
+
+def header(data: bytes) -> _Header | None:
+    """Return the header of a BMP of 16 or 32 bits with masks, nothing for others."""
+    if data[:2] != b"BM" or len(data) < 54:
+        return None
+    offset, size, width, height, _, bits, kind = struct.unpack("<IIiiHHI", data[10:34])
+    if size < 40 or bits not in (16, 32):
+        return None
+    masks = USUAL
+    if kind in (FIELDS, ALPHA_FIELDS):  # an old header has no place for the fourth
+        count = 4 if size >= 56 or kind == ALPHA_FIELDS else 3
+        if len(data) < 54 + 4 * count:
+            return None
+        masks = (*struct.unpack(f"<{count}I", data[54 : 54 + 4 * count]), 0)[:4]
+        if not any(masks):  # which Pillow reads as usual ones
+            return None
+    elif kind != PLAIN or bits == 32:
+        return None
+    return _Header(width, abs(height), height > 0, bits, masks, offset)
+
+
+def has_fourth(data: bytes) -> bool:
+    """Return whether what a BMP of 32 bits without masks calls unused may be somebody's alpha."""
+    offset, size, _, _, _, bits, kind = struct.unpack("<IIiiHHI", data[10:34].ljust(24, b"\0"))
+    unused = set(data[offset + 3 :: 4]) if (bits, kind) == (32, PLAIN) and size >= 40 else set()
+    return len(unused) > 1 or not unused <= {0, 255}
+
+
+def read(data: bytes, found: _Header, how: Reading) -> Picture:
+    """Decode a BMP with masks: to 8 bits a channel, or 16 where any has more than 8."""
+    import numpy as np
+
+    refuse_too_many([(max(found.width, 0), found.height)], how)
+    colours, alpha = found.masks[:3], found.masks[3]
+    masks = [*colours, alpha] if alpha else list(colours)
+    taken = 0
+    for mask in masks:
+        run = mask // (mask & -mask) if mask else 0
+        if not mask or mask >> found.bits or run & (run + 1) or mask & taken:
+            shown = ", ".join(f"{mask:x}" for mask in masks)
+            raise ImageError(f"broken image: its masks {shown} are no runs of {found.bits} bits")
+        taken |= mask
+    row = (found.width * found.bits + 31) // 32 * 4
+    if found.offset + row * found.height > len(data):
+        raise ImageError("broken image: it is cut off")
+    rows = np.frombuffer(data, np.uint8, row * found.height, found.offset)
+    words = rows.reshape(found.height, row).view("<u2" if found.bits == 16 else "<u4")
+    words = words[:: -1 if found.upwards else 1, : found.width]
+    kind = np.uint16 if max(mask.bit_count() for mask in masks) > 8 else np.uint8
+    array = np.dstack([_scaled(words, mask, kind) for mask in masks])
+    array = cut(array) if how.shallow else array
+    return Picture((of_array(array, "rgba"[: len(masks)]),), "BMP")
+
+
+def _scaled(
+    words: npt.NDArray[np.integer], mask: int, kind: type[np.unsignedinteger]
+) -> npt.NDArray[np.unsignedinteger]:
+    """The samples under a mask, so that its greatest is white; rounded half up."""
+    import numpy as np
+
+    most, white = mask // (mask & -mask), int(np.iinfo(kind).max)
+    samples = ((words & mask) // (mask & -mask)).astype(np.uint64)
+    return ((samples * (2 * white) + most) // (2 * most)).astype(kind)
