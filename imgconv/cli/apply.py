@@ -94,8 +94,14 @@ def apply(
     from imgconv.runs.outputs import shard as shard_of
     from imgconv.runs.task import Task
 
+    notes: list[str] = []
     found = sources(
-        inputs or [], files_from=files_from, null=null, recursive=recursive, output=output
+        inputs or [],
+        files_from=files_from,
+        null=null,
+        recursive=recursive,
+        output=output,
+        note=notes.append,
     )
     todo = shard_of(shard, jobs_of(found, output, label, format, force=force))
     told = as_json or dry_run
@@ -129,6 +135,8 @@ def apply(
         dry=dry_run,
         draws=draw is not None,
     )
+    for text in notes:
+        report.note(text)
     if preview and not draw:
         report.note("no preview: stdout is no terminal with colours")
     if verbose:

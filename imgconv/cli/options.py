@@ -53,7 +53,7 @@ FilesFrom = Annotated[
 ]
 Null = Annotated[bool, typer.Option("-0", "--null", help="The names in --files-from end in NUL.")]
 Recursive = Annotated[
-    bool, typer.Option("--recursive", help="Walk folders; the output folder gets the same tree.")
+    bool, typer.Option("--recursive", help="Walk folders below too; the output has the same tree.")
 ]
 Shard = Annotated[
     str | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,7 +25,7 @@ Channels = tuple[str, ...]
 
 
 class Format(NamedTuple):
-    """A format of files: the first of its endings is the usual one.
+    """A format of files: the first of its endings is the usual one, `others` are only read.
 
     `keeps` are the channels by the kind of their samples, `metadata` the fields of `Metadata` that
     have a place. `pillow` is what Pillow calls it, where that is another name; `deep` the package
@@ -40,6 +41,7 @@ class Format(NamedTuple):
     reader: str = PILLOW
     writer: str = PILLOW
     deep: str = ""
+    others: tuple[str, ...] = ()
 
 
 _GRAY: Channels = ("l",)
@@ -53,13 +55,14 @@ FORMATS = (
     Format("BMP", (".bmp",), {"uint8": _COLOUR}, ("dpi",)),
     Format("CSV", (".csv",), _NUMBERS, reader=NUMPY, writer=NUMPY),
     Format("GIF", (".gif",), {"uint8": _ALPHA}, ("comment",), several="frames"),
-    Format("JPEG", (".jpg", ".jpeg"), {"uint8": (*_COLOUR, "cmyk")}, (*_ALL, "comment")),
+    Format("JPEG", (".jpg", ".jpeg", ".jfif", ".jpe"), {"uint8": (*_COLOUR, "cmyk")},
+           (*_ALL, "comment"), others=(".mpo",)),
     Format("NPY", (".npy",), _NUMBERS, reader=NUMPY, writer=NUMPY),
     Format("PFM", (".pfm",), {"float32": _GRAY}, pillow="PPM"),
     Format("PGM", (".pgm",), {"uint8": _GRAY, "uint16": _GRAY}, pillow="PPM"),
     Format("PNG", (".png", ".apng"), {"uint8": _ALPHA, "uint16": _ALPHA},
            (*_ALL, "comment", "text"), several="frames", deep="imagecodecs"),
-    Format("PNM", (".pnm",), {"uint8": _COLOUR, "uint16": _GRAY}, pillow="PPM"),
+    Format("PNM", (".pnm",), {"uint8": _COLOUR, "uint16": _GRAY}, pillow="PPM", others=(".pbm",)),
     Format("PPM", (".ppm",), {"uint8": _COLOUR}, pillow="PPM"),
     Format("TIFF", (".tif", ".tiff"),
            dict.fromkeys(("uint8", "uint16", "float32"), (*_ALPHA, "cmyk")), _ALL,
@@ -73,13 +76,19 @@ BY_NAME = {each.name: each for each in FORMATS}
 # Formats by the ending of a name.
 ENDINGS = dict(sorted((ending, each.name) for each in FORMATS for ending in each.endings))
 ARRAYS = tuple(each.name for each in FORMATS if each.writer == NUMPY)  # which keep any numbers
-# What a folder that is walked is searched for; arrays have to be named.
-WALKED = {ending for ending, name in ENDINGS.items() if name not in ARRAYS}
+# What is taken of a folder, by its ending; arrays have to be named.
+_TAKEN = {e for each in FORMATS if each.name not in ARRAYS for e in each.endings + each.others}
 PIECES = "ZARR"  # which is a folder, written piece by piece
 SEVERAL = tuple(each.name for each in FORMATS if each.several)
 # An allow-list of Pillow's names: some formats that it reads run other programs.
 PILLOWS = tuple(sorted({each.pillow or each.name for each in FORMATS if each.reader == PILLOW}))
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def is_taken(path: str) -> bool:
+    """Return whether a file in a folder is an input, by its name: hidden ones are not."""
+    name = os.path.basename(path)
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in _TAKEN
 
 
 def ending_format(path: Named) -> str:

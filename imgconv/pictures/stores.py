@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from imgconv.errors import ImageError, ImgconvError, OptionError, one_line, shortened
-from imgconv.pictures.formats import ENDINGS, WALKED
+from imgconv.pictures.formats import ENDINGS
 
 WEB = ("http", "https")  # whose URLs may have queries, and which only give
 # Stores where a file is there at once and whole, when its upload has ended; others show the bytes
@@ -219,8 +219,8 @@ def _expanded_here(path: str) -> list[str]:
     raise OptionError(f"{path} matches no file; look at the pattern")
 
 
-def walk(folder: Url, output: str | None) -> Iterator[tuple[str, str]]:
-    """Yield the images in a folder and below, and their paths within it, in their names' order.
+def walk(folder: Url, output: str | None, *, recursive: bool) -> Iterator[tuple[str, str]]:
+    """Yield the files in a folder, or also below, and their paths within it, by their names.
 
     What is in the output folder is none of them.
 
@@ -231,14 +231,13 @@ def walk(folder: Url, output: str | None) -> Iterator[tuple[str, str]]:
     """
     with _told(folder, "listed", OptionError):
         fs, path = _store(folder)
-        found = [_within(path, each) for each in fs.find(path)]
+        found = [_within(path, each) for each in fs.find(path, maxdepth=None if recursive else 1)]
         fs.invalidate_cache()
     if not found:
         raise OptionError(f"{folder} is no folder with files; look at its name")
     avoided = _avoided(folder, output)
     for within in sorted(found, key=_order):
-        ending = PurePosixPath(within).suffix.lower()
-        if ending not in WALKED or (avoided and within.startswith(avoided)):
+        if avoided and within.startswith(avoided):
             continue
         plain = folder.plain(within)
         if ".." in plain.split("/"):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from imgconv.errors import OptionError
 from imgconv.pictures import files
 from imgconv.pictures.files import PIPE
-from imgconv.pictures.formats import WALKED
+from imgconv.pictures.formats import is_taken
+
+MANY = 8  # endings that a note names
 
 
 class Source(NamedTuple):
@@ -28,8 +31,11 @@ def sources(
     null: bool = False,
     recursive: bool = False,
     output: str | None = None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> list[Source]:
-    """Return the inputs, folders walked; what is in the output folder is no input.
+    """Return the inputs: of folders the pictures in them, of those below where it is `recursive`.
+
+    What is in the output folder is no input. A `note` counts what in folders was left alone.
 
     Raises
     ------
@@ -45,12 +51,27 @@ def sources(
     if not named and files_from is None:
         raise OptionError("no input; name image files, - for stdin, or --files-from")
     found: list[Source] = []
+    left: Counter[str] = Counter()
     for path in named:
-        if recursive and path != PIPE and not files.is_zarr(path) and files.is_folder(path):
-            found.extend(_walk(path, settled(output)))
+        if path != PIPE and not files.is_zarr(path) and files.is_folder(path):
+            taken = list(_walk(path, settled(output), left, recursive=recursive))
+            found.extend(taken)
+            if not taken:
+                deeper = "" if recursive else "; --recursive looks into its folders"
+                note(f"{path} has no pictures in it{deeper}")
         else:
             found.append(Source(path, _name(path)))
+    if left:
+        kinds = [f"{count} {ending}" for ending, count in sorted(left.items())]
+        more = [f"{len(kinds) - MANY} other kinds"] * (len(kinds) > MANY)
+        note(f"left alone: {', '.join([*kinds[:MANY], *more])}")
     return found
+
+
+def _ending(path: str) -> str:
+    """What a file that is left alone is counted as."""
+    name = os.path.basename(path)
+    return "hidden" if name[0] == "." else os.path.splitext(name)[1].lower() or "without ending"
 
 
 def _expanded(path: str) -> list[str]:
@@ -105,12 +126,24 @@ def _listed(files_from: str, null: bool) -> list[str]:
     return [os.fsdecode(name) for name in names]
 
 
-def _walk(folder: str, output: str | None) -> Iterator[Source]:
-    """The images in a folder and below, by their endings, in the order of their names."""
+def _taken(sources: Iterable[Source], left: Counter[str]) -> Iterator[Source]:
+    """The pictures among files, by their names; the others are counted."""
+    for source in sources:
+        if is_taken(source.path):
+            yield source
+        else:
+            left[_ending(source.path)] += 1
+
+
+def _walk(
+    folder: str, output: str | None, left: Counter[str], *, recursive: bool
+) -> Iterator[Source]:
+    """The pictures in a folder, or also below, in the order of their names."""
     if files.is_url(folder):
         from imgconv.pictures import stores
 
-        yield from (Source(*found) for found in stores.walk(stores.url(folder), output))
+        walked = stores.walk(stores.url(folder), output, recursive=recursive)
+        yield from _taken((Source(*found) for found in walked), left)
         return
     avoided = os.path.realpath(output) if output and "{" not in output else None
     closed: list[str] = []
@@ -119,10 +152,8 @@ def _walk(folder: str, output: str | None) -> Iterator[Source]:
             f for f in folders if os.path.realpath(os.path.join(place, f)) != avoided
         )
         pictures = [name for name in folders if files.is_zarr(name)]
-        folders[:] = [name for name in folders if not files.is_zarr(name)]
-        for name in sorted([*names, *pictures]):
-            if os.path.splitext(name)[1].lower() in WALKED:
-                path = os.path.join(place, name)
-                yield Source(path, os.path.relpath(path, folder))
+        folders[:] = [name for name in folders if not files.is_zarr(name)] if recursive else []
+        paths = (os.path.join(place, name) for name in sorted([*names, *pictures]))
+        yield from _taken((Source(p, os.path.relpath(p, folder)) for p in paths), left)
     for path in closed:  # they fail when they are read
         yield Source(path, os.path.relpath(path, folder))

@@ -18,6 +18,8 @@ from imgconv.runs.job import Job
 if TYPE_CHECKING:
     from imgconv.pictures.stores import Url
 
+USUAL = "PNG"  # where the input's own ending cannot be written
+
 
 def jobs(
     inputs: Sequence[Source],
@@ -110,10 +112,11 @@ def _target(
 
 
 def _suffix(path: Path | Url, wanted: str) -> str:
-    """The input's ending, or the usual one of the format that is wanted."""
-    if not wanted or ending_format(path) == wanted:
+    """The input's ending where it can be written, or the usual one of the format that is wanted."""
+    known = ending_format(path)
+    if known and wanted in ("", known):
         return path.suffix
-    return BY_NAME[wanted].endings[0]
+    return BY_NAME[wanted or USUAL].endings[0]
 
 
 def _check_format(output: str, filled: str, wanted: str) -> None:

@@ -42,12 +42,43 @@ def test_a_folder_is_walked_and_its_tree_mirrored(run):
     assert files("out") == ["a.png", "b.png", "deep/c.PNG", "deep/er/d.png", "z/a.png"]
 
 
-def test_a_folder_without_recursive_fails_alone(run):
-    """The message names the option; the other inputs go on."""
-    result = run("apply", "in", "in/a.png", "-k", "identity", "-o", "out/")
-    assert result.code == 1
-    assert "in: is a folder; --recursive walks it" in result.err
-    assert files("out") == ["a.png"]
+def test_of_a_folder_the_pictures_directly_in_it_are_taken(run):
+    """Those below want --recursive; other inputs stand beside it."""
+    result = run("apply", "in", "in/deep/c.PNG", "-k", "identity", "-o", "out/")
+    assert result.code == 0, result.err
+    assert files("out") == ["a.png", "b.png", "c.PNG"]
+
+
+def test_a_folder_is_read_by_endings_and_what_is_left_alone_is_counted(run):
+    """Every ending that is read is taken; outputs take one that can be written."""
+    jpeg, bits = saved(noise(), "JPEG"), saved(noise("1"), "PPM")
+    given = {
+        "a.jfif": jpeg, "b.jpe": jpeg, "c.pbm": bits, "d.MPO": jpeg, "photo": jpeg, "e.txt": b"",
+        "f.txt": b"", ".g.jpg": jpeg, "._x.jpg": b"junk", "h.npy": b"", "i.png": PICTURE,
+    }  # fmt: skip
+    Path("mixed/below").mkdir(parents=True)
+    for name, data in given.items():
+        Path("mixed", name).write_bytes(data)
+        Path("mixed/below", name).write_bytes(data)
+    written = ["a.jfif", "b.jpe", "c.png", "d.png", "i.png"]
+    result = run("apply", "mixed", "-k", "identity", "-o", "out/")
+    assert (result.code, files("out")) == (0, written)
+    assert "left alone: 1 .npy, 2 .txt, 2 hidden, 1 without ending" in result.err
+    result = run("apply", "mixed", "-k", "identity", "-o", "all/", "--recursive")
+    assert (result.code, len(files("all"))) == (0, 10)
+    assert "4 .txt" in result.err
+    assert "left alone" not in run("apply", "mixed", "-k", "1", "-o", "q/", "-q").err
+    assert run("apply", "mixed/photo", "mixed/c.pbm", "-k", "blur").code == 0
+    assert {"photo.blur.png", "c.blur.png"} <= set(files("mixed"))
+
+
+def test_a_folder_without_pictures_is_told(run):
+    """It is no error; where there are folders below the message names the option."""
+    Path("empty").mkdir()
+    result = run("apply", "empty", "-k", "1", "-o", "out/")
+    assert (result.code, "--recursive looks into its folders" in result.err) == (0, True)
+    result = run("apply", "empty", "-k", "1", "-o", "out/", "--recursive")
+    assert (result.code, "empty has no pictures in it" in result.err) == (0, True)
 
 
 def test_the_output_folder_is_no_input(run):
@@ -80,10 +111,10 @@ def test_lists_of_other_systems_and_forgotten_options(run):
     assert (result.code, "-0" in result.err) == (2, True)
 
 
-def test_folders_without_recursive_are_called_folders(run):
-    """Also two of them with a slash at the end."""
+def test_folders_with_a_slash_at_the_end_are_folders(run):
+    """Two of them too."""
     result = run("apply", "in/deep/", "in/z/", "-k", "1", "-o", "out/")
-    assert (result.code, result.err.count("--recursive walks it")) == (1, 2)
+    assert (result.code, files("out")) == (0, ["a.png", "c.PNG"])
 
 
 def test_an_empty_list_is_no_error(run):
