@@ -7,6 +7,8 @@ import io
 import os
 from typing import IO, Any, NamedTuple
 
+from PIL import Image
+
 from imgconv.engine.levels import MAXIMUM
 from imgconv.errors import ImageError, OptionError
 from imgconv.pictures.formats import ARRAYS, BY_NAME, PIECES, SEVERAL, keeping
@@ -92,6 +94,7 @@ def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, 
             return png.write(frames[0], options, how.compress), tuple(lost)
         data = _tiff(frames, pages, how) if name == "TIFF" else None
         data = data or _saved(frames, name, options | _coding(name, pages[0], how), picture)
+        lost += _merged(data, len(frames), name)
     except ImageError:
         raise
     except Exception as error:  # a side over a format's limit, no memory, ...
@@ -267,6 +270,15 @@ def _saved(frames: list[Pixels], name: str, options: dict[str, Any], picture: Pi
         first.save(out, BY_NAME[name].pillow or name, **options)
         out.seek(0)
         return out.read()
+
+
+def _merged(data: bytes, count: int, name: str) -> list[str]:
+    """What encoders leave out: frames equal to the one before, which is shown longer."""
+    if count == 1 or name == "TIFF":
+        return []
+    with Image.open(io.BytesIO(data), formats=[name]) as image:
+        fewer = count - getattr(image, "n_frames", 1)
+    return [f"{fewer} of {count} frames, equal to the one before,"] * bool(fewer)
 
 
 def _tiff(frames: list[Pixels], pages: list[Metadata], how: Writing) -> bytes:

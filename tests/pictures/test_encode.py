@@ -160,3 +160,19 @@ def test_every_place_of_metadata_is_filled():
                     one = one._replace(exif=exif.tobytes())
                 options, lost = one.options(each.name)
                 assert (options != bare, lost) == (True, []), (each.name, field)
+
+
+@pytest.mark.parametrize("name", ["GIF", "PNG", "WEBP"])
+def test_a_frame_equal_to_the_one_before_lasts_longer_and_is_told(name):
+    """Encoders merge them; what is seen when stays the same."""
+    frames = [noise("L"), noise("L"), Image.new("L", noise().size)]
+    picture = Picture(tuple(map(ImagePixels, frames)), "", durations=(100.0, 250.0, 400.0))
+    data, lost = encode.encode(picture, name, Writing(quality=100))
+    assert lost == ("1 of 3 frames, equal to the one before,",)
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.n_frames == 2
+        image.load()
+        first = image.info["duration"]
+        image.seek(1)
+        image.load()
+        assert (first, image.info["duration"]) == (350, 400)

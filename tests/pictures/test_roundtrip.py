@@ -692,3 +692,18 @@ def test_a_lossless_webp_stays_lossless(run, tmp_path, mode, count):
     source.write_bytes(saved(frames[0], "WEBP", **options))
     run("apply", source, "-k", "identity", "-o", out, "-f")
     assert b"VP8 " in out.read_bytes()
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_equal_frames_that_are_merged_are_told(run, tmp_path, name):
+    """What filtering made equal is one frame, shown as long; a note counts what went into it."""
+    source, out = tmp_path / f"in{FILMS[name]}", tmp_path / f"out{FILMS[name]}"
+    source.write_bytes(film(name))
+    result = run("apply", source, "-k", "identity", "-o", out)
+    assert (result.code, result.err) == (0, "")
+    for kernel, left in (("0", 1), ("identity", 3)):
+        result = run("apply", source, "-k", kernel, "-o", out, "-f")
+        assert result.code == 0, result.err
+        assert ("2 of 3 frames, equal to the one before" in result.err) == (left == 1)
+        with Image.open(out) as image:
+            assert getattr(image, "n_frames", 1) == left
