@@ -57,6 +57,38 @@ def png(depth: int, colour: int, rows: np.ndarray, *, trns: bytes = b"", size=No
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
+def apng(
+    size: tuple[int, int],
+    colour: int,
+    parts: list[tuple],
+    *,
+    more: bytes = b"",
+    apart: bool = False,
+) -> bytes:
+    """Write an animated PNG by hand: parts of samples, x, y, how to dispose of them and to blend.
+
+    With `apart` the first one is for viewers that show no animation.
+    """
+    control, pixels, number = [], [], 0
+    for samples, *_ in parts:
+        lines = b"".join(b"\0" + row.tobytes() for row in samples)
+        pixels.append(zlib.compress(lines))
+    for i, (samples, x, y, dispose, blend) in enumerate(parts):
+        if i or not apart:
+            h, w = samples.shape[:2]
+            told = struct.pack(">IIIIIHHBB", number, w, h, x, y, i + 1, 10, dispose, blend)
+            control.append(chunk(b"fcTL", told))
+            number += 1
+        if i:
+            control.append(chunk(b"fdAT", struct.pack(">I", number) + pixels[i]))
+            number += 1
+        else:
+            control.append(chunk(b"IDAT", pixels[i]))
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, colour, 0, 0, 0))
+    head += chunk(b"acTL", struct.pack(">II", len(parts) - apart, 3)) + more
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(control) + chunk(b"IEND", b"")
+
+
 def tiff(bits: int, kind: int, rows: np.ndarray, order: str = "<") -> bytes:
     """Write a TIFF by hand: bits a sample, its kind (1 whole, 2 signed, 3 real), and samples."""
     height, width, *channels = rows.shape

@@ -77,7 +77,7 @@ def sound(data: bytes) -> tuple[bytes, tuple[str, ...]]:
         if b"IDAT" not in kinds or cut in (b"IDAT", *ANIMATION):
             raise ImageError("broken image: it is cut off")
         lost.append("what follows its pixels (the file is cut off)")
-        data = data[:end]
+        data = data[:end] + put_together((b"IEND", b""))[len(SIGNATURE) :]
     if (frames := kinds.count(b"fcTL")) < promised:
         raise ImageError(f"broken image: it has {frames} of {promised} frames")
     for chunk in reversed(bad):

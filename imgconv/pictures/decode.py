@@ -105,13 +105,24 @@ def _opened(data: bytes, how: Reading) -> Picture:
         if image.format == "WEBP":  # which Pillow does not tell
             image.info["lossless"] = _is_lossless(data)
         fault = _looked_over(image, chosen, how)
-        if fault:
+        animated = image.format == "PNG" and count > 1
+        if fault and not (animated and how.shallow):
             return _deep(image.format or "", data, how, fault)
+        if animated:
+            return _animated(data, chosen, how)
         picture = _single(image, how) if count == 1 else _several(image, chosen, how)
         if image.format == "GIF" and GIF_END not in data[-GIF_TAIL:]:
             cut_off = "what follows its last frame (the file is cut off)"
             picture = picture._replace(lost=(*picture.lost, cut_off))
         return picture
+
+
+def _animated(data: bytes, chosen: list[int], how: Reading) -> Picture:
+    """The frames of a PNG, each part of which is read by itself."""
+    from imgconv.pictures import apng
+
+    alone = how._replace(frame=None)
+    return apng.read(data, chosen, lambda part: _opened(part, alone))
 
 
 def _deep(format: str, data: bytes, how: Reading, fault: str) -> Picture:
@@ -213,8 +224,7 @@ def _several(image: ImageFile.ImageFile, chosen: Iterable[int], how: Reading) ->
         tuple(kept),
         tuple(durations) if several and not pages else (),
         image.info.get("loop") if several else None,
-        several and bool(image.info.get("default_image")),
-        tuple(lost),
+        lost=tuple(lost),
     )
 
 
