@@ -74,7 +74,7 @@ def explain_(
     shape = layout(padding, border, fill, stride, dilation)
 
     from imgconv.engine import native
-    from imgconv.pictures import files
+    from imgconv.pictures import files, profiles
     from imgconv.pictures.picture import Reading
     from imgconv.pipeline.work import Work
     from imgconv.teach import page
@@ -88,6 +88,7 @@ def explain_(
         if target and not force:
             files.refuse_existing(target)
         picture = _read(image, Reading(max_pixels, depth is not None, frame))
+        picture = profiles.in_srgb(picture, channels)
         if not html:
             assert place
             _print_pixel(picture, work, place, levels, as_json)

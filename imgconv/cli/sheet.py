@@ -58,7 +58,7 @@ def sheet_(
     from imgconv.engine import native
     from imgconv.engine.levels import LEVELS, NONE
     from imgconv.engine.ready import thread_count
-    from imgconv.pictures import decode, encode, files
+    from imgconv.pictures import decode, encode, files, profiles
     from imgconv.pictures.metadata import Metadata
     from imgconv.pictures.picture import Picture, Reading
     from imgconv.pipeline.layout import layout
@@ -76,6 +76,7 @@ def sheet_(
         if output != files.PIPE and not force:  # before the work; `write` asks once more
             files.refuse_existing(Path(output))
         picture = decode.read(files.read(image), Reading(max_pixels, True, frame))
+        picture = profiles.in_srgb(picture, channels)
         (first, *_) = picture.frames
         if not kernel:  # what is not for such pictures is left out of the catalogue alone
             titled = [one for one in titled if sheet.fits(one[1].work, first, channels)]

@@ -50,11 +50,13 @@ class Metadata(NamedTuple):
         """Return what is true of the new picture too: no profile of other colours, its size."""
         space = SPACES.get(names.removesuffix("a"))
         fitting = self.icc if self.icc[16:20] == space else b""
+        gone = ("colour profile (of other colours)",) * (fitting != self.icc)
+        fitted = self._replace(icc=fitting, lost=self.lost + gone)
         exif = load(self.exif)
         if exif and any(tag in exif.get_ifd(EXIF) for tag in EXIF_SIZE):
             exif.get_ifd(EXIF).update(zip(EXIF_SIZE, (width, height), strict=True))
-            return self._replace(icc=fitting, exif=exif.tobytes())
-        return self._replace(icc=fitting)
+            return fitted._replace(exif=exif.tobytes())
+        return fitted
 
     def options(self, name: str) -> tuple[Options, list[str]]:
         """Return what Pillow is told to write a format with, and the names of what it cannot."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +18,7 @@ import numpy as np
 from imgconv.engine import ready, samples
 from imgconv.engine.levels import NOTHING, Ends, outermost
 from imgconv.errors import ImageError
-from imgconv.pictures import encode, files, pillow, tiff_pieces, zarr_pieces
+from imgconv.pictures import encode, files, pillow, profiles, tiff_pieces, zarr_pieces
 from imgconv.pictures.encode import Writing
 from imgconv.pictures.files import MAX_PIXELS
 from imgconv.pictures.formats import PIECES, TIFF_MAGIC
@@ -90,8 +91,8 @@ def filter_file(route: Route, work: Work, progress: Progress | None = None) -> M
             for i in range(count):
                 refuse_too_many(sizes[: i + 1], route.reading)
         jobs = [
-            _Job(page, work, name, route.side, _part(progress, i, count))
-            for i, page in enumerate(_pages(picture))
+            _Job(page, meta.icc, work, name, route.side, _part(progress, i, count))
+            for i, (page, meta) in enumerate(zip(_pages(picture), cycle(picture.metadata)))
         ]
         kept, lost = _metadata(picture, jobs, name, writing)
         pillow.keep_memory()
@@ -180,7 +181,10 @@ def _metadata(
     if writing.strip:
         return [], picture.lost
     pairs = zip(picture.metadata, jobs, strict=False)
-    pages = [meta.fitted(job.names, *job.shape[::-1]) for meta, job in pairs]
+    pages = [
+        meta._replace(icc=b"" if job.profile else meta.icc).fitted(job.names, *job.shape[::-1])
+        for meta, job in pairs
+    ]
     _, lost = pages[0].options(name)
     return pages, [*lost, *pages[0].lost, *picture.lost]
 
@@ -194,9 +198,17 @@ class _Job:
     """One page: what its output is, and how it is cut."""
 
     def __init__(
-        self, page: Page, work: Work, name: str, side: int | None, progress: Progress
+        self,
+        page: Page,
+        profile: bytes,
+        work: Work,
+        name: str,
+        side: int | None,
+        progress: Progress,
     ) -> None:
         self._page, self._progress = page, progress
+        served = profiles.serves(profile, page.names, page.kind, work.channels)
+        self.profile = profile if served else b""
         self._work = replace(work, threads=1)
         self._steps = steps_of(work)
         self.shape = views.shapes(page.shape, self._steps)[-1]
@@ -223,9 +235,13 @@ class _Job:
         page = self._page
 
         def read(rows: range, columns: range) -> Pixels:
-            return ArrayPixels(page.read(rows, columns), page.names)
+            found = ArrayPixels(page.read(rows, columns), page.names)
+            if not self.profile:
+                return found
+            return ArrayPixels(profiles.colour(found, self.profile).array(), names)
 
-        return Tile(read, page.shape, page.names, page.kind, rows, columns, place)
+        names = "rgb" if self.profile else page.names
+        return Tile(read, page.shape, names, page.kind, rows, columns, place)
 
     def _sides(self, work: Work, side: int | None) -> tuple[int, int]:
         """Rows and columns of output that are made at once, so that they read few more."""

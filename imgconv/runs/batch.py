@@ -113,6 +113,10 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     if _is_in_pieces(job, task):
         return _in_pieces(job, task, outcome)
     picture = decode.read(files.read(job.source), task.reading)
+    if picture.frames[0].names == "cmyk":
+        from imgconv.pictures import profiles
+
+        picture = profiles.in_srgb(picture, task.work.channels)
     name = _format(job) if job.target != PIPE else job.format or picture.format
     work = _work(task, picture, name)
     filtered = [filter_pixels(frame, work) for frame in picture.frames]

@@ -1,0 +1,53 @@
+"""Inks to colours through the picture's own ICC profile, by Pillow's LittleCMS; sRGB comes out."""
+
+from __future__ import annotations
+
+import functools
+import io
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from imgconv.pictures.picture import Picture
+from imgconv.pictures.pixels import ImagePixels, Pixels
+
+if TYPE_CHECKING:
+    from PIL.ImageCms import ImageCmsTransform
+
+
+def in_srgb(picture: Picture, channels: str) -> Picture:
+    """Return a picture in sRGB, without its profiles, where its inks are to be other channels."""
+    frames, kept = list(picture.frames), list(picture.metadata)
+    for i, (frame, meta) in enumerate(zip(frames, kept, strict=False)):
+        if serves(meta.icc, frame.names, frame.kind, channels):
+            frames[i], kept[i] = colour(frame, meta.icc), meta._replace(icc=b"")
+    return picture._replace(frames=tuple(frames), metadata=tuple(kept))
+
+
+def serves(profile: bytes, names: str, kind: str, channels: str) -> bool:
+    """Return whether such pixels become the channels through a profile: CMYK of 8 bits."""
+    asked = channels in ("gray", "rgb") and (names, kind) == ("cmyk", "uint8")
+    return asked and bool(profile) and _to_srgb(profile) is not None
+
+
+def colour(inks: Pixels, profile: bytes) -> Pixels:
+    """Return red, green and blue of pixels that a profile serves."""
+    change = _to_srgb(profile)
+    assert change
+    if isinstance(inks, ImagePixels):
+        return ImagePixels(change.apply(inks.image))
+    image = Image.frombytes("CMYK", inks.size, inks.samples.tobytes())
+    return ImagePixels(change.apply(image))
+
+
+@functools.lru_cache(maxsize=8)
+def _to_srgb(profile: bytes) -> ImageCmsTransform | None:
+    """What changes colours; nothing for a broken profile, or one of other colours."""
+    from PIL import ImageCms
+
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        srgb = ImageCms.createProfile("sRGB")
+        return ImageCms.buildTransform(source, srgb, "CMYK", "RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return None
