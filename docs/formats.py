@@ -34,7 +34,7 @@ def _cells(of: Format) -> list[str]:
     extras = {of.deep: " (extra `deep`)", ZARR: " (extra `tiles`)"}
     return [
         of.name,
-        " ".join(of.endings),
+        " ".join(of.endings) + f" (only read: {' '.join(of.others)})" * bool(of.others),
         widest,
         ", ".join(bits) or "any",
         of.several,
