@@ -226,6 +226,13 @@ class Layout(NamedTuple):
             )
         return Geometry(rows, columns, self.fill)
 
+    def starts(self, kernel: Size) -> Size:
+        """Return the position of the sample under the anchor of the first output."""
+        if self.padding is None:
+            return 0, 0
+        (before_y, before_x), (top, _, _, left) = self._before(kernel), self.padding
+        return before_y - top, before_x - left
+
     def _before(self, kernel: Size) -> tuple[int, int]:
         """How much `same` adds above and to the left."""
         (dy, dx), (high, wide) = self.dilation, kernel

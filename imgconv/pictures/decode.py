@@ -13,7 +13,7 @@ from imgconv.errors import ImageError, one_line
 from imgconv.pictures import metadata, pillow
 from imgconv.pictures.formats import PILLOWS, TIFF_MAGIC
 from imgconv.pictures.metadata import Metadata
-from imgconv.pictures.orientation import turn
+from imgconv.pictures.orientation import of_image, turn
 from imgconv.pictures.picture import AS_IT_IS, Picture, Reading, choose, cut, refuse_too_many
 from imgconv.pictures.pixels import MODES, ImagePixels, Pixels
 
@@ -160,8 +160,7 @@ def _single(image: ImageFile.ImageFile, how: Reading) -> Picture:
         if not image.tile:  # with memory for the pixels Pillow would not miss the data
             raise ImageError("broken image: it ends before its pixels")
         pillow.prepare(image)
-    turn(image)
-    kept = metadata.read(image)
+    kept = metadata.read(image, turn(image))
     lost = ("further pictures",) if image.format == "MPO" else _left_out(image)
     return Picture((_plain(image, gray, how),), _format(image), (kept,), lost=lost)
 
@@ -206,11 +205,12 @@ def _several(image: ImageFile.ImageFile, chosen: Iterable[int], how: Reading) ->
     for index in chosen:
         image.seek(index)
         gray = _is_gray(image)
+        stood = of_image(image) if pages else 1
         image.load()
         durations.append(float(image.info.get("duration") or 0))
         frame = image.copy()
         if pages or not kept:
-            kept.append(metadata.read(image))
+            kept.append(metadata.read(image, stood if pages else of_image(image)))
             lost |= dict.fromkeys(_left_out(image))
         if not pages:  # a TIFF turns itself
             turn(frame)

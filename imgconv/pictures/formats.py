@@ -47,12 +47,12 @@ class Format(NamedTuple):
 _GRAY: Channels = ("l",)
 _COLOUR: Channels = ("l", "rgb")
 _ALPHA: Channels = ("l", "la", "rgb", "rgba")
-_ALL = ("exif", "icc", "xmp", "dpi")
+_ALL = ("exif", "icc", "xmp", "resolution")
 _NUMBERS: dict[str, Channels] = {}  # channels without names, of any number
 
 # fmt: off
 FORMATS = (
-    Format("BMP", (".bmp",), {"uint8": _COLOUR}, ("dpi",)),
+    Format("BMP", (".bmp",), {"uint8": _COLOUR}, ("resolution",)),
     Format("CSV", (".csv",), _NUMBERS, reader=NUMPY, writer=NUMPY),
     Format("GIF", (".gif",), {"uint8": _ALPHA}, ("comment",), several="frames"),
     Format("JPEG", (".jpg", ".jpeg", ".jfif", ".jpe"), {"uint8": (*_COLOUR, "cmyk")},

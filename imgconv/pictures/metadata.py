@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import struct
 from typing import Any, NamedTuple
 
@@ -23,28 +25,61 @@ SPACES = {"l": b"GRAY", "rgb": b"RGB ", "cmyk": b"CMYK"}
 XMP_KEY = "XML:com.adobe.xmp"
 JPEG_LIMIT = 65_500  # a JPEG keeps EXIF in one segment
 UNKNOWN_SAMPLING = -1
-MAX_DPI = 1e6
+XMP_ORIENTATION = re.compile(
+    rb"""\s*tiff:Orientation\s*=\s*("[^"]*"|'[^']*')|<tiff:Orientation>[^<]*</tiff:Orientation>"""
+)
+INCHES = {2: 1.0, 3: 2.54}  # of a TIFF's units of resolution; 1 is none
+SWAPPED = range(5, 9)  # the orientations that change rows and columns
+FINEST = {
+    "JPEG": 0xFFFF,
+    "PNG": 5e7,
+    "BMP": 5e7,
+    "WEBP": 1e9,
+}  # dots an inch that a format has numbers for
 
 Options = dict[str, Any]
+
+
+class Grid(NamedTuple):
+    """Where output samples lie on the picture: by axis how far apart, and where the first."""
+
+    rows: tuple[int, int] = (1, 0)
+    columns: tuple[int, int] = (1, 0)
 
 
 class Metadata(NamedTuple):
     """What is kept of one picture; `exif` are the tags that describe it, upright, no thumbnail.
 
-    `text` are a PNG's by their keys, `chunks` its notes on colour; `jpeg` is how a JPEG was coded,
-    `lossless` is of a WebP. `lost` names what has no place here.
+    `resolution` is of columns, of rows, and in which unit, as a TIFF says it. `text` are a PNG's
+    by their keys, `chunks` its notes on colour; `jpeg` is how a JPEG was coded, `lossless` is of a
+    WebP. `lost` names what has no place here.
     """
 
     exif: bytes = b""
     icc: bytes = b""
     xmp: bytes = b""
-    dpi: tuple[float, float] | None = None
+    resolution: tuple[float, float, int] | None = None
     comment: bytes = b""
     text: tuple[tuple[str, str], ...] = ()
     chunks: tuple[tuple[bytes, bytes], ...] = ()
     jpeg: tuple[tuple[str, Any], ...] = ()
     lossless: bool = False
     lost: tuple[str, ...] = ()
+
+    @property
+    def dpi(self) -> tuple[float, float] | None:
+        """Dots an inch, across and down; None for a resolution without a unit too."""
+        if not self.resolution or self.resolution[2] not in INCHES:
+            return None
+        x, y, unit = self.resolution
+        return x * INCHES[unit], y * INCHES[unit]
+
+    def on(self, grid: Grid) -> Metadata:
+        """Return what is true of samples of the picture that are taken on a grid."""
+        if not self.resolution:
+            return self
+        x, y, unit = self.resolution
+        return self._replace(resolution=(x / grid.columns[0], y / grid.rows[0], unit))
 
     def fitted(self, names: str, width: int, height: int) -> Metadata:
         """Return what is true of the new picture too: no profile of other colours, its size."""
@@ -61,8 +96,8 @@ class Metadata(NamedTuple):
     def options(self, name: str) -> tuple[Options, list[str]]:
         """Return what Pillow is told to write a format with, and the names of what it cannot."""
         fields = {
-            "exif": "EXIF", "icc": "colour profile", "xmp": "XMP", "dpi": "resolution",
-            "comment": "comment", "text": "text",
+            "exif": "EXIF", "icc": "colour profile", "xmp": "XMP",
+            "resolution": "resolution", "comment": "comment", "text": "text",
         }  # fmt: skip
         able = _OPTIONS.get(name)
         lost = [
@@ -73,6 +108,9 @@ class Metadata(NamedTuple):
         if name != "PNG" and any(chunk != b"sRGB" for chunk, _ in self.chunks) and not self.icc:
             lost.append("gamma")
         kept = self
+        if self.resolution and name in FINEST and not (self.dpi and max(self.dpi) <= FINEST[name]):
+            lost.append("resolution (too fine)" if self.dpi else "resolution (without a unit)")
+            kept = kept._replace(resolution=None)
         if name == "JPEG":
             for field in ("exif", "xmp", "comment"):
                 if len(getattr(self, field)) > JPEG_LIMIT:
@@ -82,28 +120,32 @@ class Metadata(NamedTuple):
         return able(kept) if able else {}, lost
 
 
-def read(image: Image.Image) -> Metadata:
-    """Return what an upright image of Pillow's says, before it is turned into another."""
+def read(image: Image.Image, orientation: int = 1) -> Metadata:
+    """Return what an upright image of Pillow's says, before it is turned into another.
+
+    `orientation` is how it stood in its file.
+    """
     info, lost = image.info, []
     text = dict(getattr(image, "text", {}))
     comment = info.get("comment") or text.pop("Comment", "")
-    exif, dpi = b"", None
+    exif, resolution = b"", None
     try:
         tags = image.getexif()
-        dpi = _resolution(image, tags)
+        resolution = _resolution(image, tags)
+        if resolution and orientation in SWAPPED:
+            resolution = resolution[1], resolution[0], resolution[2]
         exif = _described(tags)
     except Exception:  # a dozen kinds, on broken tags
         lost.append("EXIF (broken)")
     if any(key in info for key in ("photoshop", 33723)) or _has_tag(image, 33723, 34377):
         lost.append("IPTC")
-    xmp = info.get("xmp") or text.get(XMP_KEY, "")
     for key in (XMP_KEY, "Raw profile type exif", "Raw profile type xmp"):
         text.pop(key, None)
     return Metadata(
         exif,
         info.get("icc_profile") or b"",
-        xmp.encode() if isinstance(xmp, str) else xmp,
-        dpi,
+        XMP_ORIENTATION.sub(b"", xmp_of(image)),
+        resolution,
         comment.encode() if isinstance(comment, str) else comment,
         tuple((key, str(value)) for key, value in text.items()),
         _colour_chunks(image),
@@ -111,6 +153,19 @@ def read(image: Image.Image) -> Metadata:
         bool(info.get("lossless")),
         tuple(lost),
     )
+
+
+def xmp_of(image: Image.Image) -> bytes:
+    """Return the XMP of a picture of Pillow's."""
+    xmp = image.info.get("xmp") or getattr(image, "text", {}).get(XMP_KEY, "")
+    return xmp.encode() if isinstance(xmp, str) else xmp
+
+
+def orientation_of_xmp(xmp: bytes) -> int:
+    """Return how XMP says that a picture is to be turned, which counts where EXIF does not."""
+    found = XMP_ORIENTATION.search(xmp)
+    number = re.search(rb"[1-8]", found[0]) if found else None
+    return int(number[0]) if number else 1
 
 
 def _has_tag(image: Image.Image, *wanted: int) -> bool:
@@ -131,16 +186,16 @@ def _described(tags: Image.Exif) -> bytes:
     return tags.tobytes() if len(tags) else b""
 
 
-def _resolution(image: Image.Image, tags: Image.Exif) -> tuple[float, float] | None:
-    """Dots an inch, if the file means any: every BMP and each TIFF of Pillow's has some."""
+def _resolution(image: Image.Image, tags: Image.Exif) -> tuple[float, float, int] | None:
+    """The resolution, if the file means any: every BMP and each TIFF of tifffile's has some."""
     x, y, unit = (tags.get(tag) for tag in RESOLUTION)
-    x, y = (v if v and 0 < float(v) < MAX_DPI else None for v in (x, y))
-    if image.format == "TIFF" or (x and y and not image.info.get("dpi")):
-        inches = {2: 1.0, 3: 2.54}.get(unit or 2)
-        return (float(x) * inches, float(y) * inches) if x and y and inches else None
+    x, y = (float(v) if v and 0 < float(v) < math.inf else None for v in (x, y))
     dpi = image.info.get("dpi") if image.format != "BMP" else None
-    meant = dpi and all(0 < float(d) < MAX_DPI for d in dpi)
-    return (float(dpi[0]), float(dpi[1])) if dpi and meant else None
+    if image.format == "TIFF" or (x and y and not dpi):
+        unit = int(unit or 2)
+        return (x, y, unit) if x and y and (unit in INCHES or (x, y) != (1, 1)) else None
+    meant = dpi and all(0 < float(d) < math.inf for d in dpi)
+    return (float(dpi[0]), float(dpi[1]), 2) if dpi and meant else None
 
 
 def _colour_chunks(image: Image.Image) -> tuple[tuple[bytes, bytes], ...]:

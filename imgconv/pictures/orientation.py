@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageOps
 
-from imgconv.pictures.metadata import ORIENTATION
+from imgconv.pictures.metadata import ORIENTATION, orientation_of_xmp, xmp_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -24,18 +24,27 @@ def of_image(image: Image.Image) -> int:
     if image.format in ("JPEG", "MPO"):
         image._exif = None  # Pillow raises what is wrong once, and has swallowed it at the opening
     try:
-        return int(image.getexif().get(ORIENTATION, 1))
+        exif = image.getexif()
+        if ORIENTATION not in exif:  # Pillow does not know all ways to write XMP
+            exif[ORIENTATION] = orientation_of_xmp(xmp_of(image))
+        return int(exif[ORIENTATION])
     except Exception:  # a dozen kinds
         image._exif = None  # so that `metadata` can tell of it
         return 1
 
 
-def turn(image: Image.Image) -> None:
-    """Turn an image upright, and what it says of that."""
-    image.load()
-    if of_image(image) != 1:
+def turn(image: Image.Image) -> int:
+    """Turn an image upright, and what it says of that; return how it stood."""
+    if image.format == "TIFF":  # which turns itself when it is loaded
+        stood = of_image(image)
+        image.load()
+        return stood
+    image.load()  # the EXIF of a PNG may stand behind its pixels
+    stood = of_image(image)
+    if stood != 1:
         with contextlib.suppress(Exception):  # behind the turn, of other tags that are broken
             ImageOps.exif_transpose(image, in_place=True)
+    return stood
 
 
 def upright(array: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:

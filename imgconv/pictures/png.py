@@ -34,9 +34,8 @@ def read(data: bytes, how: Reading, fault: str) -> Picture:
             raise ImageError("has frames of 16 bits, which are not read; --depth 8 cuts them")
         transparent = image.info.get("transparency")
         image.load()  # text stands behind the pixels too
-        turns = orientation.of_image(image)
-        orientation.turn(image)
-        kept = metadata.read(image)
+        turns = orientation.turn(image)
+        kept = metadata.read(image, turns)
     array = codecs.png_decode(data)
     array = array if array.ndim == 3 else array[:, :, None]
     if transparent is not None and array.shape[2] in (1, 3):

@@ -104,8 +104,10 @@ def samples_of(page: Any, array: npt.NDArray[Any], how: Reading) -> npt.NDArray[
 
 def orientation_of(page: Any) -> int:
     """Return how a page is to be turned, as EXIF says it."""
-    tag = page.tags.get(ORIENTATION)
-    return int(tag.value) if tag else 1
+    if tag := page.tags.get(ORIENTATION):
+        return int(tag.value)
+    xmp = page.tags.get(metadata.XMP)
+    return metadata.orientation_of_xmp(bytes(xmp.value)) if xmp else 1
 
 
 def _is_nameless(page: Any, extra: int, kind: str) -> bool:
@@ -128,7 +130,7 @@ def metadata_of(file: IO[bytes], page: Any) -> Metadata:
     for key, tag in (("xmp", metadata.XMP), ("icc_profile", metadata.ICC)):
         if tag in exif:
             image.info[key] = exif[tag]
-    return metadata.read(image)
+    return metadata.read(image, orientation_of(page))
 
 
 def how_to_write(names: str, compress: str) -> dict[str, Any]:

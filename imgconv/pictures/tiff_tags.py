@@ -79,8 +79,8 @@ def _tiff_tags(meta: Metadata, how: _Widths) -> Any:
     for tag in exif:
         with contextlib.suppress(KeyError, TypeError, ValueError):
             tags[tag] = nested(exif, tag) if tag in (EXIF, GPS) else exif[tag]
-    if meta.dpi:
-        for tag, value in zip(RESOLUTION, (*meta.dpi, 2), strict=True):
+    if meta.resolution:
+        for tag, value in zip(RESOLUTION, meta.resolution, strict=True):
             tags[tag] = value
     for tag, data in ((XMP, meta.xmp), (ICC, meta.icc)):
         if data:

@@ -15,6 +15,7 @@ from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
 from imgconv.kernels.separable import Separable
 from imgconv.pictures import pixels
+from imgconv.pictures.metadata import Grid
 from imgconv.pictures.pixels import NAMELESS, Pixels
 from imgconv.pipeline.views import Link, Tile, View, Whole
 from imgconv.pipeline.work import CHANNELS, Clipped, Work
@@ -277,3 +278,19 @@ def _mask(chosen: list[bool], channels: int) -> bytes:
 def steps_of(work: Work) -> list[Step]:
     """Return the steps of a chain, as far as their geometry goes."""
     return [Step(kernel, work.layout) for kernel in work.kernels]
+
+
+def grid_of(work: Work) -> Grid:
+    """Return where on the picture the samples under the anchors of the outputs lie."""
+    grid = Grid()
+    for step in steps_of(work):
+        starts = work.layout.starts(step.kernels[0].size)
+        grid = Grid(
+            *(
+                (apart * stride, first + apart * start)
+                for (apart, first), stride, start in zip(
+                    grid, work.layout.stride, starts, strict=True
+                )
+            )
+        )
+    return grid

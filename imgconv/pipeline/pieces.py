@@ -22,12 +22,12 @@ from imgconv.pictures import encode, files, pillow, profiles, tiff_pieces, zarr_
 from imgconv.pictures.encode import Writing
 from imgconv.pictures.files import MAX_PIXELS
 from imgconv.pictures.formats import PIECES, TIFF_MAGIC
-from imgconv.pictures.metadata import Metadata
+from imgconv.pictures.metadata import Grid, Metadata
 from imgconv.pictures.picture import Reading, refuse_too_many
 from imgconv.pictures.pixels import ArrayPixels, Pixels
 from imgconv.pictures.tiff_pieces import Wanted
 from imgconv.pipeline import views
-from imgconv.pipeline.filter import filter_pixels, find_extent, find_grain, steps_of
+from imgconv.pipeline.filter import filter_pixels, find_extent, find_grain, grid_of, steps_of
 from imgconv.pipeline.views import Tile
 from imgconv.pipeline.work import Clipped, Work
 
@@ -94,7 +94,7 @@ def filter_file(route: Route, work: Work, progress: Progress | None = None) -> M
             _Job(page, meta.icc, work, name, route.side, _part(progress, i, count))
             for i, (page, meta) in enumerate(zip(_pages(picture), cycle(picture.metadata)))
         ]
-        kept, lost = _metadata(picture, jobs, name, writing)
+        kept, lost = _metadata(picture, jobs, name, writing, grid_of(work))
         pillow.keep_memory()
         pool = ThreadPoolExecutor(work.threads or ready.thread_count())
         opened.callback(pool.shutdown, cancel_futures=True)
@@ -175,14 +175,16 @@ def _writer(
 
 
 def _metadata(
-    picture: File, jobs: Sequence[_Job], name: str, writing: Writing
+    picture: File, jobs: Sequence[_Job], name: str, writing: Writing, grid: Grid
 ) -> tuple[list[Metadata], list[str]]:
     """What is kept beside the pixels of each page, and what is not."""
     if writing.strip:
         return [], picture.lost
     pairs = zip(picture.metadata, jobs, strict=False)
     pages = [
-        meta._replace(icc=b"" if job.profile else meta.icc).fitted(job.names, *job.shape[::-1])
+        meta._replace(icc=b"" if job.profile else meta.icc)
+        .on(grid)
+        .fitted(job.names, *job.shape[::-1])
         for meta, job in pairs
     ]
     _, lost = pages[0].options(name)

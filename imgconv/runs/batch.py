@@ -15,7 +15,7 @@ from imgconv.pictures import decode, encode, files, pillow
 from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import ARRAYS, BY_NAME, ENDINGS, ending_format, format_of
 from imgconv.pictures.picture import Picture
-from imgconv.pipeline.filter import filter_pixels
+from imgconv.pipeline.filter import filter_pixels, grid_of
 from imgconv.pipeline.work import Work
 from imgconv.runs.job import FAILED, OK, SKIPPED, Job, Outcome
 from imgconv.runs.task import Task
@@ -121,7 +121,9 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     work = _work(task, picture, name)
     filtered = [filter_pixels(frame, work) for frame in picture.frames]
     frames, clipped = zip(*filtered, strict=True)
-    picture = picture._replace(frames=frames)
+    grid = grid_of(work)
+    told = tuple(each.on(grid) for each in picture.metadata)
+    picture = picture._replace(frames=frames, metadata=told)
     data, lost = encode.encode(picture, name, task.writing)
     if job.target == PIPE and name in ARRAYS and files.to_terminal():
         from imgconv.pictures import npy_csv

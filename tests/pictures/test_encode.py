@@ -147,7 +147,12 @@ def test_a_jpeg_is_written_where_the_system_gives_no_file_in_memory(monkeypatch)
 def test_every_place_of_metadata_is_filled():
     """What the table of formats has a place for is told to the writer of that format."""
     full = metadata.Metadata(
-        exif=b"Exif", icc=b"icc", xmp=b"xmp", dpi=(72, 72), comment=b"c", text=(("k", "v"),)
+        exif=b"Exif",
+        icc=b"icc",
+        xmp=b"xmp",
+        resolution=(72, 72, 2),
+        comment=b"c",
+        text=(("k", "v"),),
     )
     for each in formats.FORMATS:
         if each.metadata and each.name != "TIFF":  # which gets directories of its own

@@ -167,7 +167,7 @@ def test_tags_of_tags_are_put_into_every_kind_of_tiff(big):
     exif.get_ifd(0x8769)[0x9003] = "2026:11:22 10:00:00"
     file = io.BytesIO()
     tifffile.imwrite(file, samples(), photometric="rgb", tile=(64, 64), bigtiff=big)
-    tiff_tags.put(file, [metadata.Metadata(exif=exif.tobytes(), dpi=(72, 144))])
+    tiff_tags.put(file, [metadata.Metadata(exif=exif.tobytes(), resolution=(72, 144, 2))])
     with Image.open(file) as image:
         assert image.info["dpi"] == (72, 144)
         found = image.getexif()

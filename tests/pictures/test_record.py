@@ -1,0 +1,146 @@
+"""What an output says of itself is true of it: scale, orientation, place on earth, descriptions.
+
+Files are made and read back by tifffile and Pillow, never by imgconv.
+"""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+PATHS = [(), ("--tile", "64")]
+WHOLE_OR_TILED = pytest.mark.parametrize("path", PATHS, ids=["whole", "tiled"])
+
+
+def ramp(*shape: int, kind: str = "uint16") -> np.ndarray:
+    """Return samples that differ from each other."""
+    return np.arange(np.prod(shape)).reshape(shape).astype(kind)
+
+
+def written(run, source: Path, *options: object, out: str = "out.tif") -> tuple[Path, str]:
+    """Run `apply` and return the output's name and what was said."""
+    target = source.parent / out
+    result = run("apply", source, "-o", target, "--force", *options)
+    assert result.code == 0, result.err
+    return target, result.err
+
+
+def resolution(path: Path) -> tuple[float, float, int]:
+    """Return dots a unit across and down, and the unit, as tifffile reads them."""
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[-1]
+        return (*page.get_resolution(), int(page.resolutionunit))
+
+
+@WHOLE_OR_TILED
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+@pytest.mark.parametrize("unit", ["none", "inch", "centimeter"])
+def test_the_resolution_is_kept_in_any_unit(unit, kind, path, run, tmp_path):
+    """And under a stride it is as much coarser."""
+    source = tmp_path / "in.tif"
+    tifffile.imwrite(
+        source, ramp(48, 64, kind=kind), resolution=(4e7, 2.5), resolutionunit=unit.upper()
+    )
+    before = resolution(source)
+    out, said = written(run, source, "-k", "identity", *path)
+    assert resolution(out) == before
+    assert "not kept" not in said
+    out, _ = written(run, source, "-k", "identity", "-k", "identity", "--stride", "2,1", *path)
+    assert resolution(out) == (before[0], before[1] / 4, before[2])
+
+
+@WHOLE_OR_TILED
+def test_the_scale_of_imagej_is_kept(path, run, tmp_path):
+    """ImageJ has dots a unit of its own, which its description names."""
+    source = tmp_path / "in.tif"
+    tifffile.imwrite(
+        source, ramp(3, 48, 64), imagej=True, resolution=(4, 4),
+        metadata={"axes": "ZYX", "unit": "um"},
+    )  # fmt: skip
+    out, _ = written(run, source, "-k", "identity", *path)
+    assert resolution(out) == (4, 4, 1)
+    with tifffile.TiffFile(out) as file:
+        assert file.imagej_metadata["unit"] == "um"
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png", ".bmp", ".webp"])
+def test_a_resolution_that_a_format_has_no_place_for_is_noted(ending, run, tmp_path):
+    """Dots of which nobody knows the unit."""
+    source = tmp_path / "in.tif"
+    tifffile.imwrite(
+        source, ramp(8, 9, kind="uint8"), resolution=(4, 4), resolutionunit="NONE", metadata=None
+    )
+    _, said = written(run, source, "-k", "identity", out=f"out{ending}")
+    assert "resolution (without a unit) not kept" in said
+
+
+def test_a_resolution_too_fine_for_a_jpeg_is_noted(run, tmp_path):
+    """A JPEG counts dots an inch in 16 bits."""
+    source = tmp_path / "in.tif"
+    tifffile.imwrite(source, ramp(8, 9, kind="uint8"), resolution=(4e6, 4e6), resolutionunit=3)
+    _, said = written(run, source, "-k", "identity", out="out.jpg")
+    assert "resolution (too fine) not kept" in said
+
+
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description tiff:Make="m" %s/>'
+    b"</rdf:RDF></x:xmpmeta>"
+)
+SAID = [
+    b'tiff:Orientation="6"', b"tiff:Orientation='6'",
+    b"><tiff:Orientation>6</tiff:Orientation></rdf:Description><rdf:Description",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("said", SAID)
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+@pytest.mark.parametrize("exif", [6, 1, None])
+def test_a_tiff_is_turned_once(exif, kind, said, run, tmp_path):
+    """By EXIF; by XMP where there is no EXIF; the output is upright by both."""
+    array = ramp(8, 9, 3, kind=kind)
+    tags = [(700, 1, None, XMP % said, True)]
+    tags += [(274, 3, 1, exif, True)] * (exif is not None)
+    source = tmp_path / "in.tif"
+    tifffile.imwrite(
+        source, array, photometric="rgb", extratags=tags, resolution=(100, 50), resolutionunit=2
+    )
+    out, _ = written(run, source, "-k", "identity")
+    turned = exif != 1
+    with tifffile.TiffFile(out) as file:
+        page = file.pages[0]
+        expected = np.rot90(array, -1) if turned else array
+        np.testing.assert_array_equal(page.asarray(), expected)
+        assert page.get_resolution() == ((50, 100) if turned else (100, 50))
+        assert 274 not in page.tags or page.tags[274].value == 1
+        assert b"Orientation" not in page.tags[700].value
+        assert b'tiff:Make="m"' in page.tags[700].value
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".webp"])
+def test_other_formats_are_turned_once(ending, run, tmp_path):
+    """The pixels, the resolution, and what EXIF and XMP say of them."""
+    image = Image.fromarray(ramp(8, 9, 3, kind="uint8"))
+    exif, data = Image.Exif(), io.BytesIO()
+    exif[274] = 6
+    told = {"exif": exif, "dpi": (100, 50)}
+    if ending == ".png":
+        from PIL.PngImagePlugin import PngInfo
+
+        told["pnginfo"] = PngInfo()
+        told["pnginfo"].add_itxt("XML:com.adobe.xmp", (XMP % SAID[0]).decode())
+    else:
+        told["xmp"] = XMP % SAID[0]
+    image.save(data, {".png": "PNG", ".jpg": "JPEG", ".webp": "WEBP"}[ending], **told)
+    (tmp_path / f"in{ending}").write_bytes(data.getvalue())
+    out, _ = written(run, tmp_path / f"in{ending}", "-k", "identity", out=f"out{ending}")
+    with Image.open(out) as after:
+        after.load()
+        assert after.size == (8, 9)
+        assert after.getexif().get(274, 1) == 1
+        said = after.info.get("xmp") or after.info["XML:com.adobe.xmp"].encode()
+        assert b"Orientation" not in said
+        if ending != ".webp":
+            assert [round(d) for d in after.info["dpi"]] == [50, 100]
