@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
+from imgconv.pictures import geotiff
 from imgconv.pictures.formats import BY_NAME
 
 # Tags of a TIFF directory that tell how pixels lie in that file, or that are kept by other names.
@@ -76,10 +77,15 @@ class Metadata(NamedTuple):
 
     def on(self, grid: Grid) -> Metadata:
         """Return what is true of samples of the picture that are taken on a grid."""
-        if not self.resolution:
-            return self
-        x, y, unit = self.resolution
-        return self._replace(resolution=(x / grid.columns[0], y / grid.rows[0], unit))
+        told = self
+        exif = load(self.exif)
+        if any(tag in exif for tag in geotiff.PLACES):
+            lost = geotiff.place(exif, *grid)
+            told = told._replace(exif=exif.tobytes(), lost=(*self.lost, *lost))
+        if self.resolution:
+            x, y, unit = self.resolution
+            told = told._replace(resolution=(x / grid.columns[0], y / grid.rows[0], unit))
+        return told
 
     def fitted(self, names: str, width: int, height: int) -> Metadata:
         """Return what is true of the new picture too: no profile of other colours, its size."""
@@ -134,6 +140,8 @@ def read(image: Image.Image, orientation: int = 1) -> Metadata:
         resolution = _resolution(image, tags)
         if resolution and orientation in SWAPPED:
             resolution = resolution[1], resolution[0], resolution[2]
+        if orientation != 1 and geotiff.drop(tags, *geotiff.PLACES):
+            lost.append("place on earth (the picture is turned)")
         exif = _described(tags)
     except Exception:  # a dozen kinds, on broken tags
         lost.append("EXIF (broken)")

@@ -144,3 +144,81 @@ def test_other_formats_are_turned_once(ending, run, tmp_path):
         assert b"Orientation" not in said
         if ending != ".webp":
             assert [round(d) for d in after.info["dpi"]] == [50, 100]
+
+
+def earth(path: Path, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Where the centres of pixels lie, by the formulas of GeoTIFF 1.1, B.6, on tifffile's tags."""
+    with tifffile.TiffFile(path) as file:
+        tags = file.pages[0].tags
+        keys = np.reshape(tags[34735].value, (-1, 4))[1:]
+        half = 0 if [1025, 0, 1, 2] in keys.tolist() else 0.5
+        u, v = columns + half, rows + half
+        if 34264 in tags:
+            matrix = np.reshape(tags[34264].value, (4, 4))
+            return (matrix @ np.stack([u, v, 0 * u, 0 * u + 1]))[:2]
+        i, j, _, x, y, _ = tags[33922].value[:6]
+        wide, high, _ = tags[33550].value
+        return np.stack([x + (u - i) * wide, y - (v - j) * high])
+
+
+GEO = {
+    "scale": [(33550, 12, 3, (0.25, 0.5, 0), True), (33922, 12, 6, (2, 3, 0, 1e5, 2e5, 0), True)],
+    "matrix": [(34264, 12, 16, (0.3, 0.1, 0, 1e5, 0.2, -0.4, 0, 2e5, *[0] * 7, 1), True)],
+}
+# By options: how far apart output samples stand, and where on the input the first one's anchor is.
+MOVES = {
+    (): ((1, 1), (0, 0)),
+    ("--stride", "2,3"): ((2, 3), (0, 0)),
+    ("--padding", "valid"): ((1, 1), (1, 1)),
+    ("--padding", "5,0,2,4", "--stride", "3"): ((3, 3), (-4, -3)),
+    ("--padding", "valid", "-k", "box(size=4x2)"): ((1, 1), (2, 1)),
+    ("--padding", "same", "-k", "box(size=4x2)", "--stride", "2"): ((4, 4), (0, 0)),
+    ("--padding", "valid", "-k", "blur", "--stride", "2"): ((4, 4), (3, 3)),
+    ("--padding", "valid", "--dilation", "2"): ((1, 1), (2, 2)),
+}
+
+
+@WHOLE_OR_TILED
+@pytest.mark.parametrize("raster", [1, 2], ids=["area", "point"])
+@pytest.mark.parametrize("how", GEO)
+def test_the_place_on_earth_is_kept(how, raster, path, run, tmp_path):
+    """Each output sample lies where the input sample under its anchor lay."""
+    keys = (1, 1, 0, 2, 1024, 0, 1, 1, 1025, 0, 1, raster)
+    source = tmp_path / "in.tif"
+    tifffile.imwrite(
+        source,
+        ramp(40, 50, kind=["uint8", "uint16"][raster - 1]),
+        extratags=[*GEO[how], (34735, 3, len(keys), keys, True)],
+    )
+    for options, (apart, first) in MOVES.items():
+        out, said = written(run, source, "-k", "blur", *options, *path)
+        assert "not kept" not in said
+        rows, columns = np.indices(tifffile.imread(out).shape).reshape(2, -1)
+        before = earth(source, columns * apart[1] + first[1], rows * apart[0] + first[0])
+        np.testing.assert_allclose(earth(out, columns, rows), before, rtol=0, atol=1e-7)
+
+
+@WHOLE_OR_TILED
+def test_a_place_on_earth_that_cannot_be_moved_is_dropped_with_a_note(path, run, tmp_path):
+    """Rational polynomials, and tags that are no place."""
+    for tag in ((50844, 12, 92, (1.5,) * 92, True), (33550, 12, 2, (1.0, 1.0), True)):
+        source = tmp_path / "in.tif"
+        tifffile.imwrite(source, ramp(40, 50), extratags=[tag])
+        out, said = written(run, source, "-k", "identity", "--stride", "2", *path)
+        assert "place on earth not kept" in said
+        with tifffile.TiffFile(out) as file:
+            assert tag[0] not in file.pages[0].tags
+        out, said = written(run, source, "-k", "identity", *path)
+        assert "not kept" not in said
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+def test_a_picture_that_is_turned_loses_its_place_on_earth_with_a_note(kind, run, tmp_path):
+    """Rather than lie beside it."""
+    source = tmp_path / "in.tif"
+    tags = [*GEO["scale"], (274, 3, 1, 6, True)]
+    tifffile.imwrite(source, ramp(40, 50, kind=kind), extratags=tags)
+    out, said = written(run, source, "-k", "identity")
+    assert "place on earth (the picture is turned) not kept" in said
+    with tifffile.TiffFile(out) as file:
+        assert 33550 not in file.pages[0].tags
