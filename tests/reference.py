@@ -150,7 +150,7 @@ def pixels(channels, levels, maximum):
 
 def centre(index, kernel, size, before, stride, dilation):
     """Return which sample of an axis an unfiltered channel has at an output: edge outside."""
-    position = index * stride + dilation * ((kernel - 1) // 2) - before
+    position = index * stride + dilation * (kernel - 1) // 2 - before
     return min(max(position, 0), size - 1)
 
 

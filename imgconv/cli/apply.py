@@ -41,6 +41,7 @@ def apply(
     fill: options.Fill = 0,
     stride: options.Stride = "1",
     dilation: options.Dilation = "1",
+    anchor: options.Anchor = "center",
     channels: options.Channels = "auto",
     alpha: options.Alpha = "keep",
     background: options.Background = None,
@@ -78,7 +79,7 @@ def apply(
     entries = [find_step(spec, known) for spec in kernel]
     each = [adjusted(entry.work, scale, bias, len(entries)) for entry in entries]
     kernels = put_together([k.flipped() for k in each] if flip else each, combine)
-    shape = layout(padding, border, fill, stride, dilation)
+    shape = layout(padding, border, fill, stride, dilation, anchor)
     label = "+".join(entry.label for entry in entries)
     if force and skip_existing:
         raise OptionError("--force and --skip-existing contradict each other; give one")

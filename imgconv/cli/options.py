@@ -119,6 +119,13 @@ Border = Annotated[
 ]
 Fill = Annotated[float, typer.Option(metavar="V", help="The value of a constant border.")]
 Stride = Annotated[str, typer.Option(metavar="N|Y,X", help="Steps between output pixels.")]
+Anchor = Annotated[
+    str,
+    typer.Option(
+        metavar="center|opencv|Y,X",
+        help="Which tap stands over the output pixel; of an even side, opencv's is one further.",
+    ),
+]
 Dilation = Annotated[str, typer.Option(metavar="N|Y,X", help="Steps between the kernel's taps.")]
 
 # Channels and levels

@@ -84,7 +84,10 @@ def _phases(
 
 
 class Axis(NamedTuple):
-    """One direction of an image: its samples, what is added around them, what each tap reads."""
+    """One direction of an image: its samples, what is added around them, what each tap reads.
+
+    `anchor` is how far the sample under a kernel's anchor lies from its first tap.
+    """
 
     size: int
     taps: int
@@ -93,6 +96,7 @@ class Axis(NamedTuple):
     stride: int
     dilation: int
     border: str
+    anchor: int = 0
 
     @property
     def outputs(self) -> int:
@@ -149,8 +153,8 @@ class Axis(NamedTuple):
         return Axis(self.size, 1, -read.start, read.stop - self.size, 1, 1, self.border)
 
     def centre(self) -> Axis:
-        """Return the axis of the one tap that an unfiltered channel takes: edge outside."""
-        start = self.dilation * ((self.taps - 1) // 2) - self.before
+        """Return the axis of the one sample that an unfiltered channel takes: edge outside."""
+        start = self.anchor - self.before
         after = start + (self.outputs - 1) * self.stride + 1 - self.size
         return Axis(self.size, 1, -start, after, self.stride, 1, "edge")
 
@@ -210,14 +214,14 @@ class Layout(NamedTuple):
             If the anchor is no tap of the kernel.
         """
         spans = tuple(d * (k - 1) for d, k in zip(self.dilation, kernel, strict=True))
+        y, x = self.anchored(kernel)
         if self.padding is None:
-            top, left = self._before(kernel)
-            bottom, right = spans[0] - top, spans[1] - left
+            top, right, bottom, left = y, spans[1] - x, spans[0] - y, x
         else:
             top, right, bottom, left = self.padding
         (sy, sx), (dy, dx) = self.stride, self.dilation
-        rows = Axis(shape[0], kernel[0], top, bottom, sy, dy, self.border)
-        columns = Axis(shape[1], kernel[1], left, right, sx, dx, self.border)
+        rows = Axis(shape[0], kernel[0], top, bottom, sy, dy, self.border, y)
+        columns = Axis(shape[1], kernel[1], left, right, sx, dx, self.border, x)
         if rows.outputs < 1 or columns.outputs < 1:
             raise GeometryError(
                 f"no output pixel: a kernel that spans {spans[1] + 1}x{spans[0] + 1} does not fit "
@@ -227,14 +231,24 @@ class Layout(NamedTuple):
         return Geometry(rows, columns, self.fill)
 
     def starts(self, kernel: Size) -> Size:
-        """Return the position of the sample under the anchor of the first output."""
-        if self.padding is None:
-            return 0, 0
-        (before_y, before_x), (top, _, _, left) = self._before(kernel), self.padding
-        return before_y - top, before_x - left
+        """Return the position of the sample under the anchor of the first output.
 
-    def _before(self, kernel: Size) -> tuple[int, int]:
-        """How much `same` adds above and to the left."""
+        Raises
+        ------
+        OptionError
+            If the anchor is no tap of the kernel.
+        """
+        y, x = self.anchored(kernel)
+        return (y - self.padding[0], x - self.padding[3]) if self.padding else (0, 0)
+
+    def anchored(self, kernel: Size) -> tuple[int, int]:
+        """Return how far from the first tap the anchor lies, which `same` adds before the image.
+
+        Raises
+        ------
+        OptionError
+            If it is no tap of the kernel.
+        """
         (dy, dx), (high, wide) = self.dilation, kernel
         if self.anchor == "center":
             return dy * (high - 1) // 2, dx * (wide - 1) // 2

@@ -18,6 +18,7 @@ from imgconv.pictures.picture import AS_IT_IS, Picture, Reading, choose, cut, re
 from imgconv.pictures.pixels import MODES, ImagePixels, Pixels
 
 MAX_TEXT = 1 << 26
+PACKED = "has samples of"  # so many bits, which Pillow would neither scale nor cut
 BITS, COMPRESSION, PHOTOMETRIC, SAMPLES_A_PIXEL = 258, 259, 262, 277
 PLANES, EXTRA_SAMPLES, FORMAT = 284, 338, 339
 GIF_END, GIF_TAIL = b"\0;", 64  # a last block of no bytes, the trailer, and what some put behind it
@@ -134,7 +135,7 @@ def _deep(format: str, data: bytes, how: Reading, fault: str) -> Picture:
     if format == "TIFF":
         from imgconv.pictures import tiff
 
-        return tiff.read(data, how, fault)
+        return tiff.read(data, how, fault, cuttable=not fault.startswith(PACKED))
     raise ImageError("has 16 bits a channel, which are not read; --depth 8 cuts them")
 
 
@@ -143,6 +144,10 @@ def _looked_over(image: ImageFile.ImageFile, chosen: list[int], how: Reading) ->
     if image.format != "TIFF":  # its frames are all alike
         refuse_too_many([image.size] * len(chosen), how)
         return _fault(image, how)
+    from imgconv.pictures import tiff
+
+    image.seek(0)
+    tiff.refuse_part(image.tag_v2, getattr(image, "n_frames", 1))  # type: ignore[attr-defined]
     sizes, faults = [], []
     for index in chosen:
         image.seek(index)
@@ -155,6 +160,7 @@ def _looked_over(image: ImageFile.ImageFile, chosen: list[int], how: Reading) ->
 
 def _single(image: ImageFile.ImageFile, how: Reading) -> Picture:
     gray = _is_gray(image)
+    _refuse_empty(image)
     _scale_transparency(image)
     if image.format in ("JPEG", "MPO"):  # other plugins prepare in ways of their own
         if not image.tile:  # with memory for the pixels Pillow would not miss the data
@@ -173,6 +179,12 @@ def _is_lossless(data: bytes) -> bool:
         kinds.add(kind)
         at += 8 + (16 if kind == b"ANMF" else length + length % 2)  # a frame has chunks of its own
     return b"VP8L" in kinds and b"VP8 " not in kinds
+
+
+def _refuse_empty(image: ImageFile.ImageFile) -> None:
+    """Raise an error for a page without data, for which Pillow would give the one before."""
+    if image.format == "TIFF" and not image.tile:
+        raise ImageError(f"broken image: page {image.tell()} has no pixels")
 
 
 def _scale_transparency(image: ImageFile.ImageFile) -> None:
@@ -206,6 +218,7 @@ def _several(image: ImageFile.ImageFile, chosen: Iterable[int], how: Reading) ->
         image.seek(index)
         gray = _is_gray(image)
         stood = of_image(image) if pages else 1
+        _refuse_empty(image)
         image.load()
         durations.append(float(image.info.get("duration") or 0))
         frame = image.copy()
@@ -266,6 +279,8 @@ def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
         raise ImageError("has signed samples; convert them to 8 or 16 bits without a sign")
     if bits > 16 and 3 not in kinds:
         raise ImageError(f"has samples of {bits} bits; convert them to 16")
+    if bits not in (1, 2, 4, 8, 16, 32, 64):
+        return f"{PACKED} {bits} bits"
     if bits <= 8:
         return "has gray and alpha in planes" * (tags.get(PLANES, 1) == 2 and image.mode == "LA")
     # Pillow mixes up planes of 16 bits and the bytes of reals that libtiff has put in order, and

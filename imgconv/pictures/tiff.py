@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image
@@ -10,7 +12,7 @@ from PIL import Image
 from imgconv.errors import ImageError
 from imgconv.pictures import metadata
 from imgconv.pictures.extras import library
-from imgconv.pictures.metadata import ORIENTATION, Metadata
+from imgconv.pictures.metadata import DESCRIPTION, ORIENTATION, Metadata
 from imgconv.pictures.orientation import upright
 from imgconv.pictures.picture import Picture, Reading, choose, cut, refuse_too_many
 from imgconv.pictures.pixels import NAMELESS, Pixels, of_array
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 COMPRESS = {"fast": "lzw", "small": "zlib", "none": None}
+PACKED = (10, 12, 14)  # bits of samples that are read as 16, scaled
+THUMBNAIL, SUB_IFDS = 254, 330
 PHOTOMETRIC = {"l": "minisblack", "rgb": "rgb", "cmyk": "separated"}
 
 
@@ -32,6 +36,7 @@ def read(data: bytes, how: Reading, fault: str, *, cuttable: bool = True) -> Pic
         pages = list(file.pages)
         if not pages:
             raise ImageError("broken image: it has no page")
+        refuse_part(tags_of(pages[0]), len(pages))
         if how.frame is not None:
             pages = [pages[choose(len(pages), how)]]
         for i in range(len(pages)):
@@ -71,8 +76,9 @@ def channels_of(page: Any) -> str:
         raise ImageError(f"has {page.imagedepth} planes of depth; save them as pages")
     colour = {0: "l", 1: "l", 2: "rgb", 5: "cmyk"}.get(int(page.photometric))
     extra = count - len(colour) if colour else 0
+    whole = page.bitspersample in (8 * kind.itemsize, *PACKED)
     if kind.name not in ("uint8", "uint16", "float16", "float32", "float64") or (
-        kind.kind == "u" and page.bitspersample != 8 * kind.itemsize
+        kind.kind == "u" and not whole
     ):
         raise ImageError(f"has samples of {page.bitspersample} bits, {kind.name}; make them uint16")
     if colour == "l" and _is_nameless(page, extra, kind.kind):
@@ -85,18 +91,44 @@ def channels_of(page: Any) -> str:
 
 
 def refuse_cut_off(page: Any) -> None:
-    """Raise an error for a page whose samples end before they should."""
+    """Raise an error for a page that has no samples, or whose samples end before they should."""
+    if not page.dataoffsets:
+        raise ImageError(f"broken image: page {page.index} has no pixels")
     size = page.parent.filehandle.size
     if any(o + n > size for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)):
         raise ImageError("broken image: it is cut off")  # tifffile would fill it with zeros
 
 
+def refuse_part(tags: Mapping[int, Any], pages: int) -> None:
+    """Raise an error for a file whose first page is only a part of what it holds; by its tags.
+
+    That is a thumbnail, as in cameras' raw files; or the first of images in a row, of which ImageJ
+    writes one directory when a stack is large.
+    """
+    if int(tags.get(THUMBNAIL, 0)) & 1 and SUB_IFDS in tags:
+        raise ImageError("is a camera's raw file (DNG) that begins with a thumbnail; develop it")
+    told = re.match(r"ImageJ=[^\0]*?\bimages=(\d+)", str(tags.get(DESCRIPTION, "")))
+    if told and pages == 1 < int(told[1]):
+        raise ImageError(
+            f"holds {told[1]} images in a row with one directory, as ImageJ writes large stacks; "
+            "save them as pages"
+        )
+
+
+def tags_of(page: Any) -> dict[int, Any]:
+    """Return the values of the tags of a page by their codes."""
+    return {tag.code: tag.value for tag in page.tags}
+
+
 def samples_of(page: Any, array: npt.NDArray[Any], how: Reading) -> npt.NDArray[Any]:
-    """Return samples of a page as we filter them: black is 0, reals are of 32 bits."""
+    """Return samples of a page as we filter them: black is 0, white all bits, reals of 32 bits."""
     import numpy as np
 
     kind = np.dtype(page.dtype)
     array = array.astype("float32" if kind.kind == "f" else kind.name, copy=False)
+    if page.bitspersample in PACKED:
+        top = (1 << page.bitspersample) - 1
+        array = ((array.astype("uint32") * 65535 + top // 2) // top).astype("uint16")
     if int(page.photometric) == 0:  # white is 0
         array = np.array(1 if kind.kind == "f" else np.iinfo(kind).max, array.dtype) - array
     return cut(array) if how.shallow else array

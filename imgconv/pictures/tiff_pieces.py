@@ -55,6 +55,8 @@ class File:
         try:
             with _broken_if_it_fails():
                 pages = list(tifffile.TiffFile(self._file).pages)
+                if pages:
+                    tiff.refuse_part(tiff.tags_of(pages[0]), len(pages))
                 chosen = pages if how.frame is None else [pages[choose(len(pages), how)]]
                 self.pages = [Page(page.aspage(), self._file.fileno(), how) for page in chosen]
                 doubles = any(p.aspage().dtype == "float64" for p in chosen) and not how.shallow
@@ -112,7 +114,7 @@ class Page:
 
     def _joined(self, i: int, j: int) -> npt.NDArray[Any]:
         page, (high, wide) = self._page, self._segment
-        if not page.is_tiled and page.compression == 1 and page.planarconfig == 1:
+        if not page.is_tiled and _is_plain(page):
             return self._plain(i)
         across, down = -(-self.shape[1] // wide), -(-self.shape[0] // high)
         planes = len(self.names) if page.planarconfig == 2 else 1
@@ -156,12 +158,18 @@ def _names(page: Any) -> str:
     return tiff.channels_of(page)
 
 
+def _is_plain(page: Any) -> bool:
+    """Whether samples lie as they are in memory, row by row."""
+    packed = page.bitspersample in tiff.PACKED
+    return page.compression == 1 == page.planarconfig and not packed
+
+
 def _segment(page: Any, kind: np.dtype[Any]) -> tuple[int, int]:
     """Rows and columns of what is decoded at once."""
     if page.is_tiled:
         return page.tilelength, page.tilewidth
     row = page.imagewidth * page.samplesperpixel * kind.itemsize
-    if page.compression == 1 and page.planarconfig == 1:
+    if _is_plain(page):
         return max(1, min((1 << 20) // row, page.imagelength)), page.imagewidth
     high = min(page.rowsperstrip, page.imagelength)
     if high * row > LARGEST:

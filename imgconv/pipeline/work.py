@@ -46,8 +46,16 @@ class Work:
         for step in self.kernels:
             if isinstance(step, Combined):
                 self._check(step)
+        for size in self.sizes:
+            self.layout.anchored(size)
         if self.alpha == "weighted" and self.channels == "luma":
             raise OptionError("--alpha weighted is for the colours themselves; leave out luma")
+
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """The sizes of all kernels."""
+        steps = [k.kernels if isinstance(k, Combined) else (k,) for k in self.kernels]
+        return [kernel.size for several in steps for kernel in several]
 
     @property
     def sums(self) -> bool:

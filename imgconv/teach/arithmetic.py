@@ -190,10 +190,10 @@ class _Window(NamedTuple):
         )
 
     def _kept(self, name: str, plane: npt.NDArray[Any], pixel: int | float) -> Channel:
-        """A channel that is not filtered: the sample in the window's middle, or the edge's."""
+        """A channel that is not filtered: the sample under the anchor, or the edge's."""
         middle = []
         for axis, read in zip(self.geometry[:2], positions(self.geometry, self.at), strict=True):
-            middle.append((read[(axis.taps - 1) // 2], axis.size))
+            middle.append((read[0] + axis.anchor, axis.size))
         y, x = (min(max(position, 0), size - 1) for position, size in middle)
         sample, beyond = exact(plane[y, x].item()), [y, x] != [position for position, _ in middle]
         words = f"not filtered: the sample at {x},{y}"

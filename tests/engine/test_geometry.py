@@ -93,6 +93,7 @@ axes = st.builds(
     stride=st.integers(1, 5),
     dilation=st.integers(1, 4),
     border=st.sampled_from(BORDERS),
+    anchor=st.integers(0, 9),
 ).filter(lambda axis: axis.outputs > 0)
 quick = settings(max_examples=300, deadline=None, derandomize=True, database=None)
 
@@ -145,6 +146,7 @@ def centres(axis):
 @given(axes)
 def test_unfiltered_samples_come_from_the_middle_of_the_kernel(axis):
     """An unfiltered channel has an output's middle sample, the nearest one outside the image."""
+    axis = axis._replace(anchor=axis.dilation * (axis.taps - 1) // 2)
     assert centres(axis) == [
         reference.centre(i, axis.taps, axis.size, axis.before, axis.stride, axis.dilation)
         for i in range(axis.outputs)
@@ -169,10 +171,17 @@ def test_unfiltered_samples_stay_in_place_under_same(taps, stride, dilation, exp
     assert centres(geometry.columns) == expected
 
 
-def test_even_kernel_with_dilation_is_centred_on_its_upper_left_middle():
-    """A 2-tap kernel of dilation 3 adds one before, so that unfiltered samples lie one before."""
-    axis = layout(dilation=3).on((4, 4), (2, 2)).rows
-    assert centres(axis) == [0, 0, 1, 2]
+@pytest.mark.parametrize("anchor", ["center", "opencv", (1, 0)])
+def test_unfiltered_samples_of_even_kernels_stay_in_place_under_same(anchor):
+    """Whatever the dilation puts before, and whichever tap is the anchor."""
+    geometry = layout(dilation=3, anchor=anchor).on((4, 4), (2, 2))
+    assert centres(geometry.rows) == centres(geometry.columns) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("anchor", "first"), [("center", 1), ("opencv", 2), ((0, 1), 0)])
+def test_unfiltered_samples_lie_under_the_anchor_without_padding(anchor, first):
+    """The first output of a kernel of 4 rows shows which of them it is."""
+    assert centres(layout("valid", anchor=anchor).on((9, 9), (4, 2)).rows)[0] == first
 
 
 @quick

@@ -526,3 +526,70 @@ def test_the_unused_bytes_of_a_bmp_are_told_if_they_look_like_alpha():
     assert "fourth" in decode.read(saved(image, "BMP")).lost[0]
     image.putalpha(255)
     assert decode.read(saved(image, "BMP")).lost == ()
+
+
+def both_ways(run, path, *options):
+    """The samples that come out, decoded whole and piece by piece; or the refusals."""
+    found = []
+    for further in ((), ("--tile", "16")):
+        target = path.with_name("out.tif")
+        done = run("apply", path, "-k", "identity", *options, *further, "-o", target, "--force")
+        found.append(tifffile.imread(target) if done.code == 0 else done.err)
+    return found
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite", "rgb"])
+def test_packed_samples_are_scaled_to_16_bits(bits, photometric, run, tmp_path):
+    """White is white, the same whole, in pieces and cut to 8 bits."""
+    top = (1 << bits) - 1
+    image = np.linspace(0, top, 35 * 20).round().astype(np.uint16).reshape(35, 20)
+    image = np.stack([image, image[::-1], image // 2], 2) if photometric == "rgb" else image
+    path = tmp_path / "in.tif"
+    tifffile.imwrite(path, image, bitspersample=bits, photometric=photometric, metadata=None)
+    shown = top - image.astype(int) if photometric == "miniswhite" else image.astype(int)
+    wanted = np.rint(shown * 65535 / top)
+    for found in both_ways(run, path):
+        np.testing.assert_array_equal(found, wanted)
+    for found in both_ways(run, path, "--depth", "8"):
+        np.testing.assert_array_equal(found, wanted.astype(int) >> 8)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+def test_a_page_without_data_is_no_copy_of_the_one_before(kind, run, tmp_path):
+    """Its offsets are lost: whether whole, in pieces or alone, it is refused."""
+    path = tmp_path / "in.tif"
+    with tifffile.TiffWriter(path) as file:
+        for level in (50, 200):
+            file.write(np.full((24, 30), level, kind), metadata=None)
+    with tifffile.TiffFile(path) as file:
+        place = file.pages[1].tags[273].offset
+    data = bytearray(path.read_bytes())
+    data[place : place + 2] = struct.pack("<H", 272)
+    path.write_bytes(data)
+    for found in (*both_ways(run, path), *both_ways(run, path, "--frame", "1")):
+        assert "broken image" in found
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+def test_images_in_a_row_are_no_single_picture(kind, run, tmp_path):
+    """As ImageJ writes stacks over 4 GB: one directory, and ten images behind it."""
+    path, stack = tmp_path / "in.tif", np.zeros((10, 24, 30), kind)
+    options = {"imagej": True, "metadata": {"axes": "ZYX"}}
+    tifffile.imwrite(path, stack, truncate=True, **options)
+    assert all("holds 10 images in a row" in found for found in both_ways(run, path))
+    tifffile.imwrite(path, stack, **options)
+    assert all(found.shape == stack.shape for found in both_ways(run, path))
+
+
+def test_a_thumbnail_is_not_the_picture(run, tmp_path):
+    """A camera's raw file begins with a small picture of what it holds."""
+    path = tmp_path / "in.dng"
+    with tifffile.TiffWriter(path) as file:
+        small = np.zeros((12, 16, 3), np.uint8)
+        version = (50706, "B", 4, (1, 4, 0, 0), True)
+        file.write(small, subifds=1, subfiletype=1, photometric="rgb", extratags=[version])
+        file.write(np.zeros((384, 512), np.uint16), photometric="minisblack")
+    path.rename(tmp_path / "in.tif")
+    for found in both_ways(run, tmp_path / "in.tif"):
+        assert "raw file (DNG) that begins with a thumbnail" in found
