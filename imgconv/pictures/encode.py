@@ -11,6 +11,7 @@ from PIL import Image
 
 from imgconv.engine.levels import MAXIMUM
 from imgconv.errors import ImageError, OptionError
+from imgconv.pictures.descriptions import Written
 from imgconv.pictures.formats import ARRAYS, BY_NAME, PIECES, SEVERAL, keeping
 from imgconv.pictures.metadata import Metadata
 from imgconv.pictures.picture import Picture
@@ -76,7 +77,8 @@ def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, 
     if len(frames) > 1:
         _refuse_frames(frames, name)
     pages = [
-        m.fitted(f.names, *f.size) for m, f in zip(picture.metadata, frames, strict=False)
+        m.fitted(Written(f.names, f.kind, f.size, len(frames)))
+        for m, f in zip(picture.metadata, frames, strict=False)
     ]  # an animation has those of its first frame
     if how.strip:
         pages = [Metadata(jpeg=page.jpeg, lossless=page.lossless) for page in pages[:1]]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import re
 import struct
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from PIL import Image
 
-from imgconv.pictures import geotiff
+from imgconv.pictures import descriptions, geotiff
+from imgconv.pictures.descriptions import Written
 from imgconv.pictures.formats import BY_NAME
 
 # Tags of a TIFF directory that tell how pixels lie in that file, or that are kept by other names.
@@ -77,27 +79,50 @@ class Metadata(NamedTuple):
 
     def on(self, grid: Grid) -> Metadata:
         """Return what is true of samples of the picture that are taken on a grid."""
-        told = self
-        exif = load(self.exif)
+        if grid == Grid():
+            return self
+        told = self._told(lambda text: descriptions.strided(text, grid.rows[0], grid.columns[0]))
+        exif = load(told.exif)
         if any(tag in exif for tag in geotiff.PLACES):
             lost = geotiff.place(exif, *grid)
-            told = told._replace(exif=exif.tobytes(), lost=(*self.lost, *lost))
+            told = told._replace(exif=exif.tobytes(), lost=(*told.lost, *lost))
         if self.resolution:
             x, y, unit = self.resolution
             told = told._replace(resolution=(x / grid.columns[0], y / grid.rows[0], unit))
         return told
 
-    def fitted(self, names: str, width: int, height: int) -> Metadata:
+    def _told(self, ome: Callable[[str], str], count: int = 0) -> Metadata:
+        """Return the same with another OME-XML, or ImageJ's description of so many images."""
+        if not self.exif:
+            return self
+        exif = load(self.exif)
+        text = str(exif.get(DESCRIPTION, ""))
+        if count and text.startswith(descriptions.IMAGEJ):
+            exif[DESCRIPTION] = descriptions.counted(text, count)
+        elif not descriptions.is_ome(text):
+            return self
+        else:
+            try:
+                exif[DESCRIPTION] = ome(text)
+            except ValueError:  # what should be a number is none
+                exif[DESCRIPTION] = ""
+        if exif[DESCRIPTION]:
+            return self._replace(exif=exif.tobytes())
+        del exif[DESCRIPTION]
+        return self._replace(exif=exif.tobytes(), lost=(*self.lost, descriptions.OME))
+
+    def fitted(self, written: Written) -> Metadata:
         """Return what is true of the new picture too: no profile of other colours, its size."""
-        space = SPACES.get(names.removesuffix("a"))
+        space = SPACES.get(written.names.removesuffix("a"))
         fitting = self.icc if self.icc[16:20] == space else b""
         gone = ("colour profile (of other colours)",) * (fitting != self.icc)
-        fitted = self._replace(icc=fitting, lost=self.lost + gone)
-        exif = load(self.exif)
+        told = self._told(lambda text: descriptions.sized(text, written), written.images)
+        told = told._replace(icc=fitting, lost=(*told.lost, *gone))
+        exif = load(told.exif)
         if exif and any(tag in exif.get_ifd(EXIF) for tag in EXIF_SIZE):
-            exif.get_ifd(EXIF).update(zip(EXIF_SIZE, (width, height), strict=True))
-            return fitted._replace(exif=exif.tobytes())
-        return fitted
+            exif.get_ifd(EXIF).update(zip(EXIF_SIZE, written.size, strict=True))
+            return told._replace(exif=exif.tobytes())
+        return told
 
     def options(self, name: str) -> tuple[Options, list[str]]:
         """Return what Pillow is told to write a format with, and the names of what it cannot."""
@@ -187,6 +212,8 @@ def _described(tags: Image.Exif) -> bytes:
             del tags[tag]
     if str(tags.get(DESCRIPTION, "")).startswith('{"shape": '):  # tifffile's, of that file
         del tags[DESCRIPTION]
+    if descriptions.is_ome(said := str(tags.get(DESCRIPTION, ""))):
+        tags[DESCRIPTION] = descriptions.in_ascii(said)
     if tags.bigtiff:  # whose header nothing but a TIFF has
         whole, tags = tags, Image.Exif()
         for tag in whole:

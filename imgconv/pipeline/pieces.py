@@ -19,6 +19,7 @@ from imgconv.engine import ready, samples
 from imgconv.engine.levels import NOTHING, Ends, outermost
 from imgconv.errors import ImageError
 from imgconv.pictures import encode, files, pillow, profiles, tiff_pieces, zarr_pieces
+from imgconv.pictures.descriptions import Written
 from imgconv.pictures.encode import Writing
 from imgconv.pictures.files import MAX_PIXELS
 from imgconv.pictures.formats import PIECES, TIFF_MAGIC
@@ -184,7 +185,7 @@ def _metadata(
     pages = [
         meta._replace(icc=b"" if job.profile else meta.icc)
         .on(grid)
-        .fitted(job.names, *job.shape[::-1])
+        .fitted(Written(job.names, job.kind, (job.shape[1], job.shape[0]), len(jobs)))
         for meta, job in pairs
     ]
     _, lost = pages[0].options(name)

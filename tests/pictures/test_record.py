@@ -222,3 +222,71 @@ def test_a_picture_that_is_turned_loses_its_place_on_earth_with_a_note(kind, run
     assert "place on earth (the picture is turned) not kept" in said
     with tifffile.TiffFile(out) as file:
         assert 33550 not in file.pages[0].tags
+
+
+@WHOLE_OR_TILED
+def test_ome_xml_is_true_of_what_is_written(path, run, tmp_path):
+    """Its sizes, the size of a pixel, and the type of its samples."""
+    source = tmp_path / "in.ome.tif"
+    told = {
+        "axes": "ZYX",
+        "PhysicalSizeX": 0.5,
+        "PhysicalSizeXUnit": "\u00b5m",
+        "PhysicalSizeY": 0.25,
+    }
+    tifffile.imwrite(source, ramp(3, 48, 64), ome=True, metadata=told)
+    options = ("-k", "identity", "--stride", "2,4", "--levels", "none", *path)
+    out, said = written(run, source, *options, out="out.ome.tif")
+    assert "not kept" not in said
+    with tifffile.TiffFile(out) as file:
+        assert file.series[0].kind == "ome"
+        assert (file.series[0].shape, file.series[0].dtype) == ((3, 24, 16), "float32")
+        image = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]["Pixels"]
+    assert (image["SizeX"], image["SizeY"], image["SizeZ"], image["Type"]) == (16, 24, 3, "float")
+    assert (image["PhysicalSizeX"], image["PhysicalSizeY"]) == (2, 0.5)
+    assert image["PhysicalSizeXUnit"] == "\u00b5m"
+    np.testing.assert_array_equal(tifffile.imread(out), ramp(3, 48, 64)[:, ::2, ::4])
+    out, said = written(run, source, "-k", "identity", "--frame", "0", *path)
+    assert "OME-XML not kept" in said
+    assert not tifffile.TiffFile(out).is_ome
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+def test_ome_xml_counts_the_channels_that_are_written(kind, run, tmp_path):
+    """Colours made gray are one sample a pixel."""
+    source = tmp_path / "in.ome.tif"
+    tifffile.imwrite(source, ramp(48, 64, 3, kind=kind), ome=True, photometric="rgb")
+    out, _ = written(run, source, "-k", "identity", "--channels", "gray", out="out.ome.tif")
+    with tifffile.TiffFile(out) as file:
+        assert (file.series[0].kind, file.series[0].shape) == ("ome", (48, 64))
+
+
+@WHOLE_OR_TILED
+def test_imagej_is_told_how_many_images_are_written(path, run, tmp_path):
+    """One, where one is chosen."""
+    source = tmp_path / "in.tif"
+    tifffile.imwrite(source, ramp(3, 48, 64), imagej=True, metadata={"axes": "ZYX", "unit": "um"})
+    for options, images in (((), 3), (("--frame", "0"), None)):
+        out, _ = written(run, source, "-k", "identity", *options, *path)
+        with tifffile.TiffFile(out) as file:
+            assert file.imagej_metadata.get("images") == images
+            assert file.imagej_metadata["unit"] == "um"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [('SizeZ="3"', 'SizeZ="9"'), ('SizeX="64"', 'SizeC="xx"'), ("</OME>", '<ROI ID="a"/></OME>')],
+)
+def test_ome_xml_of_another_picture_is_dropped_with_a_note(right, wrong, run, tmp_path):
+    """With more planes than there are, with words for numbers, with regions that would not fit."""
+    source = tmp_path / "in.ome.tif"
+    tifffile.imwrite(source, ramp(3, 48, 64), ome=True, metadata={"axes": "ZYX"})
+    with tifffile.TiffFile(source) as file:
+        said = file.ome_metadata
+    assert right in said
+    said = said.replace(right, wrong)
+    tifffile.imwrite(source, ramp(3, 48, 64), description=said, metadata=None, photometric=1)
+    out, noted = written(run, source, "-k", "identity", "--stride", "2")
+    assert "OME-XML not kept" in noted
+    with tifffile.TiffFile(out) as file:
+        assert not file.is_ome
