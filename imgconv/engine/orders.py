@@ -1,9 +1,9 @@
 """The orders that make some columns of the output, from rings of rows to rings and to the target.
 
-Sums over the channels of pixels are no orders but moves, and done when these are there: `moves`.
+A `mix` of the channels of pixels is no order but a move, and done when these are there: `moves`.
 
 An order adds up taps of rows to a row of totals, rounds totals to samples, or does whatever other
-part of `parts`. Rows are computed in whole vectors, and so have room for more than they hold.
+part of `parts` and `rows`. Rows are computed in whole vectors, and so have room for these.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class Panel:
         paired = any(plan.odd for plans in work.layer.outputs for plan in plans)
         whens = (words.ON_EVEN, words.ON_ODD)
         for self.when in whens if paired else (sum(whens),):
+            # These are alike for even and odd rows: the last are kept.
             self.begun: list[Order] = []  # for the first row of a turn
             self.gone_on: list[Order] = []  # for the others
             self.alone: list[Order] = []  # each for all rows of a chunk
@@ -169,7 +170,7 @@ class Panel:
             orders.append(Order("slide", into, 0, count, numbers, taps))
 
     def _paired(self, last: Sum, taps: Sequence[Tap], k: int) -> Tap:
-        """Order products of pairs of bytes, some rows of pairs at a time."""
+        """Order products of pairs, some taps at a time."""
         totals = self.work.rings.take(("totals", k, last.kind), last.kind, self.whole)
         for done in range(0, len(taps), words.SUMMED):
             some, bias = slice(done, done + words.SUMMED), 0 if done else last.bias
@@ -181,7 +182,7 @@ class Panel:
         self, what: Sum, taps: Sequence[Tap], into: Ring | None, place: int = 0, *,
         adding: bool = False, to_bytes: bool = False,
     ) -> Order:  # fmt: skip
-        """The order for a sum of some rows of pairs; adding: to what is there."""
+        """The order for a sum of some taps on rows of pairs; adding: to what is there."""
         tables, kind = self.work.tables, what.kind
         which, count = next(
             (which, most)

@@ -1,9 +1,9 @@
 """The loops that add up taps and make samples of totals, compiled once for the kinds between.
 
 A part takes the address of a job, which `conductor` writes: how many samples, where they go, the
-part's own numbers, how many rows it reads and where they are. Rows have room for a vector more than
-they hold, so that loops run over whole vectors; a mask tells which samples count. Nothing is
-allocated, nothing raises, no module variable is read while it runs.
+part's own numbers, how many rows it reads and where they are. Rows have room for whole vectors,
+over which loops run; a mask tells which samples count. Nothing is allocated, nothing raises, no
+module variable is read while it runs.
 """
 
 import numpy as np

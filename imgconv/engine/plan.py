@@ -70,7 +70,7 @@ def make_plan(
 
 
 def is_whole(kernel: Kernel) -> bool:
-    """Whether all its numbers are whole, so that it is computed exactly."""
+    """Whether all its numbers are whole, so that on whole samples it is computed exactly."""
     return all(isinstance(n, int) for n in (kernel.divisor, kernel.bias, *_numbers(kernel)))
 
 

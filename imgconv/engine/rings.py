@@ -49,7 +49,7 @@ class Tables:
 
 @dataclass
 class Ring:
-    """Rows that are written in turn; every other output it goes on by `stride`."""
+    """Rows that are written in turn; in two outputs it goes on by `stride`: 1 if of pairs."""
 
     number: int
     size: int  # bytes of a sample

@@ -135,7 +135,7 @@ def _joining(A):
 
 
 def _ends(S):
-    """Make `ends(job)`: the least and the greatest total that the mask names; a NaN is none."""
+    """Make `ends(job)`: the least and the greatest finite total that the mask names."""
     lane = LANE.get(S, S)
     kind = "float64" if S.startswith("float") else "int64"
     totals, mask, seen, tell, T = read[S], read[lane], again[kind], write[kind], getattr(np, kind)

@@ -85,7 +85,7 @@ class Join(NamedTuple):
 class Layer(NamedTuple):
     """The outputs of a step, each with one plan, or with those of several kernels to be joined.
 
-    `reads` are the channels that each output adds up; empty, each channel is an output by itself.
+    `reads` are the channels that each output adds up; empty, one is done to each channel by itself.
     `mix` are sums over all three channels of pixels of bytes.
     """
 
@@ -96,9 +96,9 @@ class Layer(NamedTuple):
 
     @property
     def cost(self) -> int:
-        """What the samples of an output pixel take, as `Plan.cost`; a join is like six taps.
+        """What a sample takes, or all of a pixel where there are `reads`, as `Plan.cost`.
 
-        A sum of a mix is like eight for each channel that it reads.
+        A join is like six taps, and a sum of a mix like eight on each channel.
         """
         if self.mix:
             return 8 * len(self.mix.rows)

@@ -30,7 +30,7 @@ class Asked(NamedTuple):
 
 
 class Sum(NamedTuple):
-    """Taps added up: rows of `source` to totals of `kind`.
+    """Taps added up: rows of `source` ("pairs" too) to totals of `kind`; of none, it is a copy.
 
     `places` are the (row, column) of each weight. In fixed point (`source` is uint16) the first
     `added` weights are added, and the others taken away.
@@ -45,7 +45,13 @@ class Sum(NamedTuple):
 
 
 class Rounding(NamedTuple):
-    """How a total becomes a sample or a response; the order is that of `words`."""
+    """How a total becomes a sample or a response; the order is that of `words`.
+
+    By SHIFT: so many `bits`, after `half` and, where that is a tie, the bit of `odd`. By DIVIDE of
+    int16: `reciprocal`, shifted by `bits`, with `half` the divisor and 1 in `odd` if it is even, so
+    that there are ties. By NARROW: `half` is what `snapping` returns. `within` is 1 where no pixel
+    can be clipped, of those that DIVIDE (without ties) or NARROW makes.
+    """
 
     how: int
     sign: int  # -1 takes the absolute value
@@ -55,22 +61,23 @@ class Rounding(NamedTuple):
     odd: int = 0
     divisor: int = 1
     reciprocal: int = 0
-    within: int = 0  # no total becomes a pixel below 0 or above the top
+    within: int = 0
 
 
 class Plan(NamedTuple):
     """Everything the core needs to know of a kernel.
 
-    Samples are read as `ring`, times `scale`. A separable kernel has one or two sums `down` its
-    columns; `last` adds up their results, and its places are then (which of them, column).
-    `transform` are weights that are applied by Fourier transforms first.
+    Samples are read as `ring`, times `scale`; in pairs: two of them in each item. A separable
+    kernel has one or two sums `down` its columns; `last` adds up their results, and its places are
+    then (which of them, column). `transform` are weights that are applied by Fourier transforms
+    first.
 
-    `beside` is a plan of the same for outputs without stride and dilation, where what is constant
-    in runs costs the same at any length. It is `prefixed`: `last` adds up sums from the left, and
-    its places are the ends of runs. One that is `running` has columns of ones: from one output to
-    the next a row comes and one goes. One that reads rows in pairs, of whose bytes two weights in a
-    number make products, has two sums: `last` for outputs that begin with a pair, `odd` for those
-    that begin with a pair's second row.
+    `beside` is a plan of the same for outputs that lie side by side and read neighbours, where what
+    is constant in runs costs the same at any length. It is `prefixed`: `last` adds up sums from the
+    left, and its places are the ends of runs. One that is `running` has columns of ones: from one
+    output to the next a row comes and one goes. One that reads rows in pairs, of whose samples two
+    weights in a number make products, has two sums: `last` for outputs that begin with a pair,
+    `odd` for those that begin with a pair's second row.
     """
 
     ring: str

@@ -140,7 +140,7 @@ def _separate(found: tuple[int, Products], totals: _Totals) -> Plan | None:
 
 
 def _running(found: tuple[int, Products], taps: int, totals: _Totals) -> Plan | None:
-    """A plan for weights that are constant in runs, where it costs less than the others."""
+    """A plan for weights that are constant in runs, where it costs less than all their taps."""
     times, products = found
     totals, (sample, _, _, size) = totals.times(times), totals.asked
     columns, rows = [column for column, _ in products], [row for _, row in products]

@@ -48,7 +48,7 @@ SLIDING = (("uint8", "int16"), ("uint8", "int32"), ("uint16", "int32"))
 PREFIXED = tuple((kind, depth) for kind in ("int16", "int32") for depth in (1, 3, 4, 0))
 
 # Of which samples two rows become pairs, to be added up as what. What is added up as what, whether
-# to bytes, and so many rows of pairs at once, of which SUMMED are the most.
+# to bytes, and so many taps on pairs at once, of which SUMMED are the most.
 PAIRING = (("uint8", "int16"), ("uint8", "int32"), ("uint16", "int32"))
 PAIRED = (
     ("int16", False, 4), ("int16", False, 8), ("int32", False, 4), ("int32", False, 6),
