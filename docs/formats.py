@@ -14,8 +14,8 @@ HEAD = (
 )
 BITS = {"uint8": "8", "uint16": "16", "float32": "32 (real)"}
 WORDS = {
-    "exif": "EXIF", "icc": "profile", "xmp": "XMP", "dpi": "resolution", "comment": "comment",
-    "text": "text",
+    "exif": "EXIF", "icc": "profile", "xmp": "XMP", "resolution": "resolution",
+    "comment": "comment", "text": "text",
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterable
+from typing import Any
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
@@ -14,12 +15,23 @@ from imgconv.pictures import metadata, pillow
 from imgconv.pictures.formats import PILLOWS, TIFF_MAGIC
 from imgconv.pictures.metadata import Metadata
 from imgconv.pictures.orientation import of_image, turn
-from imgconv.pictures.picture import AS_IT_IS, Picture, Reading, choose, cut, refuse_too_many
+from imgconv.pictures.picture import (
+    AS_IT_IS,
+    NO_SAMPLES,
+    Picture,
+    Reading,
+    choose,
+    cut,
+    refuse_short_stack,
+    refuse_thumbnail,
+    refuse_too_many,
+)
 from imgconv.pictures.pixels import MODES, ImagePixels, Pixels
 
 MAX_TEXT = 1 << 26
 PACKED = "has samples of"  # so many bits, which Pillow would neither scale nor cut
 BITS, COMPRESSION, PHOTOMETRIC, SAMPLES_A_PIXEL = 258, 259, 262, 277
+STRIP_OFFSETS, TILE_OFFSETS = 273, 324
 PLANES, EXTRA_SAMPLES, FORMAT = 284, 338, 339
 GIF_END, GIF_TAIL = b"\0;", 64  # a last block of no bytes, the trailer, and what some put behind it
 TABLES = b"\x93 \t\r\n+-.0123456789nNiI"  # what an array in a file may begin with
@@ -105,6 +117,8 @@ def _opened(data: bytes, how: Reading) -> Picture:
         chosen = [choose(count, how)] if how.frame is not None else list(range(count))
         if image.format == "WEBP":  # which Pillow does not tell
             image.info["lossless"] = _is_lossless(data)
+        if image.format == "TIFF":
+            refuse_short_stack(image.tag_v2, count, len(data))  # type: ignore[attr-defined]
         fault = _looked_over(image, chosen, how)
         animated = image.format == "PNG" and count > 1
         if fault and not (animated and how.shallow):
@@ -144,11 +158,8 @@ def _looked_over(image: ImageFile.ImageFile, chosen: list[int], how: Reading) ->
     if image.format != "TIFF":  # its frames are all alike
         refuse_too_many([image.size] * len(chosen), how)
         return _fault(image, how)
-    from imgconv.pictures import tiff
-
-    image.seek(0)
-    tiff.refuse_part(image.tag_v2, getattr(image, "n_frames", 1))  # type: ignore[attr-defined]
     sizes, faults = [], []
+    refuse_thumbnail(image.tag_v2)  # type: ignore[attr-defined]
     for index in chosen:
         image.seek(index)
         sizes.append(image.size)
@@ -160,7 +171,6 @@ def _looked_over(image: ImageFile.ImageFile, chosen: list[int], how: Reading) ->
 
 def _single(image: ImageFile.ImageFile, how: Reading) -> Picture:
     gray = _is_gray(image)
-    _refuse_empty(image)
     _scale_transparency(image)
     if image.format in ("JPEG", "MPO"):  # other plugins prepare in ways of their own
         if not image.tile:  # with memory for the pixels Pillow would not miss the data
@@ -179,12 +189,6 @@ def _is_lossless(data: bytes) -> bool:
         kinds.add(kind)
         at += 8 + (16 if kind == b"ANMF" else length + length % 2)  # a frame has chunks of its own
     return b"VP8L" in kinds and b"VP8 " not in kinds
-
-
-def _refuse_empty(image: ImageFile.ImageFile) -> None:
-    """Raise an error for a page without data, for which Pillow would give the one before."""
-    if image.format == "TIFF" and not image.tile:
-        raise ImageError(f"broken image: page {image.tell()} has no pixels")
 
 
 def _scale_transparency(image: ImageFile.ImageFile) -> None:
@@ -218,7 +222,6 @@ def _several(image: ImageFile.ImageFile, chosen: Iterable[int], how: Reading) ->
         image.seek(index)
         gray = _is_gray(image)
         stood = of_image(image) if pages else 1
-        _refuse_empty(image)
         image.load()
         durations.append(float(image.info.get("duration") or 0))
         frame = image.copy()
@@ -274,6 +277,8 @@ def _fault(image: ImageFile.ImageFile, how: Reading) -> str:
 
 def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
     tags = image.tag_v2  # type: ignore[attr-defined]
+    if _lacks_samples(image, tags):  # Pillow would show the page before
+        raise ImageError(NO_SAMPLES)
     kinds, bits = tags.get(FORMAT, (1,)), max(tags.get(BITS, (1,)))
     if 2 in kinds:
         raise ImageError("has signed samples; convert them to 8 or 16 bits without a sign")
@@ -291,6 +296,22 @@ def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
     if not odd and (plain or how.shallow):
         return ""
     return "has colours of real numbers" if 3 in kinds else f"has {bits} bits a channel"
+
+
+def _lacks_samples(image: ImageFile.ImageFile, tags: Any) -> bool:
+    """Whether a page does not say where its samples are, or its directory is cut off."""
+    if not image.tile or not (STRIP_OFFSETS in tags or TILE_OFFSETS in tags):
+        return True
+    file, order = image.fp, "little" if tags.prefix == b"II" else "big"
+    assert file is not None
+    before = file.tell()
+    size, entry, link = (8, 20, 8) if tags._bigtiff else (2, 12, 4)
+    file.seek(tags._offset)
+    count = int.from_bytes(file.read(size), order)  # type: ignore[arg-type]
+    end = tags._offset + size + count * entry + link
+    whole = file.seek(0, io.SEEK_END) >= end
+    file.seek(before)
+    return not whole
 
 
 def _maximum(image: ImageFile.ImageFile) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imgconv.errors import ImageError
@@ -11,7 +12,13 @@ from imgconv.pictures.pixels import Pixels
 from imgconv.pictures.responses import to_pixels
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
+
+DESCRIPTION, STRIP_BYTES = 270, 279
+NEW_SUBFILE_TYPE, SUB_IFDS, DNG_VERSION = 254, 330, 50706  # tags of TIFF
+NO_SAMPLES = "broken image: a page has no samples, or does not say where they are"
 
 
 class Reading(NamedTuple):
@@ -39,6 +46,37 @@ class Picture(NamedTuple):
     loop: int | None = None
     apart: bool = False  # the first frame of a PNG is for viewers that show no animation
     lost: tuple[str, ...] = ()
+
+
+def refuse_thumbnail(tags: Mapping[int, Any]) -> None:
+    """Raise an error for a first page of a TIFF that is a thumbnail of what its SubIFDs hold.
+
+    Cameras' raw files (DNG, NEF, ARW) are such TIFFs; `tags` are those of the page.
+    """
+    reduced = (tags.get(NEW_SUBFILE_TYPE) or 0) & 1
+    if reduced and SUB_IFDS in tags:
+        kind = "DNG" if DNG_VERSION in tags else "raw"
+        raise ImageError(
+            f"is a {kind} file, whose first picture is a thumbnail; develop it to a TIFF first"
+        )
+
+
+def refuse_short_stack(tags: Mapping[int, Any], count: int, size: int) -> None:
+    """Raise an error for an ImageJ stack of one page, behind whose samples the others follow.
+
+    `count` is the number of pages, `size` that of the file in bytes; `tags` are the first page's.
+    """
+    text = str(tags.get(DESCRIPTION) or "")
+    images = re.search(r"^images=(\d{1,9})\s*$", text, re.MULTILINE)
+    if count != 1 or not text.startswith("ImageJ=") or not images:
+        return
+    lengths = tags.get(STRIP_BYTES) or 0
+    length = lengths if isinstance(lengths, int) else sum(lengths)
+    if int(images[1]) > 1 and size >= length * int(images[1]):
+        raise ImageError(
+            f"is an ImageJ stack of {images[1]} images in one page, of which one would be read; "
+            "save them as pages first"
+        )
 
 
 def refuse_too_many(sizes: list[tuple[int, int]], how: Reading) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
-from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image
@@ -12,9 +10,18 @@ from PIL import Image
 from imgconv.errors import ImageError
 from imgconv.pictures import metadata
 from imgconv.pictures.extras import library
-from imgconv.pictures.metadata import DESCRIPTION, ORIENTATION, Metadata
+from imgconv.pictures.metadata import ORIENTATION, Metadata
 from imgconv.pictures.orientation import upright
-from imgconv.pictures.picture import Picture, Reading, choose, cut, refuse_too_many
+from imgconv.pictures.picture import (
+    NO_SAMPLES,
+    Picture,
+    Reading,
+    choose,
+    cut,
+    refuse_short_stack,
+    refuse_thumbnail,
+    refuse_too_many,
+)
 from imgconv.pictures.pixels import NAMELESS, Pixels, of_array
 
 if TYPE_CHECKING:
@@ -22,7 +29,6 @@ if TYPE_CHECKING:
 
 COMPRESS = {"fast": "lzw", "small": "zlib", "none": None}
 PACKED = (10, 12, 14)  # bits of samples that are read as 16, scaled
-THUMBNAIL, SUB_IFDS = 254, 330
 PHOTOMETRIC = {"l": "minisblack", "rgb": "rgb", "cmyk": "separated"}
 
 
@@ -36,7 +42,8 @@ def read(data: bytes, how: Reading, fault: str, *, cuttable: bool = True) -> Pic
         pages = list(file.pages)
         if not pages:
             raise ImageError("broken image: it has no page")
-        refuse_part(tags_of(pages[0]), len(pages))
+        refuse_thumbnail(tags_of(pages[0].aspage()))
+        refuse_short_stack(tags_of(pages[0].aspage()), len(pages), len(data))
         if how.frame is not None:
             pages = [pages[choose(len(pages), how)]]
         for i in range(len(pages)):
@@ -90,34 +97,18 @@ def channels_of(page: Any) -> str:
     return colour + "a" * extra
 
 
+def tags_of(page: Any) -> dict[int, Any]:
+    """Return the tags of a page by number."""
+    return {tag.code: tag.value for tag in page.tags}
+
+
 def refuse_cut_off(page: Any) -> None:
-    """Raise an error for a page that has no samples, or whose samples end before they should."""
+    """Raise an error for a page without samples, or whose samples end before they should."""
     if not page.dataoffsets:
-        raise ImageError(f"broken image: page {page.index} has no pixels")
+        raise ImageError(NO_SAMPLES)
     size = page.parent.filehandle.size
     if any(o + n > size for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)):
         raise ImageError("broken image: it is cut off")  # tifffile would fill it with zeros
-
-
-def refuse_part(tags: Mapping[int, Any], pages: int) -> None:
-    """Raise an error for a file whose first page is only a part of what it holds; by its tags.
-
-    That is a thumbnail, as in cameras' raw files; or the first of images in a row, of which ImageJ
-    writes one directory when a stack is large.
-    """
-    if int(tags.get(THUMBNAIL, 0)) & 1 and SUB_IFDS in tags:
-        raise ImageError("is a camera's raw file (DNG) that begins with a thumbnail; develop it")
-    told = re.match(r"ImageJ=[^\0]*?\bimages=(\d+)", str(tags.get(DESCRIPTION, "")))
-    if told and pages == 1 < int(told[1]):
-        raise ImageError(
-            f"holds {told[1]} images in a row with one directory, as ImageJ writes large stacks; "
-            "save them as pages"
-        )
-
-
-def tags_of(page: Any) -> dict[int, Any]:
-    """Return the values of the tags of a page by their codes."""
-    return {tag.code: tag.value for tag in page.tags}
 
 
 def samples_of(page: Any, array: npt.NDArray[Any], how: Reading) -> npt.NDArray[Any]:

@@ -1,0 +1,98 @@
+"""What the heads of TIFF files tell, the same whether they are read whole or piece by piece."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+import tifffile
+
+from imgconv.errors import ImageError
+from imgconv.pictures import decode, tiff_pieces
+from imgconv.pictures.picture import Reading
+
+STRIP_OFFSETS, PRIVATE = 273, 65000
+
+
+def without_offsets(data: bytes, page: int) -> bytes:
+    """Return a TIFF in which the StripOffsets of a page are a private tag."""
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        at = file.pages[page].tags[STRIP_OFFSETS].offset
+    return data[:at] + struct.pack("<H", PRIVATE) + data[at + 2 :]
+
+
+def refusals(data: bytes, path) -> set[str]:
+    """Return the messages of all ways to read a file; an empty one where it is read."""
+    (path / "x.tif").write_bytes(data)
+    return {
+        fault_of(lambda: decode.read(data)),
+        fault_of(lambda: decode.read(data, Reading(shallow=True))),
+        fault_of(lambda: tiff_pieces.File(str(path / "x.tif"), Reading()).close()),
+    }
+
+
+def fault_of(read) -> str:
+    """Return the message of an error, if there is one."""
+    try:
+        read()
+    except ImageError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+@pytest.mark.parametrize("colour", ["minisblack", "rgb"])
+@pytest.mark.parametrize("page", [0, 1])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_a_page_without_data_is_refused_rather_than_shown_as_the_one_before(
+    kind, colour, page, compression, tmp_path
+):
+    """A page that has lost its StripOffsets is nothing, not the samples of its neighbour."""
+    out = io.BytesIO()
+    with tifffile.TiffWriter(out, byteorder="<") as file:
+        for value in (50, 200):
+            array = np.full((8, 6, 3)[: 3 if colour == "rgb" else 2], value, kind)
+            file.write(array, photometric=colour, compression=compression, metadata=None)
+    whole = out.getvalue()
+    assert refusals(whole, tmp_path) == {""}
+    found = refusals(without_offsets(whole, page), tmp_path)
+    assert all(message.startswith("broken image: ") for message in found), found
+    with tifffile.TiffFile(io.BytesIO(whole)) as file:
+        last = file.pages[page].offset
+    assert "" not in refusals(whole[: last + 2 + 12 * 9], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("tags", "name"), [([(50706, 1, 4, b"\1\4\0\0", True)], "DNG"), ([], "raw")]
+)
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+def test_a_thumbnail_is_not_taken_for_the_picture(kind, tags, name, tmp_path):
+    """A raw file, whose picture is in a SubIFD of a thumbnail, is refused by its name."""
+    out = io.BytesIO()
+    with tifffile.TiffWriter(out) as file:
+        thumbnail, raw = np.zeros((12, 16, 3), kind), np.zeros((64, 48), "uint16")
+        options = {"photometric": "rgb", "subfiletype": 1, "subifds": 1}
+        file.write(thumbnail, **options, extratags=tags, metadata=None)
+        file.write(raw, metadata=None)
+    (message,) = refusals(out.getvalue(), tmp_path)
+    assert message.startswith(f"is a {name} file, whose first picture is a thumbnail")
+
+
+def test_a_picture_with_smaller_ones_beside_it_is_read(tmp_path):
+    """SubIFDs of a pyramid are smaller than their page, which is the picture."""
+    out = io.BytesIO()
+    with tifffile.TiffWriter(out) as file:
+        file.write(np.zeros((64, 48), "uint8"), subifds=1, metadata=None)
+        file.write(np.zeros((32, 24), "uint8"), subfiletype=1, metadata=None)
+    assert refusals(out.getvalue(), tmp_path) == {""}
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
+def test_a_stack_in_one_page_is_not_cut_to_its_first_image(kind, tmp_path):
+    """ImageJ writes large stacks as one page and the other images behind it."""
+    for truncate, told in ((True, "is an ImageJ stack of 10 images in one page"), (False, "")):
+        out, stack = io.BytesIO(), np.zeros((10, 48, 64), kind)
+        tifffile.imwrite(out, stack, imagej=True, truncate=truncate, metadata={"axes": "ZYX"})
+        (message,) = refusals(out.getvalue(), tmp_path)
+        assert message.startswith(told)
+        assert bool(message) == truncate
