@@ -34,7 +34,7 @@ BITS, COMPRESSION, PHOTOMETRIC, SAMPLES_A_PIXEL = 258, 259, 262, 277
 STRIP_OFFSETS, TILE_OFFSETS = 273, 324
 PLANES, EXTRA_SAMPLES, FORMAT = 284, 338, 339
 GIF_END, GIF_TAIL = b"\0;", 64  # a last block of no bytes, the trailer, and what some put behind it
-TABLES = b"\x93 \t\r\n+-.0123456789nNiI"  # what an array in a file may begin with
+TABLES = b"\x93\xef \t\r\n+-.0123456789nNiI"  # what an array in a file may begin with
 # What Pillow logs of a broken file is told by our own error.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 

@@ -65,7 +65,7 @@ def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, 
     if name == PIECES:
         raise ImageError("is written to .zarr piece by piece; its source must be TIFF or .zarr")
     if name in ARRAYS:
-        return _array(picture, name), tuple(_named(picture, name))
+        return _array(picture, name), (*_named(picture, name), *picture.lost)
     picture, dropped = _shown(picture, name)
     frames = [kept(named(frame, name), name) for frame in picture.frames]
     if len(frames) > 1 and name not in SEVERAL:

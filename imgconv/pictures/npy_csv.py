@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imgconv.engine.levels import SAMPLES
 from imgconv.errors import ImageError, one_line
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 MAGIC = b"\x93NUMPY"
 # The first line of a table of numbers; no image begins so.
-_LINE = re.compile(rb"[\s\d.,+\-eEaAfFiInNtTyY]+")
+_LINE = re.compile(rb"[\s\d.,;+\-eEaAfFiInNtTyY]+")
+MARK = b"\xef\xbb\xbf"  # of UTF-8, with which some programs begin a text
 
 
 def is_table(data: bytes) -> bool:
     """Whether a file is an array rather than an image."""
-    line = data[:4096].lstrip().partition(b"\n")[0]
+    line = data[:4096].removeprefix(MARK).lstrip().partition(b"\n")[0]
     return data.startswith(MAGIC) or bool(line and _LINE.fullmatch(line))
 
 
@@ -39,8 +40,7 @@ def read(data: bytes, how: Reading) -> Picture:
         if data.startswith(MAGIC):
             array = np.load(io.BytesIO(data), allow_pickle=False)
         else:
-            text = io.StringIO(data.decode("ascii"))
-            array = np.loadtxt(text, delimiter=",", ndmin=2)
+            array = _table(data.removeprefix(MARK).decode("ascii"))
     except (ValueError, OSError, EOFError) as error:
         what = "NPY" if data.startswith(MAGIC) else "CSV"
         fault = one_line(error)[:160]
@@ -52,9 +52,22 @@ def read(data: bytes, how: Reading) -> Picture:
     refuse_too_many([(array.shape[1], array.shape[0])], how)
     array = array if array.ndim == 3 else array[:, :, None]
     kind = array.dtype.name if array.dtype.name in SAMPLES else "float32"
-    array = np.ascontiguousarray(array, dtype=kind)
+    with np.errstate(over="ignore", invalid="ignore"):
+        samples = np.ascontiguousarray(array, dtype=kind)
+        exact = np.array_equal(samples, array, equal_nan=array.dtype.kind == "f")
     name = "NPY" if data.startswith(MAGIC) else "CSV"
-    return Picture((ArrayPixels(array, NAMELESS * array.shape[2]),), name)
+    lost = (f"the precision of {array.dtype.name} (read as {kind})",)
+    told = () if exact or name == "CSV" else lost
+    return Picture((ArrayPixels(samples, NAMELESS * array.shape[2]),), name, lost=told)
+
+
+def _table(text: str) -> npt.NDArray[Any]:
+    """Lines of numbers; between semicolons a comma is decimal."""
+    import numpy as np
+
+    if ";" in text:
+        return np.loadtxt(io.StringIO(text.replace(",", ".")), delimiter=";", ndmin=2)
+    return np.loadtxt(io.StringIO(text), delimiter=",", ndmin=2)
 
 
 def npy(pixels: Pixels) -> bytes:

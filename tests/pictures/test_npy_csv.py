@@ -175,3 +175,37 @@ def test_an_array_is_no_image_with_channels(run):
 def test_no_image_is_taken_for_a_table(name):
     """By its first bytes."""
     assert not npy_csv.is_table(saved(noise(), name))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeff1,2.5\n3,-4\n",  # a mark of the order of bytes
+        "1;2,5\n3;-4\n",  # commas are decimal between semicolons
+        "\ufeff1;2,5\r\n3;-4\r\n",
+    ],
+)
+def test_tables_of_other_programs_are_read(text, run):
+    """As spreadsheets write them, from a file and from a pipe."""
+    with open("x.csv", "wb") as file:
+        file.write(text.encode())
+    assert run("apply", "x.csv", "-k", "identity", "-o", "-").text == "1,2.5\n3,-4\n"
+    found = run("apply", "-", "-k", "identity", "-o", "-", stdin=text.encode())
+    assert found.text == "1,2.5\n3,-4\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "told"),
+    [
+        ("int64", 7, False), ("int64", 2**24 + 1, True), ("int32", 2**24 + 1, True),
+        ("float64", 0.5, False), ("float64", 0.1, True), ("float64", 1e300, True),
+        ("float64", np.nan, False), ("int16", -300, False), ("float32", 0.1, False),
+    ],
+)  # fmt: skip
+def test_what_float32_does_not_hold_is_told(kind, value, told, run):
+    """Numbers of other kinds become float32: with a note where that changes them."""
+    np.save("x.npy", np.full((4, 5), value, kind))
+    done = run("apply", "x.npy", "-k", "identity", "-o", "y.npy")
+    assert done.code == 0, done.err
+    assert (f"the precision of {kind} (read as float32) not kept" in done.err) is told
+    np.testing.assert_array_equal(np.load("y.npy"), np.full((4, 5), value, kind).astype(np.float32))
