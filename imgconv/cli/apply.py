@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import typer
@@ -46,6 +47,7 @@ def apply(
     alpha: options.Alpha = "keep",
     background: options.Background = None,
     levels: options.Levels = None,
+    range: options.Range = "frame",
     scale: options.Scale = None,
     bias: options.Bias = None,
     combine: options.Combine = "chain",
@@ -116,8 +118,12 @@ def apply(
     if tile:  # each picture takes all cores
         jobs = jobs or 1
     at_once, within = batch.share(thread_count(), len(todo), jobs, threads)
+    work = Work(
+        kernels, shape, levels or "clip", channels, within, alpha, _colour(background),
+        ends=_spanned(range, levels), together=range == "all",
+    )  # fmt: skip
     task = Task(
-        Work(kernels, shape, levels or "clip", channels, within, alpha, _colour(background)),
+        work,
         Reading(max_pixels, depth is not None, frame),
         checked(Writing(force, quality, compress, strip)),
         levels,
@@ -219,6 +225,27 @@ def _drawing(todo: "list[Job]", told: bool) -> "Callable[[Pixels], str] | None":
     from imgconv.teach.preview import for_terminal
 
     return for_terminal
+
+
+def _spanned(range: str, levels: str | None) -> tuple[Fraction, Fraction] | None:
+    """What a stretch spans, if the ends are given."""
+    if range == "frame":
+        return None
+    if levels != "stretch":
+        raise OptionError(f"--range {range} is what --levels stretch spans; give that too")
+    if range == "all":
+        return None
+    low, comma, high = range.partition(",")
+    try:
+        ends = Fraction(low), Fraction(high)
+    except (ValueError, ZeroDivisionError):
+        ends = Fraction(0), Fraction(0)
+    if not comma or ends[0] >= ends[1]:
+        raise OptionError(
+            f"range {range!r} is none of frame, all and LOW,HIGH, two numbers the second of which "
+            "is greater"
+        )
+    return ends
 
 
 def _colour(text: str | None) -> "Colour | None":

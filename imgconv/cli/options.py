@@ -156,6 +156,13 @@ Levels = Annotated[
         help="How a signed response becomes a pixel (clip); none keeps it, as arrays do.",
     ),
 ]
+Range = Annotated[
+    str,
+    typer.Option(
+        metavar="frame|all|LOW,HIGH",
+        help="What --levels stretch spans: each frame, all frames of a file, or these responses.",
+    ),
+]
 LevelsOfTiles = Annotated[
     str | None,
     typer.Option(

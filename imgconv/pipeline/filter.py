@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from imgconv.engine import run, samples
-from imgconv.engine.levels import MAXIMUM, NONE, NOTHING, Ends, rule
+from imgconv.engine.levels import MAXIMUM, NONE, NOTHING, Ends, outermost, rule
 from imgconv.engine.samples import Samples
 from imgconv.engine.step import Step
 from imgconv.errors import ImageError
@@ -71,6 +72,11 @@ def find_extent(picture: Pixels | Tile, work: Work) -> Ends | None:
 
     found: Ends | None = view.run(_samples, chain.links(last))
     return found
+
+
+def over_all(work: Work, found: Iterable[Ends | None]) -> Work:
+    """Return the work whose stretch spans the responses of all frames of a file."""
+    return replace(work, ends=outermost(found) or NOTHING)
 
 
 def find_grain(picture: Tile, work: Work) -> tuple[int, int]:

@@ -28,7 +28,14 @@ from imgconv.pictures.picture import Reading, refuse_too_many
 from imgconv.pictures.pixels import ArrayPixels, Pixels
 from imgconv.pictures.tiff_pieces import Wanted
 from imgconv.pipeline import views
-from imgconv.pipeline.filter import filter_pixels, find_extent, find_grain, grid_of, steps_of
+from imgconv.pipeline.filter import (
+    filter_pixels,
+    find_extent,
+    find_grain,
+    grid_of,
+    over_all,
+    steps_of,
+)
 from imgconv.pipeline.views import Tile
 from imgconv.pipeline.work import Clipped, Work
 
@@ -99,6 +106,10 @@ def filter_file(route: Route, work: Work, progress: Progress | None = None) -> M
         pillow.keep_memory()
         pool = ThreadPoolExecutor(work.threads or ready.thread_count())
         opened.callback(pool.shutdown, cancel_futures=True)
+        if work.together:
+            spanned = over_all(work, [job.extent(pool) for job in jobs])
+            for job in jobs:
+                job.span(spanned)
         whole = files.whole(target, force=writing.force, again=route.again)
         temporary = opened.enter_context(whole)
         with _writer(temporary, name, picture, jobs, writing) as writer:
@@ -259,9 +270,9 @@ class _Job:
     def _bands(self, pool: ThreadPoolExecutor) -> Iterator[npt.NDArray[Any]]:
         """Compute bands of rows, the next one while one is being written."""
         self._page.keep(views.reach(self._page.shape, self._steps, self._high))
-        passes = 2 if self._work.levels == "stretch" else 1
+        passes = 2 if self._work.levels == "stretch" and not self._work.ends else 1
         if passes == 2:
-            self._work = replace(self._work, ends=self._extent(pool))
+            self._work = replace(self._work, ends=self.extent(pool))
         height, width = self.shape
 
         def begin(rows: range) -> tuple[range, npt.NDArray[Any], list[Future[Clipped]]]:
@@ -290,8 +301,13 @@ class _Job:
             place[:] = array
         return clipped
 
-    def _extent(self, pool: ThreadPoolExecutor) -> Ends:
+    def span(self, work: Work) -> None:
+        """Have a stretch span what it does in a work for all pages."""
+        self._work = replace(self._work, ends=work.ends)
+
+    def extent(self, pool: ThreadPoolExecutor) -> Ends:
         """What a stretch of the whole page spans."""
+        self._page.keep(views.reach(self._page.shape, self._steps, self._high))
         found: list[Ends | None] = []
         for rows in _spans(self.shape[0], self._high):
             tiles = [self._tile(rows, columns) for columns in self._columns()]

@@ -29,7 +29,8 @@ class Work:
     alpha: str = "keep"
     background: Colour | None = None
     result: str = ""  # the kind of the samples, where it is not that of the source
-    ends: Ends | None = None  # what a stretch spans, where a tile is only a part of that
+    ends: Ends | None = None  # what a stretch spans, where that is given or found before
+    together: bool = False  # whether a stretch spans all frames of a file
 
     def __post_init__(self) -> None:
         if self.levels not in (*LEVELS, NONE):

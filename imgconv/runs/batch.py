@@ -15,7 +15,7 @@ from imgconv.pictures import decode, encode, files, pillow
 from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import ARRAYS, BY_NAME, ENDINGS, ending_format, format_of
 from imgconv.pictures.picture import Picture
-from imgconv.pipeline.filter import filter_pixels, grid_of
+from imgconv.pipeline.filter import filter_pixels, find_extent, grid_of, over_all
 from imgconv.pipeline.work import Work
 from imgconv.runs.job import FAILED, OK, SKIPPED, Job, Outcome
 from imgconv.runs.task import Task
@@ -119,6 +119,8 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
         picture = profiles.in_srgb(picture, task.work.channels)
     name = _format(job) if job.target != PIPE else job.format or picture.format
     work = _work(task, picture, name)
+    if work.together:
+        work = over_all(work, (find_extent(frame, work) for frame in picture.frames))
     filtered = [filter_pixels(frame, work) for frame in picture.frames]
     frames, clipped = zip(*filtered, strict=True)
     grid = grid_of(work)
