@@ -18,6 +18,7 @@ from imgconv.pictures.picture import Picture
 from imgconv.pictures.pixels import NAMELESS, ImagePixels, Pixels
 
 QUALITY = 90  # of lossy formats
+SIDES = {"JPEG": 65_500, "GIF": 65_535, "WEBP": 16_383}  # what Pillow's writers can do
 LOSSLESS = 100  # the quality at which a WebP loses nothing
 # How a lossless format is packed. For PNG, zlib's run-length strategy takes a quarter of the
 # default's time for files 6 % larger.
@@ -74,6 +75,7 @@ def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, 
             f"has {len(frames)} frames, of which {name} keeps one; "
             f"choose one with --frame, or {able} with -o"
         )
+    _refuse_long(frames, name)
     if len(frames) > 1:
         _refuse_frames(frames, name)
     pages = [
@@ -123,6 +125,16 @@ def _shown(picture: Picture, name: str) -> tuple[Picture, list[str]]:
         lost.append("timing finer than 10 ms")
         picture = picture._replace(durations=whole)
     return picture, lost
+
+
+def _refuse_long(frames: list[Pixels], name: str) -> None:
+    """Raise an error for sides that a format has no numbers for."""
+    width, height = frames[0].size
+    most = SIDES.get(name)
+    if most and max(width, height) > most:
+        raise ImageError(
+            f"is {width}x{height}, and {name} keeps sides up to {most}; choose PNG or TIFF with -o"
+        )
 
 
 def _refuse_frames(frames: list[Pixels], name: str) -> None:

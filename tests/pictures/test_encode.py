@@ -181,3 +181,14 @@ def test_a_frame_equal_to_the_one_before_lasts_longer_and_is_told(name):
         image.seek(1)
         image.load()
         assert (first, image.info["duration"]) == (350, 400)
+
+
+@pytest.mark.parametrize(("name", "most"), [("JPEG", 65500), ("GIF", 65535), ("WEBP", 16383)])
+def test_sides_that_a_format_does_not_keep_are_named(name, most):
+    """One more than the format can say is refused in our words, and the longest is written."""
+    for size in ((most + 1, 1), (1, most + 1)):
+        with pytest.raises(ImageError, match=f"keeps sides up to {most}; choose PNG or TIFF"):
+            encode.encode(Picture((ImagePixels(Image.new("L", size)),), "PNG"), name)
+    data, _ = encode.encode(Picture((ImagePixels(Image.new("L", (most, 1))),), "PNG"), name)
+    with Image.open(io.BytesIO(data)) as written:
+        assert written.size == (most, 1)
