@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +12,7 @@ import numpy as np
 
 from imgconv.engine import run, samples
 from imgconv.engine.geometry import Layout
-from imgconv.engine.levels import NONE, Ends
+from imgconv.engine.levels import MAXIMUM, NONE, Ends
 from imgconv.engine.samples import Samples
 from imgconv.engine.step import Step
 from imgconv.errors import ImageError, KernelError
@@ -30,9 +32,11 @@ if TYPE_CHECKING:
 def filter_weighted(view: View, work: Work, chosen: list[bool]) -> tuple[Pixels, tuple[int, int]]:
     """Filter colours and alpha; return the pixels, and how many samples of colours were clipped.
 
-    With alpha a from 0 to 1 a colour c becomes sum(w a c) / A / divisor + bias, and alpha
-    A = sum(|w| a) / sum(|w|); where that is 0, so is the colour. Of a kernel with several outputs
-    each colour has the A of its own weights, and alpha that of all.
+    With alpha a from 0 to 1 what is not seen counts as the mean of what is, m = sum(|w| a c) /
+    sum(|w| a): a colour c becomes (sum(w a c) + m (sum(w) - sum(w a))) / divisor + bias, so that
+    what is flat stays so. Alpha becomes A = sum(|w| a) / sum(|w|); where that is 0, so is the
+    colour. Of a kernel with several outputs each colour has the sums of its own weights, and alpha
+    those of all.
     """
     array = _weighed(view, work, chosen)
     colours, alpha = array[:, :, :-1], array[:, :, -1:]
@@ -66,49 +70,79 @@ def _weighed(view: View, work: Work, chosen: list[bool]) -> npt.NDArray[Any]:
         raise ImageError("has channels that the kernel is not for; leave out --channels")
     path = [Step(kernel, work.layout, threads=work.threads) for kernel in work.kernels]
     # In units of samples, not from 0 to 1, the sums of whole numbers stay whole.
-    links = [Link(step, _weigh) for step in path]
+    top = MAXIMUM[view.kind]
+    links = [Link(step, functools.partial(_weigh, top)) for step in path]
     made = view.run(lambda p: samples.of_array(p.array().astype(np.float64)), links)
     return samples.array_of(made)
 
 
-def _weigh(source: Samples, step: Step) -> Samples:
-    """Make of colours and alpha those that one kernel gives."""
+def _weigh(top: float, source: Samples, step: Step) -> Samples:
+    """Make of colours and alpha those that one kernel gives; `top` is an alpha of 1.
+
+    Sums without divisors, so that those of whole numbers are whole.
+    """
     kernel, array, fill = step.work, samples.array_of(source), step.layout.fill
     assert isinstance(kernel, Kernel)
     colours, alpha = array[:, :, :-1], array[:, :, -1:]
-    total = _response(colours * alpha, replace(kernel, bias=0), step, fill * fill)
-    covers = [_response(alpha, _magnitudes([k], kernel), step, fill) for k in kernel.outputs]
-    cover, bias = np.dstack(covers), np.array([k.bias for k in kernel.outputs])
+    signed, absolute = _bare(kernel), _absolute(kernel)
+    seen = colours * alpha
+    total, greatest = (_response(seen, k, step, fill * fill) for k in (signed, absolute))
+    covers, held, missing = [], [], []
+    for one, of in zip(signed.outputs, absolute.outputs, strict=True):
+        covers.append(_response(alpha, _summed([of], kernel), step, fill))
+        weights = _summed([one], kernel)
+        held.append(_response(alpha, weights, step, fill))
+        missing.append(_sum(weights) * top)
+    cover, unseen = np.dstack(covers), np.array(missing) - np.dstack(held)
+    bias = np.array([k.bias for k in kernel.outputs])
     with np.errstate(divide="ignore", invalid="ignore"):
-        colours = np.where(cover > 0, total / cover + bias, 0)
+        response = (total + greatest / cover * unseen) / (top * kernel.divisor) + bias
+    made = np.where(cover > 0, response, 0)
+    every = _summed(absolute.outputs, kernel)
     several = len(kernel.outputs) > 1
-    alpha = _response(alpha, _magnitudes(kernel.outputs, kernel), step, fill) if several else cover
-    return samples.of_array(np.dstack([colours, alpha]))
+    most = _response(alpha, every, step, fill) if several else cover
+    return samples.of_array(np.dstack([made, most / (_sum(every) or 1)]))
 
 
-def _magnitudes(outputs: Sequence[Kernel], kernel: Kernel) -> Kernel:
-    """The kernel of one channel that says how much of what is seen responses rest on."""
+def _bare(kernel: Kernel) -> Kernel:
+    """A kernel's weights alone."""
+    return replace(kernel, divisor=1, bias=0)
+
+
+def _absolute(kernel: Kernel) -> Kernel:
+    """The magnitudes of a kernel's weights."""
+    weights = kernel.weights
+    if isinstance(weights, Separable):
+        if len(weights.products) > 1:
+            size = "x".join(map(str, kernel.size))
+            raise KernelError(
+                f"kernel {kernel.name or 'custom'} of {size} is no column times a row; "
+                f"--alpha weighted takes such ones of at most {MAX_SIDE} a side"
+            )
+        column, row = (tuple(map(abs, side)) for side in weights.products[0])
+        return Kernel(Separable([(column, row)]))
+    return replace(_bare(kernel), weights=np.abs(np.array(weights, dtype=object)).tolist())
+
+
+def _summed(outputs: Sequence[Kernel], kernel: Kernel) -> Kernel:
+    """The kernel of one channel whose weights are sums of those of several, by their places."""
     if isinstance(kernel.weights, Separable):
-        return _of_products(kernel, kernel.weights)
+        return outputs[0]
     rows, columns = kernel.size
-    sums = [[0.0] * columns for _ in range(rows)]
+    sums: list[list[float]] = [[0] * columns for _ in range(rows)]
     for output in outputs:
         for i, row in enumerate(output.weights):
             for x, w in enumerate(row):
-                sums[i % rows][x] += abs(w)
-    total = sum(map(sum, sums))
-    return Kernel(sums, divisor=total or 1)
+                sums[i % rows][x] += w
+    return Kernel(sums)
 
 
-def _of_products(kernel: Kernel, weights: Separable) -> Kernel:
-    if len(weights.products) > 1:
-        size = "x".join(map(str, kernel.size))
-        raise KernelError(
-            f"kernel {kernel.name or 'custom'} of {size} is no column times a row; "
-            f"--alpha weighted takes such ones of at most {MAX_SIDE} a side"
-        )
-    column, row = (tuple(map(abs, side)) for side in weights.products[0])
-    return Kernel(Separable([(column, row)]), divisor=sum(column) * sum(row) or 1)
+def _sum(kernel: Kernel) -> float:
+    """The sum of the weights of a kernel of one channel."""
+    weights = kernel.weights
+    if isinstance(weights, Separable):
+        return math.fsum(sum(column) * sum(row) for column, row in weights.products)
+    return math.fsum(w for row in weights for w in row)
 
 
 def _response(image: npt.NDArray[Any], kernel: Kernel, step: Step, fill: float) -> npt.NDArray[Any]:

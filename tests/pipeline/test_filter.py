@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgconv import load_kernel
+from imgconv import apply, load_kernel
 from imgconv.engine import ready
 from imgconv.errors import GeometryError, ImageError, OptionError
 from imgconv.pictures.pixels import ImagePixels
@@ -431,13 +431,16 @@ def test_fill_that_is_no_sample_is_refused():
     run(picture("I;16"), "blur", border="constant", fill=300)
 
 
+NOTHING = Fraction(0)
+
 # ---- alpha weighted ---------------------------------------------------------------------------
 
 
 def weighted(planes, name, **geometry):
     """Return colours and alpha by the contract's formula, sample by sample.
 
-    colour = (sum w a c / A) / divisor + bias, 0 where A = 0; A = sum |w| a / sum |w|.
+    colour = (sum w a c + m (sum w - sum w a)) / divisor + bias with m = sum |w| a c / sum |w| a,
+    0 where that is none; A = sum |w| a / sum |w|.
     """
     kernel = load_kernel(name)
     *colours, alpha = planes
@@ -451,11 +454,12 @@ def weighted(planes, name, **geometry):
         product = [
             [c * a for c, a in zip(*rows, strict=True)] for rows in zip(colour, alpha, strict=True)
         ]
-        sums = reference.respond(product, weights, **geometry)
+        sums, most = (reference.respond(product, w, **geometry) for w in (weights, sizes))
+        held, whole = reference.respond(alpha, weights, **geometry), sum(map(sum, weights))
         found.append([
-            [s / a / kernel.divisor + kernel.bias if a else Fraction(0)
-             for s, a in zip(*rows, strict=True)]
-            for rows in zip(sums, cover, strict=True)
+            [(s + m / (a * total) * (whole - h)) / kernel.divisor + kernel.bias if a else NOTHING
+             for s, m, h, a in zip(*rows, strict=True)]
+            for rows in zip(sums, most, held, cover, strict=True)
         ])  # fmt: skip
     return found, cover
 
@@ -468,7 +472,7 @@ def test_weighted_alpha_is_the_formula_of_the_contract(mode, levels, geometry):
     image = picture(mode)
     alpha = np.asarray(image.getchannel("A")) // 86 * 85  # much of it not seen at all
     image.putalpha(Image.fromarray(alpha))
-    for name in ("blur", "sobel-left", "sharpen"):
+    for name in ("blur", "sobel-left", "sharpen", "sharpen-unsharp", "emboss"):
         responses, cover = weighted(split(image), name, **geometry)
         work = Work((load_kernel(name),), layout(**geometry), levels, alpha="weighted")
         out, clipped = filter_pixels(ImagePixels(image), work)
@@ -489,3 +493,15 @@ def test_what_is_not_seen_does_not_bleed():
         work = Work((load_kernel("box-3"),), layout(), alpha=alpha)
         out, _ = filter_pixels(ImagePixels(image), work)
         assert out.array()[:, :4, 0].any() == red
+
+
+@pytest.mark.parametrize("spec", ["blur", "sharpen", "unsharp(sigma=2)", "log(sigma=1)", "emboss"])
+def test_flat_stays_flat_beside_a_hole(spec):
+    """Whatever the signs of the weights: what is missing counts as the mean of what is there."""
+    image = Image.new("RGBA", (16, 12), (100, 100, 100, 255))
+    image.paste((0, 0, 0, 0), (5, 4, 11, 9))
+    kernel = load_kernel(spec)
+    wanted = apply(np.full((16, 16), 100, np.uint8), kernel)[8, 8]
+    out, _ = filter_pixels(ImagePixels(image), Work((kernel,), layout(), alpha="weighted"))
+    seen = out.array()[:, :, 3] > 0
+    np.testing.assert_array_equal(out.array()[seen][:, :3], wanted)
