@@ -95,7 +95,8 @@ def _part(name: str) -> int:
 
 def parts() -> list[str]:
     """Return those of PARTS that plans for this processor take."""
-    return [n for n in PARTS if processor.has_vectors() or n not in OF_VECTORS]
+    left_out = () if processor.has_vectors() else OF_VECTORS
+    return [name for name in PARTS if name not in left_out]
 
 
 def kept() -> list[str]:

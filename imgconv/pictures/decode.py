@@ -22,8 +22,7 @@ from imgconv.pictures.picture import (
     Reading,
     choose,
     cut,
-    refuse_short_stack,
-    refuse_thumbnail,
+    refuse_part,
     refuse_too_many,
 )
 from imgconv.pictures.pixels import MODES, ImagePixels, Pixels
@@ -118,7 +117,7 @@ def _opened(data: bytes, how: Reading) -> Picture:
         if image.format == "WEBP":  # which Pillow does not tell
             image.info["lossless"] = _is_lossless(data)
         if image.format == "TIFF":
-            refuse_short_stack(image.tag_v2, count, len(data))  # type: ignore[attr-defined]
+            refuse_part(image.tag_v2, count, len(data))  # type: ignore[attr-defined]
         fault = _looked_over(image, chosen, how)
         animated = image.format == "PNG" and count > 1
         if fault and not (animated and how.shallow):
@@ -159,7 +158,6 @@ def _looked_over(image: ImageFile.ImageFile, chosen: list[int], how: Reading) ->
         refuse_too_many([image.size] * len(chosen), how)
         return _fault(image, how)
     sizes, faults = [], []
-    refuse_thumbnail(image.tag_v2)  # type: ignore[attr-defined]
     for index in chosen:
         image.seek(index)
         sizes.append(image.size)
@@ -221,14 +219,17 @@ def _several(image: ImageFile.ImageFile, chosen: Iterable[int], how: Reading) ->
     for index in chosen:
         image.seek(index)
         gray = _is_gray(image)
-        stood = of_image(image) if pages else 1
-        image.load()
+        if pages:
+            stood = turn(image)  # as it is loaded
+        else:
+            image.load()
+            stood = of_image(image)
         durations.append(float(image.info.get("duration") or 0))
         frame = image.copy()
         if pages or not kept:
-            kept.append(metadata.read(image, stood if pages else of_image(image)))
+            kept.append(metadata.read(image, stood))
             lost |= dict.fromkeys(_left_out(image))
-        if not pages:  # a TIFF turns itself
+        if not pages:
             turn(frame)
         frames.append(_plain(frame, gray, how))
     if not pages:

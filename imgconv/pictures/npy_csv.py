@@ -54,11 +54,12 @@ def read(data: bytes, how: Reading) -> Picture:
     kind = array.dtype.name if array.dtype.name in SAMPLES else "float32"
     with np.errstate(over="ignore", invalid="ignore"):
         samples = np.ascontiguousarray(array, dtype=kind)
-        exact = np.array_equal(samples, array, equal_nan=array.dtype.kind == "f")
     name = "NPY" if data.startswith(MAGIC) else "CSV"
-    lost = (f"the precision of {array.dtype.name} (read as {kind})",)
-    told = () if exact or name == "CSV" else lost
-    return Picture((ArrayPixels(samples, NAMELESS * array.shape[2]),), name, lost=told)
+    lost: tuple[str, ...] = ()
+    if name == "NPY" and array.dtype.name != kind:
+        exact = np.array_equal(samples, array, equal_nan=array.dtype.kind == "f")
+        lost = (f"the precision of {array.dtype.name} (read as {kind})",) * (not exact)
+    return Picture((ArrayPixels(samples, NAMELESS * array.shape[2]),), name, lost=lost)
 
 
 def _table(text: str) -> npt.NDArray[Any]:

@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imgconv.errors import ImageError
+from imgconv.pictures.descriptions import IMAGEJ
 from imgconv.pictures.files import MAX_PIXELS
-from imgconv.pictures.metadata import Metadata
+from imgconv.pictures.metadata import DESCRIPTION, Metadata
 from imgconv.pictures.pixels import Pixels
 from imgconv.pictures.responses import to_pixels
 
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-DESCRIPTION, STRIP_BYTES = 270, 279
-NEW_SUBFILE_TYPE, SUB_IFDS, DNG_VERSION = 254, 330, 50706  # tags of TIFF
+# Tags of a TIFF by which its first page is known for a part.
+NEW_SUBFILE_TYPE, SUB_IFDS, DNG_VERSION, STRIP_BYTES = 254, 330, 50706, 279
+PART_TAGS = NEW_SUBFILE_TYPE, SUB_IFDS, DNG_VERSION, STRIP_BYTES, DESCRIPTION
 NO_SAMPLES = "broken image: a page has no samples, or does not say where they are"
 
 
@@ -48,11 +50,18 @@ class Picture(NamedTuple):
     lost: tuple[str, ...] = ()
 
 
-def refuse_thumbnail(tags: Mapping[int, Any]) -> None:
-    """Raise an error for a first page of a TIFF that is a thumbnail of what its SubIFDs hold.
+def refuse_part(tags: Mapping[int, Any], count: int, size: int) -> None:
+    """Raise an error for a TIFF whose first page is only a part of the picture or the stack.
 
-    Cameras' raw files (DNG, NEF, ARW) are such TIFFs; `tags` are those of the page.
+    `tags` are those of the first page, at least PART_TAGS; `count` is the number of pages, `size`
+    that of the file in bytes.
     """
+    _refuse_thumbnail(tags)
+    _refuse_short_stack(tags, count, size)
+
+
+def _refuse_thumbnail(tags: Mapping[int, Any]) -> None:
+    """Raise an error for a thumbnail of what its SubIFDs hold, as in cameras' raw files."""
     reduced = (tags.get(NEW_SUBFILE_TYPE) or 0) & 1
     if reduced and SUB_IFDS in tags:
         kind = "DNG" if DNG_VERSION in tags else "raw"
@@ -61,14 +70,11 @@ def refuse_thumbnail(tags: Mapping[int, Any]) -> None:
         )
 
 
-def refuse_short_stack(tags: Mapping[int, Any], count: int, size: int) -> None:
-    """Raise an error for an ImageJ stack of one page, behind whose samples the others follow.
-
-    `count` is the number of pages, `size` that of the file in bytes; `tags` are the first page's.
-    """
+def _refuse_short_stack(tags: Mapping[int, Any], count: int, size: int) -> None:
+    """Raise an error for an ImageJ stack of one page, behind whose samples the others follow."""
     text = str(tags.get(DESCRIPTION) or "")
     images = re.search(r"^images=(\d{1,9})\s*$", text, re.MULTILINE)
-    if count != 1 or not text.startswith("ImageJ=") or not images:
+    if count != 1 or not text.startswith(IMAGEJ) or not images:
         return
     lengths = tags.get(STRIP_BYTES) or 0
     length = lengths if isinstance(lengths, int) else sum(lengths)

@@ -33,8 +33,7 @@ def read(data: bytes, how: Reading, fault: str) -> Picture:
         if getattr(image, "n_frames", 1) > 1:
             raise ImageError("has frames of 16 bits, which are not read; --depth 8 cuts them")
         transparent = image.info.get("transparency")
-        image.load()  # text stands behind the pixels too
-        turns = orientation.turn(image)
+        turns = orientation.turn(image)  # which loads it: text stands behind the pixels too
         kept = metadata.read(image, turns)
     array = codecs.png_decode(data)
     array = array if array.ndim == 3 else array[:, :, None]

@@ -14,12 +14,12 @@ from imgconv.pictures.metadata import ORIENTATION, Metadata
 from imgconv.pictures.orientation import upright
 from imgconv.pictures.picture import (
     NO_SAMPLES,
+    PART_TAGS,
     Picture,
     Reading,
     choose,
     cut,
-    refuse_short_stack,
-    refuse_thumbnail,
+    refuse_part,
     refuse_too_many,
 )
 from imgconv.pictures.pixels import NAMELESS, Pixels, of_array
@@ -42,8 +42,7 @@ def read(data: bytes, how: Reading, fault: str, *, cuttable: bool = True) -> Pic
         pages = list(file.pages)
         if not pages:
             raise ImageError("broken image: it has no page")
-        refuse_thumbnail(tags_of(pages[0].aspage()))
-        refuse_short_stack(tags_of(pages[0].aspage()), len(pages), len(data))
+        refuse_part_of(pages, len(data))
         if how.frame is not None:
             pages = [pages[choose(len(pages), how)]]
         for i in range(len(pages)):
@@ -97,9 +96,11 @@ def channels_of(page: Any) -> str:
     return colour + "a" * extra
 
 
-def tags_of(page: Any) -> dict[int, Any]:
-    """Return the tags of a page by number."""
-    return {tag.code: tag.value for tag in page.tags}
+def refuse_part_of(pages: list[Any], size: int) -> None:
+    """Raise an error for pages of which the first is a part, as `refuse_part`."""
+    tags = pages[0].aspage().tags
+    found = {code: tags[code].value for code in PART_TAGS if code in tags}
+    refuse_part(found, len(pages), size)
 
 
 def refuse_cut_off(page: Any) -> None:

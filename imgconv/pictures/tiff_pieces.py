@@ -17,7 +17,7 @@ from imgconv.errors import ImageError, one_line
 from imgconv.pictures import tiff, tiff_tags
 from imgconv.pictures.extras import library
 from imgconv.pictures.metadata import Metadata
-from imgconv.pictures.picture import Reading, choose, refuse_short_stack, refuse_thumbnail
+from imgconv.pictures.picture import Reading, choose
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -55,10 +55,8 @@ class File:
         try:
             with _broken_if_it_fails():
                 pages = list(tifffile.TiffFile(self._file).pages)
-                for first in pages[:1]:
-                    refuse_thumbnail(tiff.tags_of(first.aspage()))
-                    size = os.fstat(self._file.fileno()).st_size
-                    refuse_short_stack(tiff.tags_of(first.aspage()), len(pages), size)
+                if pages:
+                    tiff.refuse_part_of(pages, os.fstat(self._file.fileno()).st_size)
                 chosen = pages if how.frame is None else [pages[choose(len(pages), how)]]
                 self.pages = [Page(page.aspage(), self._file.fileno(), how) for page in chosen]
                 doubles = any(p.aspage().dtype == "float64" for p in chosen) and not how.shallow

@@ -269,10 +269,10 @@ class _Job:
 
     def _bands(self, pool: ThreadPoolExecutor) -> Iterator[npt.NDArray[Any]]:
         """Compute bands of rows, the next one while one is being written."""
-        self._page.keep(views.reach(self._page.shape, self._steps, self._high))
         passes = 2 if self._work.levels == "stretch" and not self._work.ends else 1
         if passes == 2:
             self._work = replace(self._work, ends=self.extent(pool))
+        self._keep()
         height, width = self.shape
 
         def begin(rows: range) -> tuple[range, npt.NDArray[Any], list[Future[Clipped]]]:
@@ -307,13 +307,18 @@ class _Job:
 
     def extent(self, pool: ThreadPoolExecutor) -> Ends:
         """What a stretch of the whole page spans."""
-        self._page.keep(views.reach(self._page.shape, self._steps, self._high))
+        self._keep()
         found: list[Ends | None] = []
         for rows in _spans(self.shape[0], self._high):
             tiles = [self._tile(rows, columns) for columns in self._columns()]
             found.extend(pool.map(lambda tile: find_extent(tile, self._work), tiles))
             self._progress(rows.stop / self.shape[0] / 2)
+        self._page.keep(0)  # while other pages are looked through
         return outermost(found) or NOTHING
+
+    def _keep(self) -> None:
+        """Have the page keep what neighbouring bands share, and forget what it has kept."""
+        self._page.keep(views.reach(self._page.shape, self._steps, self._high))
 
 
 def _spans(size: int, step: int) -> Iterator[range]:

@@ -85,23 +85,26 @@ def _weigh(top: float, source: Samples, step: Step) -> Samples:
     assert isinstance(kernel, Kernel)
     colours, alpha = array[:, :, :-1], array[:, :, -1:]
     signed, absolute = _bare(kernel), _absolute(kernel)
-    seen = colours * alpha
-    total, greatest = (_response(seen, k, step, fill * fill) for k in (signed, absolute))
-    covers, held, missing = [], [], []
-    for one, of in zip(signed.outputs, absolute.outputs, strict=True):
-        covers.append(_response(alpha, _summed([of], kernel), step, fill))
-        weights = _summed([one], kernel)
-        held.append(_response(alpha, weights, step, fill))
-        missing.append(_sum(weights) * top)
-    cover, unseen = np.dstack(covers), np.array(missing) - np.dstack(held)
+
+    @functools.cache  # weights of one sign are their own magnitudes
+    def seen(weights: Kernel) -> npt.NDArray[Any]:
+        return _response(colours * alpha, weights, step, fill * fill)
+
+    @functools.cache
+    def held(weights: Kernel) -> npt.NDArray[Any]:
+        return _response(alpha, weights, step, fill)
+
+    total, greatest = seen(signed), seen(absolute)
+    each = [_summed([output], kernel) for output in signed.outputs]
+    cover = np.dstack([held(_summed([output], kernel)) for output in absolute.outputs])
+    unseen = np.array([_sum(weights) * top for weights in each])
+    unseen = unseen - np.dstack([held(weights) for weights in each])
     bias = np.array([k.bias for k in kernel.outputs])
     with np.errstate(divide="ignore", invalid="ignore"):
         response = (total + greatest / cover * unseen) / (top * kernel.divisor) + bias
     made = np.where(cover > 0, response, 0)
     every = _summed(absolute.outputs, kernel)
-    several = len(kernel.outputs) > 1
-    most = _response(alpha, every, step, fill) if several else cover
-    return samples.of_array(np.dstack([made, most / (_sum(every) or 1)]))
+    return samples.of_array(np.dstack([made, held(every) / (_sum(every) or 1)]))
 
 
 def _bare(kernel: Kernel) -> Kernel:
@@ -120,7 +123,7 @@ def _absolute(kernel: Kernel) -> Kernel:
                 f"--alpha weighted takes such ones of at most {MAX_SIDE} a side"
             )
         column, row = (tuple(map(abs, side)) for side in weights.products[0])
-        return Kernel(Separable([(column, row)]))
+        return replace(_bare(kernel), weights=Separable([(column, row)]))
     return replace(_bare(kernel), weights=np.abs(np.array(weights, dtype=object)).tolist())
 
 
