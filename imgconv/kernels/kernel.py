@@ -299,7 +299,7 @@ class Kernel:
         if rest or not groups or (groups > 1 and len(self.shape) == 3):
             raise KernelError(
                 f"has {channels} channel{'s' * (channels > 1)}, and kernel {self._called()} takes "
-                f"{inputs}; choose channels (--channels gray, rgb, ...) or another kernel"
+                f"{inputs}; choose channels (--channels gray, rgb, r,g,b, ...) or another kernel"
             )
         if outputs % groups:
             raise KernelError(

@@ -28,8 +28,8 @@ from imgconv.pictures.picture import (
 from imgconv.pictures.pixels import MODES, ImagePixels, Pixels
 
 MAX_TEXT = 1 << 26
-PACKED = "has samples of"  # so many bits, which Pillow would neither scale nor cut
-BITS, COMPRESSION, PHOTOMETRIC, SAMPLES_A_PIXEL = 258, 259, 262, 277
+DEEP = "bits a channel"  # what Pillow would cut
+BITS, COMPRESSION, PHOTOMETRIC = 258, 259, 262
 STRIP_OFFSETS, TILE_OFFSETS = 273, 324
 PLANES, EXTRA_SAMPLES, FORMAT = 284, 338, 339
 GIF_END, GIF_TAIL = b"\0;", 64  # a last block of no bytes, the trailer, and what some put behind it
@@ -148,7 +148,7 @@ def _deep(format: str, data: bytes, how: Reading, fault: str) -> Picture:
     if format == "TIFF":
         from imgconv.pictures import tiff
 
-        return tiff.read(data, how, fault, cuttable=not fault.startswith(PACKED))
+        return tiff.read(data, how, fault, cuttable=fault.endswith(DEEP))
     raise ImageError("has 16 bits a channel, which are not read; --depth 8 cuts them")
 
 
@@ -175,7 +175,7 @@ def _single(image: ImageFile.ImageFile, how: Reading) -> Picture:
             raise ImageError("broken image: it ends before its pixels")
         pillow.prepare(image)
     kept = metadata.read(image, turn(image))
-    lost = ("further pictures",) if image.format == "MPO" else _left_out(image)
+    lost = ("further pictures",) if image.format == "MPO" else ()
     return Picture((_plain(image, gray, how),), _format(image), (kept,), lost=lost)
 
 
@@ -196,26 +196,12 @@ def _scale_transparency(image: ImageFile.ImageFile) -> None:
         image.info["transparency"] *= times
 
 
-def _left_out(image: Image.Image) -> tuple[str, ...]:
-    """What of a TIFF's samples Pillow leaves out or changes."""
-    if image.format != "TIFF":
-        return ()
-    tags = image.tag_v2  # type: ignore[attr-defined]
-    found = []
-    if tags.get(SAMPLES_A_PIXEL, 1) > len(image.getbands()):
-        found.append("an extra channel")
-    if 1 in tags.get(EXTRA_SAMPLES, ()):
-        found.append("the multiplication of colours by alpha")
-    return tuple(found)
-
-
 def _several(image: ImageFile.ImageFile, chosen: Iterable[int], how: Reading) -> Picture:
     """Frames as they are seen: Pillow has laid those that are only changes upon the others."""
     pages = image.format == "TIFF"
     frames: list[Pixels] = []
     durations: list[float] = []
     kept: list[Metadata] = []
-    lost: dict[str, None] = {}
     for index in chosen:
         image.seek(index)
         gray = _is_gray(image)
@@ -228,7 +214,6 @@ def _several(image: ImageFile.ImageFile, chosen: Iterable[int], how: Reading) ->
         frame = image.copy()
         if pages or not kept:
             kept.append(metadata.read(image, stood))
-            lost |= dict.fromkeys(_left_out(image))
         if not pages:
             turn(frame)
         frames.append(_plain(frame, gray, how))
@@ -241,7 +226,6 @@ def _several(image: ImageFile.ImageFile, chosen: Iterable[int], how: Reading) ->
         tuple(kept),
         tuple(durations) if several and not pages else (),
         image.info.get("loop") if several else None,
-        lost=tuple(lost),
     )
 
 
@@ -273,7 +257,7 @@ def _fault(image: ImageFile.ImageFile, how: Reading) -> str:
     else:
         deep = ";16" in arguments
     # Pillow compares the cut samples with the whole transparent value.
-    return "has 16 bits a channel" * (deep and (transparent or not how.shallow))
+    return f"has 16 {DEEP}" * (deep and (transparent or not how.shallow))
 
 
 def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
@@ -286,7 +270,9 @@ def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
     if bits > 16 and 3 not in kinds:
         raise ImageError(f"has samples of {bits} bits; convert them to 16")
     if bits not in (1, 2, 4, 8, 16, 32, 64):
-        return f"{PACKED} {bits} bits"
+        return f"has samples of {bits} bits"
+    if {0, 1} & set(others := tags.get(EXTRA_SAMPLES, ())) or len(others) > 1:
+        return "has channels beside its colours"
     if bits <= 8:
         return "has gray and alpha in planes" * (tags.get(PLANES, 1) == 2 and image.mode == "LA")
     # Pillow mixes up planes of 16 bits and the bytes of reals that libtiff has put in order, and
@@ -296,7 +282,7 @@ def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
     plain = image.mode in ("I;16", "I;16B", "F")
     if not odd and (plain or how.shallow):
         return ""
-    return "has colours of real numbers" if 3 in kinds else f"has {bits} bits a channel"
+    return "has colours of real numbers" if 3 in kinds else f"has {bits} {DEEP}"
 
 
 def _lacks_samples(image: ImageFile.ImageFile, tags: Any) -> bool:

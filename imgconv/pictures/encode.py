@@ -190,8 +190,13 @@ def named(frame: Pixels, name: str) -> Pixels:
 def kept(frame: Pixels, name: str) -> Pixels:
     """Return the frame as a format can keep it whole, or an error that names what it would lose."""
     channels = BY_NAME[name].keeps.get(frame.kind, ())
-    if frame.names.startswith(NAMELESS):
+    if frame.names.startswith(NAMELESS) or (NAMELESS in frame.names and name == "TIFF"):
         return frame
+    if NAMELESS in frame.names:
+        raise ImageError(
+            f"{name} cannot keep a channel that is neither colour nor alpha; "
+            "choose TIFF, .npy or .zarr with -o"
+        )
     if frame.names in channels and (name != "GIF" or _is_binary(frame)):
         return frame.colour() if name == "PPM" else frame
     bare = frame.names.removesuffix("a")

@@ -13,6 +13,7 @@ from PIL import Image
 from imgconv.pictures import descriptions, geotiff
 from imgconv.pictures.descriptions import Written
 from imgconv.pictures.formats import BY_NAME
+from imgconv.pictures.pixels import coloured
 
 # Tags of a TIFF directory that tell how pixels lie in that file, or that are kept by other names.
 ORIENTATION, RESOLUTION, XMP, ICC = 274, (282, 283, 296), 700, 34675
@@ -113,7 +114,7 @@ class Metadata(NamedTuple):
 
     def fitted(self, written: Written) -> Metadata:
         """Return what is true of the new picture too: no profile of other colours, its size."""
-        space = SPACES.get(written.names.removesuffix("a"))
+        space = SPACES.get(coloured(written.names))
         fitting = self.icc if self.icc[16:20] == space else b""
         gone = ("colour profile (of other colours)",) * (fitting != self.icc)
         told = self._told(lambda text: descriptions.sized(text, written), written.images)

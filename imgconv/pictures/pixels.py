@@ -20,7 +20,7 @@ MODES = {
     "L": ("l", "uint8"), "LA": ("la", "uint8"), "RGB": ("rgb", "uint8"), "RGBA": ("rgba", "uint8"),
     "CMYK": ("cmyk", "uint8"), "I;16": ("l", "uint16"), "F": ("l", "float32"),
 }  # fmt: skip
-NAMELESS = "x"  # a channel of an array from a file
+NAMELESS = "x"  # a channel of an array, or one beside the colours of a TIFF that is not alpha
 
 Colour = tuple[int, int, int]
 
@@ -124,7 +124,7 @@ class ArrayPixels(NamedTuple):
         """The brightness, by the same rule (for reals .299, .587, .114), and alpha."""
         import numpy as np
 
-        if self.names == "cmyk":
+        if self.names.startswith("cmyk"):
             return self.colour().gray()
         if not self.names.startswith("rgb"):
             return self
@@ -141,13 +141,13 @@ class ArrayPixels(NamedTuple):
         """Red, green and blue, and alpha."""
         import numpy as np
 
-        if self.names == "cmyk":  # as Pillow does with 8 bits: of what black leaves, what ink does
-            top = MAXIMUM[self.kind]
+        if self.names.startswith("cmyk"):  # as Pillow does: of what black leaves, what ink does
+            top, others = MAXIMUM[self.kind], self.samples[:, :, 4:]
             wide = self.samples.astype(np.int64 if top > 1 else np.float64)
-            light = top - wide[:, :, 3:]
+            light = top - wide[:, :, 3:4]
             ink = wide[:, :, :3] * light
             left = light - (ink + top // 2) // top if top > 1 else light - ink
-            return of_array(left.astype(self.samples.dtype), "rgb")
+            return of_array(np.dstack([left.astype(others.dtype), others]), "rgb" + self.names[4:])
         if not self.names.startswith("l"):
             return self
         repeated = [self.samples[:, :, :1]] * 3
@@ -192,6 +192,11 @@ def room(
     if names.endswith("a"):  # Pillow has gray three times, before alpha
         places[-1] = new.shape[2] - 1
     return samples.of_array(new), lambda: of_array(new[:, :, places], names)
+
+
+def coloured(names: str) -> str:
+    """Return the letters of the colours, without alpha and what is neither; of arrays nothing."""
+    return names.rstrip(f"a{NAMELESS}")
 
 
 def of_outputs(names: str, outputs: int) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from imgconv.pictures.picture import Picture
-from imgconv.pictures.pixels import ImagePixels, Pixels
+from imgconv.pictures.pixels import ImagePixels, Pixels, of_array
 
 if TYPE_CHECKING:
     from PIL.ImageCms import ImageCmsTransform
@@ -26,18 +26,21 @@ def in_srgb(picture: Picture, channels: str) -> Picture:
 
 def serves(profile: bytes, names: str, kind: str, channels: str) -> bool:
     """Return whether such pixels become the channels through a profile: CMYK of 8 bits."""
-    asked = channels in ("gray", "rgb") and (names, kind) == ("cmyk", "uint8")
+    asked = channels in ("gray", "rgb") and names.startswith("cmyk") and kind == "uint8"
     return asked and bool(profile) and _to_srgb(profile) is not None
 
 
 def colour(inks: Pixels, profile: bytes) -> Pixels:
-    """Return red, green and blue of pixels that a profile serves."""
+    """Return red, green and blue of pixels that a profile serves, and what is beside them."""
     change = _to_srgb(profile)
     assert change
     if isinstance(inks, ImagePixels):
         return ImagePixels(change.apply(inks.image))
-    image = Image.frombytes("CMYK", inks.size, inks.samples.tobytes())
-    return ImagePixels(change.apply(image))
+    import numpy as np
+
+    image = Image.frombytes("CMYK", inks.size, inks.samples[:, :, :4].tobytes())
+    made = np.dstack([np.asarray(change.apply(image)), inks.samples[:, :, 4:]])
+    return of_array(made, "rgb" + inks.names[4:])
 
 
 @functools.lru_cache(maxsize=8)

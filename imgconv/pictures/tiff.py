@@ -22,7 +22,7 @@ from imgconv.pictures.picture import (
     refuse_part,
     refuse_too_many,
 )
-from imgconv.pictures.pixels import NAMELESS, Pixels, of_array
+from imgconv.pictures.pixels import NAMELESS, Pixels, coloured, of_array
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 COMPRESS = {"fast": "lzw", "small": "zlib", "none": None}
 PACKED = (10, 12, 14)  # bits of samples that are read as 16, scaled
 PHOTOMETRIC = {"l": "minisblack", "rgb": "rgb", "cmyk": "separated"}
+COLOURS = {0: "l", 1: "l", 2: "rgb", 5: "cmyk"}  # by the number of the same
+UNSPECIFIED, MULTIPLIED, ALPHA = 0, 1, 2  # what a channel beside the colours is said to be
 
 
 def read(data: bytes, how: Reading, fault: str, *, cuttable: bool = True) -> Picture:
@@ -49,9 +51,7 @@ def read(data: bytes, how: Reading, fault: str, *, cuttable: bool = True) -> Pic
             refuse_too_many([(p.imagewidth, p.imagelength) for p in pages[: i + 1]], how)
         frames = [_page(page.aspage(), how) for page in pages]
         kept = [metadata_of(io.BytesIO(data), page) for page in pages]
-        doubles = any(page.dtype == "float64" for page in pages)
-    lost = ("64-bit reals (read as 32-bit)",) if doubles and not how.shallow else ()
-    return Picture(tuple(frames), "TIFF", tuple(kept), lost=lost)
+        return Picture(tuple(frames), "TIFF", tuple(kept), lost=tuple(changed(pages, how)))
 
 
 def _page(page: Any, how: Reading) -> Pixels:
@@ -80,20 +80,40 @@ def channels_of(page: Any) -> str:
     kind, count = np.dtype(page.dtype), page.samplesperpixel
     if page.imagedepth > 1:
         raise ImageError(f"has {page.imagedepth} planes of depth; save them as pages")
-    colour = {0: "l", 1: "l", 2: "rgb", 5: "cmyk"}.get(int(page.photometric))
-    extra = count - len(colour) if colour else 0
+    colour = COLOURS.get(int(page.photometric))
     whole = page.bitspersample in (8 * kind.itemsize, *PACKED)
     if kind.name not in ("uint8", "uint16", "float16", "float32", "float64") or (
         kind.kind == "u" and not whole
     ):
         raise ImageError(f"has samples of {page.bitspersample} bits, {kind.name}; make them uint16")
-    if colour == "l" and _is_nameless(page, extra, kind.kind):
-        colour, extra = NAMELESS * count, 0
-    if colour is None or extra not in (0, 1) or (colour == "cmyk" and extra):
+    if colour is None or count < len(colour):
         raise ImageError(f"has {count} channels of a layout that is not read; make it gray or RGB")
-    if extra and int(page.extrasamples[0]) == 1:
-        raise ImageError("has colours multiplied by alpha; make its alpha unassociated first")
-    return colour + "a" * extra
+    said = _said(page)
+    if not any(said):
+        return colour + NAMELESS * len(said)
+    if len(said) > 1 or colour == "cmyk":
+        beside = "inks" if colour == "cmyk" else "other channels"
+        raise ImageError(f"has alpha and {beside}, which is not read; save it without its alpha")
+    return f"{colour}a"
+
+
+def _said(page: Any) -> tuple[int, ...]:
+    """What each channel beside the colours is said to be.
+
+    A single one of whole numbers that nothing is said of is alpha in practice.
+    """
+    extra = page.samplesperpixel - len(COLOURS[int(page.photometric)])
+    said = tuple(int(e) for e in page.extrasamples)[:extra]
+    alone = extra == 1 and page.dtype.kind == "u"
+    return said or (ALPHA if alone else UNSPECIFIED,) * extra
+
+
+def changed(pages: list[Any], how: Reading) -> list[str]:
+    """Return what of the samples of pages is not kept as it is."""
+    multiplied = any(MULTIPLIED in _said(page) for page in pages)
+    doubles = any(page.dtype == "float64" for page in pages) and not how.shallow
+    lost = ["64-bit reals (read as 32-bit)"] * doubles
+    return lost + ["the multiplication of colours by alpha"] * multiplied
 
 
 def refuse_part_of(pages: list[Any], size: int) -> None:
@@ -122,8 +142,26 @@ def samples_of(page: Any, array: npt.NDArray[Any], how: Reading) -> npt.NDArray[
         top = (1 << page.bitspersample) - 1
         array = ((array.astype("uint32") * 65535 + top // 2) // top).astype("uint16")
     if int(page.photometric) == 0:  # white is 0
-        array = np.array(1 if kind.kind == "f" else np.iinfo(kind).max, array.dtype) - array
+        white = np.array(1 if kind.kind == "f" else np.iinfo(kind).max, array.dtype)
+        array = np.dstack([white - array[:, :, :1], array[:, :, 1:]])
+    if MULTIPLIED in _said(page):
+        array = _divided(array)
     return cut(array) if how.shallow else array
+
+
+def _divided(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return samples whose colours are no longer multiplied by alpha; black where it is 0."""
+    import numpy as np
+
+    colours, alpha = array[:, :, :-1], array[:, :, -1:]
+    if array.dtype.kind == "f":
+        found = np.zeros_like(colours)
+        np.divide(colours, alpha, out=found, where=alpha != 0)
+    else:
+        top, twice = int(np.iinfo(array.dtype).max), np.maximum(2 * alpha.astype(np.uint64), 1)
+        found = np.minimum((colours.astype(np.uint64) * (2 * top) + alpha) // twice, top)
+        found = np.where(alpha, found, 0)
+    return np.dstack([found.astype(array.dtype), alpha])
 
 
 def orientation_of(page: Any) -> int:
@@ -132,14 +170,6 @@ def orientation_of(page: Any) -> int:
         return int(tag.value)
     xmp = page.tags.get(metadata.XMP)
     return metadata.orientation_of_xmp(bytes(xmp.value)) if xmp else 1
-
-
-def _is_nameless(page: Any, extra: int, kind: str) -> bool:
-    """Whether the channels beside the first are neither colours nor alpha but said to be others.
-
-    A single one of whole numbers is alpha in practice, whatever it is said to be.
-    """
-    return all(int(e) == 0 for e in page.extrasamples) and extra > (0 if kind == "f" else 1)
 
 
 def metadata_of(file: IO[bytes], page: Any) -> Metadata:
@@ -159,13 +189,12 @@ def metadata_of(file: IO[bytes], page: Any) -> Metadata:
 
 def how_to_write(names: str, compress: str) -> dict[str, Any]:
     """Return the options by which tifffile writes a page of such channels."""
-    bare = names.removesuffix("a")
-    others = ["unspecified"] * (len(bare) - 1) if bare.startswith(NAMELESS) else []
-    others += ["unassalpha"] * names.endswith("a")
+    colours = coloured(names)
+    alpha, others = names.endswith("a"), names.count(NAMELESS) - (not colours)
     return {
-        "photometric": PHOTOMETRIC.get(bare, "minisblack"),
+        "photometric": PHOTOMETRIC.get(colours, "minisblack"),
         "planarconfig": "contig" if len(names) > 1 else None,
-        "extrasamples": others or None,
+        "extrasamples": ["unspecified"] * others + ["unassalpha"] * alpha or None,
         "compression": COMPRESS[compress],
         "predictor": COMPRESS[compress] is not None,
         "metadata": None,

@@ -59,8 +59,7 @@ class File:
                     tiff.refuse_part_of(pages, os.fstat(self._file.fileno()).st_size)
                 chosen = pages if how.frame is None else [pages[choose(len(pages), how)]]
                 self.pages = [Page(page.aspage(), self._file.fileno(), how) for page in chosen]
-                doubles = any(p.aspage().dtype == "float64" for p in chosen) and not how.shallow
-                self.lost = ["64-bit reals (read as 32-bit)"] * doubles
+                self.lost = tiff.changed([page.aspage() for page in chosen], how)
                 self.metadata = tuple(tiff.metadata_of(self._file, p.aspage()) for p in chosen)
         except BaseException:
             self._file.close()

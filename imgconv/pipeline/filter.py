@@ -110,7 +110,7 @@ def _prepared(picture: Pixels | Tile, work: Work) -> View:
         return view.changed(lambda p: p.gray())
     if channels == "rgb" and not view.names.startswith("rgb"):
         return view.changed(lambda p: p.colour())
-    if channels == "luma" and view.names == "cmyk":
+    if channels == "luma" and view.names.startswith("cmyk"):
         raise ImageError("is CMYK, which has no brightness of its own; --channels rgb makes it RGB")
     return view
 
@@ -147,7 +147,7 @@ def _chosen(view: View, work: Work) -> list[bool]:
     """Which channels are filtered, by their letters; alpha always where colours are weighted."""
     names, letters = view.names, work.channels.split(",")
     if work.channels in CHANNELS:
-        letters = [name for name in names if name != "a"]
+        letters = ["l"] if work.channels == "luma" else [name for name in names if name != "a"]
     missing = [letter for letter in letters if letter not in names]
     if missing:
         raise ImageError(f"has no channel {missing[0]!r}; it has {','.join(names)}")

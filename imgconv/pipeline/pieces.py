@@ -254,7 +254,7 @@ class _Job:
                 return found
             return ArrayPixels(profiles.colour(found, self.profile).array(), names)
 
-        names = "rgb" if self.profile else page.names
+        names = "rgb" + page.names[4:] if self.profile else page.names
         return Tile(read, page.shape, names, page.kind, rows, columns, place)
 
     def _sides(self, work: Work, side: int | None) -> tuple[int, int]:

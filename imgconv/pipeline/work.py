@@ -13,7 +13,7 @@ from imgconv.kernels.recipes import Combined
 from imgconv.pictures.pixels import Colour
 
 CHANNELS = ("auto", "gray", "rgb", "luma")
-LETTERS = "lrgbacmyk"
+LETTERS = "lrgbacmykx"
 ALPHAS = ("keep", "weighted")
 
 
@@ -40,7 +40,7 @@ class Work:
         if self.channels not in CHANNELS and not all(len(c) == 1 and c in LETTERS for c in letters):
             raise OptionError(
                 f"no channels {self.channels!r}; choose from {', '.join(CHANNELS)} "
-                "or list letters as r,g,b (l is gray, a alpha)"
+                "or list letters as r,g,b (l is gray, a alpha, x any other)"
             )
         if self.alpha not in ALPHAS:
             raise OptionError(f"no alpha {self.alpha!r}; choose from {', '.join(ALPHAS)}")

@@ -113,7 +113,7 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     if _is_in_pieces(job, task):
         return _in_pieces(job, task, outcome)
     picture = decode.read(files.read(job.source), task.reading)
-    if picture.frames[0].names == "cmyk":
+    if picture.frames[0].names.startswith("cmyk"):
         from imgconv.pictures import profiles
 
         picture = profiles.in_srgb(picture, task.work.channels)

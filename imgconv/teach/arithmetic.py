@@ -158,8 +158,8 @@ class _Window(NamedTuple):
         ((old,),) = self._kept("l", plane, 0).samples
         found = [self._filtered("l", plane, new)]
         for i, letter in enumerate(frame.names):
-            kept = self._kept(letter, array[:, :, i], self.pixels[i])
-            if letter != "a":
+            kept = self._kept(_named(letter, i), array[:, :, i], self.pixels[i])
+            if letter in "rgb":
                 ((colour,),), ((beyond,),) = kept.samples, kept.outside
                 kept = kept._replace(
                     samples=((colour, exact(new), old),),
@@ -205,6 +205,8 @@ def _named(letter: str, index: int) -> str:
 
 
 def _is_filtered(letter: str, channels: str) -> bool:
+    if channels == "luma":
+        return letter == "l"
     return letter != "a" if channels in CHANNELS else letter in channels.split(",")
 
 

@@ -26,6 +26,9 @@ def visible(picture: Pixels, background: Colour) -> Image.Image:
             raise ImageError(f"has {len(names)} channels, of which no picture can be made; 1 or 3")
         names = "rgb" if len(names) == 3 else "l"
         picture = pixels.of_array(picture.array(), names)
+    elif NAMELESS in names:
+        names = pixels.coloured(names)
+        picture = pixels.of_array(picture.array()[:, :, : len(names)], names)
     picture = pixels.flattened(picture, background)
     if picture.kind == "float32":
         picture = pixels.of_array(to_pixels(picture.array(), "uint8", "stretch"), picture.names)

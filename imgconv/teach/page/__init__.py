@@ -20,7 +20,7 @@ from imgconv.errors import ImageError, KernelError
 from imgconv.kernels.catalog import Entry
 from imgconv.kernels.kernel import Kernel
 from imgconv.pictures.picture import cut
-from imgconv.pictures.pixels import NAMELESS, Pixels
+from imgconv.pictures.pixels import NAMELESS, Pixels, coloured
 from imgconv.teach.arithmetic import no_such_pixel
 
 if TYPE_CHECKING:
@@ -126,13 +126,16 @@ def working_copy(frame: Pixels, channels: str = "auto") -> Copy:
     """
     notes = []
     picture = {"gray": frame.gray, "rgb": frame.colour}.get(channels, lambda: frame)()
-    if picture.names == "cmyk":
+    if picture.names.startswith("cmyk"):
         picture = picture.colour()
         notes.append("its inks made red, green and blue")
     array = picture.array()
     if picture.names.endswith("a"):
         array = array[:, :, :-1]
         notes.append("without its alpha")
+    elif NAMELESS in picture.names.lstrip(NAMELESS):
+        array = array[:, :, : len(coloured(picture.names))]
+        notes.append("without what is beside its colours")
     if array.shape[2] not in (1, 3):
         raise ImageError(f"has {array.shape[2]} channels; a page shows 1 or 3")
     if picture.kind != "uint8":
