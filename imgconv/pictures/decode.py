@@ -17,12 +17,15 @@ from imgconv.pictures.metadata import Metadata
 from imgconv.pictures.orientation import of_image, turn
 from imgconv.pictures.picture import (
     AS_IT_IS,
+    JPEG,
     NO_SAMPLES,
+    YCBCR,
     Picture,
     Reading,
     choose,
     cut,
     refuse_part,
+    refuse_samples,
     refuse_too_many,
 )
 from imgconv.pictures.pixels import MODES, ImagePixels, Pixels
@@ -32,6 +35,7 @@ DEEP = "bits a channel"  # what Pillow would cut
 BITS, COMPRESSION, PHOTOMETRIC = 258, 259, 262
 STRIP_OFFSETS, TILE_OFFSETS = 273, 324
 PLANES, EXTRA_SAMPLES, FORMAT = 284, 338, 339
+WEBP = 50001
 GIF_END, GIF_TAIL = b"\0;", 64  # a last block of no bytes, the trailer, and what some put behind it
 TABLES = b"\x93\xef \t\r\n+-.0123456789nNiI"  # what an array in a file may begin with
 # What Pillow logs of a broken file is told by our own error.
@@ -265,10 +269,12 @@ def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
     if _lacks_samples(image, tags):  # Pillow would show the page before
         raise ImageError(NO_SAMPLES)
     kinds, bits = tags.get(FORMAT, (1,)), max(tags.get(BITS, (1,)))
-    if 2 in kinds:
-        raise ImageError("has signed samples; convert them to 8 or 16 bits without a sign")
-    if bits > 16 and 3 not in kinds:
-        raise ImageError(f"has samples of {bits} bits; convert them to 16")
+    colours, coded = tags.get(PHOTOMETRIC, 1), tags.get(COMPRESSION, 1)
+    refuse_samples(bits, kinds, colours)
+    if coded == WEBP:  # of which Pillow's libtiff knows no more than the name
+        return "is a TIFF of WebP"
+    if colours == YCBCR and coded not in JPEG:
+        return "has YCbCr colours"
     if bits not in (1, 2, 4, 8, 16, 32, 64):
         return f"has samples of {bits} bits"
     if {0, 1} & set(others := tags.get(EXTRA_SAMPLES, ())) or len(others) > 1:
@@ -277,8 +283,8 @@ def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
         return "has gray and alpha in planes" * (tags.get(PLANES, 1) == 2 and image.mode == "LA")
     # Pillow mixes up planes of 16 bits and the bytes of reals that libtiff has put in order, and
     # does not turn white at 0 into black.
-    swapped = image.mode == "F" and tags.prefix == b"MM" and tags.get(COMPRESSION, 1) != 1
-    odd = tags.get(PLANES, 1) == 2 or tags.get(PHOTOMETRIC, 1) == 0 or swapped
+    swapped = image.mode == "F" and tags.prefix == b"MM" and coded != 1
+    odd = tags.get(PLANES, 1) == 2 or colours == 0 or swapped
     plain = image.mode in ("I;16", "I;16B", "F")
     if not odd and (plain or how.shallow):
         return ""

@@ -13,13 +13,19 @@ from imgconv.pictures.pixels import Pixels
 from imgconv.pictures.responses import to_pixels
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import numpy.typing as npt
 
 # Tags of a TIFF by which its first page is known for a part.
 NEW_SUBFILE_TYPE, SUB_IFDS, DNG_VERSION, STRIP_BYTES = 254, 330, 50706, 279
 PART_TAGS = NEW_SUBFILE_TYPE, SUB_IFDS, DNG_VERSION, STRIP_BYTES, DESCRIPTION
+# Colours that are not read, by their number in a TIFF.
+COLOURS = {
+    4: "a mask of transparency", 8: "CIELAB", 9: "ICCLAB", 10: "ITULAB", 32803: "a sensor (CFA)",
+    32844: "LogL", 32845: "LogLuv", 34892: "a sensor (linear raw)",
+}  # fmt: skip
+SIGNED, YCBCR, JPEG = 2, 6, (6, 7)  # of samples, of colours, of what packs them
 NO_SAMPLES = "broken image: a page has no samples, or does not say where they are"
 
 
@@ -83,6 +89,16 @@ def _refuse_short_stack(tags: Mapping[int, Any], count: int, size: int) -> None:
             f"is an ImageJ stack of {images[1]} images in one page, of which one would be read; "
             "save them as pages first"
         )
+
+
+def refuse_samples(bits: int, kinds: Iterable[int], colours: int) -> None:
+    """Raise an error for samples of a TIFF of so many bits, and such kinds and colours."""
+    if SIGNED in kinds:
+        raise ImageError("has signed samples; convert them to 8 or 16 bits without a sign")
+    if bits > 16 and 1 in kinds:
+        raise ImageError(f"has samples of {bits} bits; convert them to 16")
+    if colours in COLOURS:
+        raise ImageError(f"has colours of {COLOURS[colours]}, which are not read; make them RGB")
 
 
 def refuse_too_many(sizes: list[tuple[int, int]], how: Reading) -> None:

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 from PIL import Image
 
 from imgconv.errors import ImageError
-from imgconv.pictures import metadata
+from imgconv.pictures import metadata, ycbcr
 from imgconv.pictures.extras import library
 from imgconv.pictures.metadata import ORIENTATION, Metadata
 from imgconv.pictures.orientation import upright
@@ -20,6 +20,7 @@ from imgconv.pictures.picture import (
     choose,
     cut,
     refuse_part,
+    refuse_samples,
     refuse_too_many,
 )
 from imgconv.pictures.pixels import NAMELESS, Pixels, coloured, of_array
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 COMPRESS = {"fast": "lzw", "small": "zlib", "none": None}
 PACKED = (10, 12, 14)  # bits of samples that are read as 16, scaled
 PHOTOMETRIC = {"l": "minisblack", "rgb": "rgb", "cmyk": "separated"}
-COLOURS = {0: "l", 1: "l", 2: "rgb", 5: "cmyk"}  # by the number of the same
+COLOURS = {0: "l", 1: "l", 2: "rgb", 3: "rgb", 5: "cmyk", 6: "rgb"}  # by the number of the same
+WHITE_IS_0, PALETTE = 0, 3
+FEW = (1, 2, 4)  # bits of samples that are read as 8, scaled
 UNSPECIFIED, MULTIPLIED, ALPHA = 0, 1, 2  # what a channel beside the colours is said to be
 
 
@@ -60,10 +63,10 @@ def _page(page: Any, how: Reading) -> Pixels:
 
     names = channels_of(page)
     refuse_cut_off(page)
-    array = page.asarray()
+    array = ycbcr.whole(page) if ycbcr.is_shared(page) else page.asarray()
     if array.ndim == 3 and page.planarconfig == 2:
         array = np.moveaxis(array, 0, 2)
-    array = array.reshape(page.imagelength, page.imagewidth, len(names))
+    array = array.reshape(page.imagelength, page.imagewidth, page.samplesperpixel)
     return of_array(upright(samples_of(page, array, how), orientation_of(page)), names)
 
 
@@ -77,18 +80,20 @@ def channels_of(page: Any) -> str:
     """
     import numpy as np
 
-    kind, count = np.dtype(page.dtype), page.samplesperpixel
+    kind, bits, colours = np.dtype(page.dtype), page.bitspersample, int(page.photometric)
     if page.imagedepth > 1:
         raise ImageError(f"has {page.imagedepth} planes of depth; save them as pages")
-    colour = COLOURS.get(int(page.photometric))
-    whole = page.bitspersample in (8 * kind.itemsize, *PACKED)
-    if kind.name not in ("uint8", "uint16", "float16", "float32", "float64") or (
-        kind.kind == "u" and not whole
-    ):
-        raise ImageError(f"has samples of {page.bitspersample} bits, {kind.name}; make them uint16")
-    if colour is None or count < len(colour):
+    refuse_samples(bits, [int(page.sampleformat)], colours)
+    whole = bits in (8 * kind.itemsize, *PACKED, *FEW)
+    if kind.kind not in "buf":
+        raise ImageError(f"has samples of type {kind.name}; convert them to 16 bits")
+    if kind.kind == "u" and not whole:
+        raise ImageError(f"has samples of {bits} bits; convert them to 16")
+    if colours not in COLOURS or _beside(page) < 0 or (colours == PALETTE and bits > 8):
+        count = page.samplesperpixel
         raise ImageError(f"has {count} channels of a layout that is not read; make it gray or RGB")
-    said = _said(page)
+    ycbcr.refuse_other(page)
+    colour, said = COLOURS[colours], _said(page)
     if not any(said):
         return colour + NAMELESS * len(said)
     if len(said) > 1 or colour == "cmyk":
@@ -97,12 +102,18 @@ def channels_of(page: Any) -> str:
     return f"{colour}a"
 
 
+def _beside(page: Any) -> int:
+    """How many channels there are beside the colours, which in a palette are one."""
+    colours = int(page.photometric)
+    return int(page.samplesperpixel) - (1 if colours == PALETTE else len(COLOURS[colours]))
+
+
 def _said(page: Any) -> tuple[int, ...]:
     """What each channel beside the colours is said to be.
 
     A single one of whole numbers that nothing is said of is alpha in practice.
     """
-    extra = page.samplesperpixel - len(COLOURS[int(page.photometric)])
+    extra = _beside(page)
     said = tuple(int(e) for e in page.extrasamples)[:extra]
     alone = extra == 1 and page.dtype.kind == "u"
     return said or (ALPHA if alone else UNSPECIFIED,) * extra
@@ -132,18 +143,33 @@ def refuse_cut_off(page: Any) -> None:
         raise ImageError("broken image: it is cut off")  # tifffile would fill it with zeros
 
 
+def kind_of(page: Any) -> str:
+    """Return the type that the samples of a page are read as."""
+    import numpy as np
+
+    kind = np.dtype(page.dtype)
+    return {"f": "float32", "b": "uint8"}.get(kind.kind) or str(kind.name)
+
+
 def samples_of(page: Any, array: npt.NDArray[Any], how: Reading) -> npt.NDArray[Any]:
     """Return samples of a page as we filter them: black is 0, white all bits, reals of 32 bits."""
     import numpy as np
 
-    kind = np.dtype(page.dtype)
-    array = array.astype("float32" if kind.kind == "f" else kind.name, copy=False)
-    if page.bitspersample in PACKED:
-        top = (1 << page.bitspersample) - 1
+    colours, bits, kind = int(page.photometric), page.bitspersample, kind_of(page)
+    array = array.astype(kind, copy=False)
+    if colours == PALETTE:
+        table = (page.colormap >> 8).astype(kind).T
+        array = np.dstack([table[array[:, :, 0]], array[:, :, 1:]])
+    elif bits in FEW:
+        array = array * np.uint8(255 // ((1 << bits) - 1))
+    if bits in PACKED:
+        top = (1 << bits) - 1
         array = ((array.astype("uint32") * 65535 + top // 2) // top).astype("uint16")
-    if int(page.photometric) == 0:  # white is 0
-        white = np.array(1 if kind.kind == "f" else np.iinfo(kind).max, array.dtype)
+    if colours == WHITE_IS_0:
+        white = np.array(1 if kind == "float32" else np.iinfo(kind).max, kind)
         array = np.dstack([white - array[:, :, :1], array[:, :, 1:]])
+    if ycbcr.is_plain(page):
+        array = ycbcr.to_rgb(page, array)
     if MULTIPLIED in _said(page):
         array = _divided(array)
     return cut(array) if how.shallow else array

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from imgconv.errors import ImageError, one_line
-from imgconv.pictures import tiff, tiff_tags
+from imgconv.pictures import tiff, tiff_tags, ycbcr
 from imgconv.pictures.extras import library
 from imgconv.pictures.metadata import Metadata
 from imgconv.pictures.picture import Reading, choose
@@ -26,7 +26,6 @@ SIDE = 256  # of the tiles that are written
 BUFFER = 1 << 24  # bytes that wait to be compressed
 LARGEST = 1 << 28  # bytes of a segment that is decoded at once
 CLASSIC = (1 << 32) - (1 << 25)  # bytes of samples that a TIFF of 32-bit offsets surely holds
-JPEG_COLOURS, JPEG = 6, (6, 7)
 
 
 @contextlib.contextmanager
@@ -75,13 +74,13 @@ class Page:
 
     def __init__(self, page: Any, file: int, how: Reading) -> None:
         self._page, self._file, self._how = page, file, how
-        self.names = _names(page)
+        self.names = tiff.channels_of(page)
         if tiff.orientation_of(page) != 1:
             raise ImageError("is to be turned, which is done in memory only; leave out --tile")
         tiff.refuse_cut_off(page)
         self.shape = page.imagelength, page.imagewidth
         kind = np.dtype(page.dtype)
-        self.kind = "uint8" if how.shallow else "float32" if kind.kind == "f" else kind.name
+        self.kind = "uint8" if how.shallow else tiff.kind_of(page)
         self._segment = _segment(page, kind)
         self._read = functools.lru_cache(maxsize=1)(self._decoded)
 
@@ -116,7 +115,7 @@ class Page:
         if not page.is_tiled and _is_plain(page):
             return self._plain(i)
         across, down = -(-self.shape[1] // wide), -(-self.shape[0] // high)
-        planes = len(self.names) if page.planarconfig == 2 else 1
+        planes = page.samplesperpixel if page.planarconfig == 2 else 1
         parts = [self._part(p * across * down + i * across + j) for p in range(planes)]
         return parts[0] if planes == 1 else np.concatenate(parts, axis=2)
 
@@ -124,7 +123,7 @@ class Page:
         """Some rows of a strip that is not compressed, however many it has."""
         page, (high, wide) = self._page, self._segment
         kind = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
-        row = wide * len(self.names) * kind.itemsize
+        row = wide * page.samplesperpixel * kind.itemsize
         first, rows = i * high, min(high, self.shape[0] - i * high)
         parts = []
         while rows:
@@ -132,12 +131,16 @@ class Page:
             count = min(rows, page.rowsperstrip - at)
             parts.append(self._bytes(page.dataoffsets[strip] + at * row, count * row))
             first, rows = first + count, rows - count
-        return np.frombuffer(b"".join(parts), kind).reshape(-1, wide, len(self.names))
+        return np.frombuffer(b"".join(parts), kind).reshape(-1, wide, page.samplesperpixel)
 
     def _part(self, index: int) -> npt.NDArray[Any]:
         """A segment of one plane, or of all channels side by side; zeros for one left out."""
         page, count = self._page, self._page.databytecounts[index]
         data = self._bytes(page.dataoffsets[index], count) if count else None
+        if ycbcr.is_shared(page):
+            high, wide = self._segment
+            rows = high if page.is_tiled else min(high, self.shape[0] - index * high)
+            return ycbcr.unpacked(page, data, (rows, wide))
         found, _, shape = page.decode(data, index, jpegtables=page.jpegtables)
         if found is None:
             found = np.full(shape, page.nodata, page.dtype)
@@ -150,16 +153,9 @@ class Page:
         return data
 
 
-def _names(page: Any) -> str:
-    """A letter for each channel; colours in JPEG tiles come out as RGB."""
-    if int(page.photometric) == JPEG_COLOURS and int(page.compression) in JPEG:
-        return "rgb"
-    return tiff.channels_of(page)
-
-
 def _is_plain(page: Any) -> bool:
     """Whether samples lie as they are in memory, row by row."""
-    packed = page.bitspersample in tiff.PACKED
+    packed = page.bitspersample in (*tiff.PACKED, *tiff.FEW) or ycbcr.is_shared(page)
     return page.compression == 1 == page.planarconfig and not packed
 
 

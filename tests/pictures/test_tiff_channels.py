@@ -1,14 +1,16 @@
 """What the channels of a TIFF are: the same whole, piece by piece and from stdin.
 
-Files are made by tifffile, and what comes out is read by it, never by imgconv.
+Files are made by tifffile and Pillow, and what comes out is read by them, never by imgconv.
 """
 
 import io
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from imgconv.errors import ImageError
 from imgconv.pictures import decode, tiff_pieces
@@ -192,3 +194,124 @@ def test_white_at_zero_is_the_colours_alone(tmp_path):
     _, samples, _ = both(tiff(image, photometric="miniswhite", extrasamples=[2]), tmp_path)
     np.testing.assert_array_equal(samples[:, :, 0], 65535 - image[:, :, 0])
     np.testing.assert_array_equal(samples[:, :, 1], image[:, :, 1])
+
+
+def patched(data: bytes, **values: int) -> bytes:
+    """Return a TIFF whose tags of such names have another value, or two."""
+    out = bytearray(data)
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        for name, value in values.items():
+            at = file.pages[0].tags[name].valueoffset
+            out[at : at + 4] = value.to_bytes(4, "little")
+    return bytes(out)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    "side", [{"rowsperstrip": 16}, {"tile": (16, 16)}], ids=["strips", "tiles"]
+)
+@pytest.mark.parametrize(("across", "down"), [(1, 1), (2, 1), (2, 2), (1, 2), (4, 2)])
+def test_brightness_and_differences_become_colours(across, down, side, packed, tmp_path):
+    """As Pillow makes them, each pair of differences for all the pixels that share it."""
+    high, wide = SIZE
+    bright, *shared = noise(3, 48, 32)
+    shared = [plane[::down, ::across].repeat(down, 0).repeat(across, 1) for plane in shared]
+    right = 16 if "tile" in side else wide
+    parts = []
+    for y in range(0, 48, 16):
+        for x in range(0, 32 if "tile" in side else 1, 16):
+            rows = range(y, min(y + 16, y + 16 if "tile" in side else high), down)
+            parts.append(b"".join(
+                bright[i : i + down, j : j + across].tobytes() + bytes(p[i, j] for p in shared)
+                for i in rows for j in range(x, x + right, across)
+            ))  # fmt: skip
+    parts = [zlib.compress(part) for part in parts] if packed else parts
+    out, what = io.BytesIO(), {"photometric": "ycbcr", "compression": "zlib", "metadata": None}
+    tifffile.imwrite(out, iter(parts), shape=(*SIZE, 3), dtype="uint8", **what, **side)
+    data = patched(out.getvalue(), YCbCrSubSampling=across | down << 16)
+    names, samples, lost = both(data if packed else patched(data, Compression=1), tmp_path)
+    planes = [Image.fromarray(plane[:high, :wide]) for plane in (bright, *shared)]
+    wanted = np.array(Image.merge("YCbCr", planes).convert("RGB"))
+    assert (names, lost) == ("rgb", ())
+    assert np.abs(samples.astype(int) - wanted).max() <= 1
+
+
+def test_brightness_and_differences_are_of_the_range_that_the_file_says():
+    """Black at 16 and white at 235, as of video; with other shares of the colours."""
+    levels = np.array([[[16, 128, 128], [235, 128, 128], [16, 128, 240], [16, 16, 128]]], "uint8")
+    range_, shares = (16, 235, 128, 240, 128, 240), (2126, 7152, 722)
+    tags = [
+        (532, 5, 6, tuple(n for value in range_ for n in (value, 1)), True),
+        (529, 5, 3, tuple(n for value in shares for n in (value, 10000)), True),
+    ]
+    out = io.BytesIO()
+    tifffile.imwrite(out, levels, photometric="ycbcr", metadata=None, extratags=tags)
+    (frame,) = decode.read(out.getvalue()).frames
+    red, blue = 127 * (2 - 2 * 0.2126), -127 * (2 - 2 * 0.0722)  # of the greatest difference
+    wanted = [
+        [0, 0, 0],
+        [255, 255, 255],
+        [red, 0, 0],
+        [0, -0.0722 * blue / 0.7152, 0],
+    ]
+    np.testing.assert_allclose(frame.array()[0], wanted, atol=0.5)
+
+
+@pytest.mark.parametrize("names", ["rgb", "rgba"])
+def test_webp_in_a_tiff_is_read(names, tmp_path):
+    """Pillow's libtiff knows no WebP."""
+    image = noise(*SIZE, len(names))
+    extra = {"extrasamples": [2]} if names == "rgba" else {}
+    lossless = {"compression": "webp", "compressionargs": {"lossless": True}}
+    found, samples, lost = both(tiff(image, photometric="rgb", **extra, **lossless), tmp_path)
+    assert (found, lost) == (names, ())
+    np.testing.assert_array_equal(samples, image)
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "PA"])
+@pytest.mark.parametrize("packed", [None, "group4", "tiff_lzw"])
+def test_few_bits_and_palettes_are_read_in_pieces_too(mode, packed, tmp_path):
+    """As Pillow makes gray or colours of them."""
+    image = Image.fromarray(noise(*SIZE, 3)).convert("P" if mode == "PA" else mode).convert(mode)
+    if packed == "group4" and mode != "1":
+        packed = "packbits"
+    out = io.BytesIO()
+    image.save(out, "TIFF", compression=packed)
+    names, samples, _ = both(out.getvalue(), tmp_path)
+    wanted = {"1": "L", "P": "RGB", "PA": "RGBA"}[mode]
+    assert names == wanted.lower()
+    shape = (*SIZE, len(names))
+    np.testing.assert_array_equal(samples, np.array(image.convert(wanted)).reshape(shape))
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite", "rgb"])
+def test_few_bits_are_scaled_to_8(bits, photometric, tmp_path):
+    """White is white."""
+    top = (1 << bits) - 1
+    image = noise(*SIZE, 3 if photometric == "rgb" else 1) >> (8 - bits)
+    image = image if photometric == "rgb" else image[:, :, 0]
+    _, samples, _ = both(tiff(image, photometric=photometric, bitspersample=bits), tmp_path)
+    shown = top - image if photometric == "miniswhite" else image
+    np.testing.assert_array_equal(np.squeeze(samples), shown * (255 // top))
+
+
+@pytest.mark.parametrize(
+    ("options", "changes", "words"),
+    [
+        ({}, {"PhotometricInterpretation": 8}, "has colours of CIELAB, which are not read"),
+        ({}, {"PhotometricInterpretation": 32803}, "has colours of a sensor (CFA)"),
+        ({}, {"PhotometricInterpretation": 32845}, "has colours of LogLuv, which are not read"),
+        ({"compression": "jpeg2000"}, {"PhotometricInterpretation": 6}, "has YCbCr colours in"),
+        ({"kind": "int16"}, {}, "has signed samples"),
+        ({"kind": "uint32"}, {}, "has samples of 32 bits"),
+        ({"kind": "complex64"}, {}, "has samples of type complex64"),
+        ({"bitspersample": 6}, {}, "has samples of 6 bits"),
+    ],
+)
+def test_what_is_not_read_is_named_alike(options, changes, words, tmp_path):
+    """Whole and in pieces, in our own words."""
+    kind = options.pop("kind", "uint8")
+    image = (noise(*SIZE, 3) >> 2).astype(kind)
+    _, _, (fault,) = both(patched(tiff(image, photometric="rgb", **options), **changes), tmp_path)
+    assert fault.startswith(words)
