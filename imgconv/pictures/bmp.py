@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 PLAIN, FIELDS, ALPHA_FIELDS = 0, 3, 6  # what a header calls compression
+READ = {PLAIN: (1, 4, 8, 16, 24, 32), 1: (8,), 2: (4,), FIELDS: (16, 32), ALPHA_FIELDS: (16, 32)}
+# What a BMP may hold, by what is called compression; some mean another thing to OS/2.
+NAMES = {1: "RLE8", 2: "RLE4", FIELDS: "masks", 4: "JPEG", 5: "PNG", ALPHA_FIELDS: "masks",
+         11: "CMYK", 12: "CMYK in RLE8", 13: "CMYK in RLE4"}  # fmt: skip
+OS2 = {(1, 3): "Huffman's code", (24, 4): "RLE24"}
+CORE, HEADERS = 12, (12, 40, 52, 56, 64, 108, 124)  # bytes of headers; the oldest has no packing
 USUAL = (0x7C00, 0x3E0, 0x1F, 0)  # of 16 bits without masks
 
 
@@ -44,6 +50,19 @@ def header(data: bytes) -> _Header | None:
     elif kind != PLAIN or bits == 32:
         return None
     return _Header(width, abs(height), height > 0, bits, masks, offset)
+
+
+def refuse_other(data: bytes) -> None:
+    """Raise an error for a BMP of a kind that no library here reads, by its name."""
+    if len(data) < 34:
+        return
+    size, _, _, _, bits, kind = struct.unpack("<IiiHHI", data[14:34])
+    if size not in HEADERS:
+        raise ImageError(f"is a BMP with a header of {size} bytes, which is not read; save it anew")
+    if size == CORE or bits in READ.get(kind, ()):
+        return
+    what = OS2.get((bits, kind)) or NAMES.get(kind) or (f"packing {kind}" if kind else "no packing")
+    raise ImageError(f"is a BMP of {bits}-bit pixels with {what}, which is not read; save it anew")
 
 
 def has_fourth(data: bytes) -> bool:

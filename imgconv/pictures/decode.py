@@ -84,6 +84,7 @@ def _bmp(data: bytes, how: Reading) -> Picture:
 
     if found := bmp.header(data):
         return bmp.read(data, found, how)
+    bmp.refuse_other(data)
     picture = _opened(data, how)
     if picture.frames[0].names == "rgb" and bmp.has_fourth(data):
         picture = picture._replace(

@@ -519,6 +519,26 @@ def test_a_bmp_with_masks_that_cannot_be_is_refused():
     assert "cut off" in refusal(bmp(16, (1, 2, 4), words)[:-1])
 
 
+@pytest.mark.parametrize(
+    ("bits", "kind", "size", "words"),
+    [
+        (0, 4, 40, "0-bit pixels with JPEG"),
+        (24, 4, 64, "24-bit pixels with RLE24"),
+        (1, 3, 64, "1-bit pixels with Huffman's code"),
+        (16, 1, 40, "16-bit pixels with RLE8"),
+        (32, 11, 124, "32-bit pixels with CMYK"),
+        (2, 0, 40, "2-bit pixels with no packing"),
+        (24, 0, 16, "a header of 16 bytes"),
+    ],
+)
+def test_a_bmp_of_a_kind_that_is_not_read_is_named(bits, kind, size, words):
+    """Not called broken, nor told in a decoder's words."""
+    data = bytearray(bmp(32, (), np.zeros((HEIGHT, WIDTH), int), size=max(size, 40)))
+    data[14:18], data[28:30] = struct.pack("<I", size), struct.pack("<H", bits)
+    data[30:34] = struct.pack("<I", kind)
+    assert refusal(bytes(data)).startswith(f"is a BMP {'with' if size == 16 else 'of'} {words}")
+
+
 def test_the_unused_bytes_of_a_bmp_are_told_if_they_look_like_alpha():
     """By the standard they are nobody's; some programs write alpha there."""
     image = Image.fromarray(samples("RGBA"))
