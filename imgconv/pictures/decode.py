@@ -6,7 +6,6 @@ import io
 import logging
 import warnings
 from collections.abc import Iterable
-from typing import Any
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
@@ -33,7 +32,7 @@ from imgconv.pictures.pixels import MODES, ImagePixels, Pixels
 MAX_TEXT = 1 << 26
 DEEP = "bits a channel"  # what Pillow would cut
 BITS, COMPRESSION, PHOTOMETRIC = 258, 259, 262
-STRIP_OFFSETS, TILE_OFFSETS = 273, 324
+STRIPS, TILES = 273, 324
 PLANES, EXTRA_SAMPLES, FORMAT = 284, 338, 339
 WEBP = 50001
 GIF_END, GIF_TAIL = b"\0;", 64  # a last block of no bytes, the trailer, and what some put behind it
@@ -107,18 +106,22 @@ def _png(data: bytes, how: Reading) -> Picture:
 
 
 def _opened(data: bytes, how: Reading) -> Picture:
+    pages: tuple[list[int], int] | None = None
+    if data[:4] in TIFF_MAGIC:
+        from imgconv.pictures import tiff_heads
+
+        pages = tiff_heads.pages(io.BytesIO(data), how)
     try:
         image = Image.open(io.BytesIO(data), formats=PILLOWS)
     except UnidentifiedImageError:
-        if data[:4] in TIFF_MAGIC:
+        if pages:
             from imgconv.pictures import tiff
 
             return tiff.read(data, how, "has a layout that Pillow does not read", cuttable=False)
         kinds = ", ".join(PILLOWS)
         raise ImageError(f"not an image of a kind that is read ({kinds})") from None
     with image:
-        count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-        chosen = [choose(count, how)] if how.frame is not None else list(range(count))
+        chosen, count = pages or _frames(image, how)
         if image.format == "WEBP":  # which Pillow does not tell
             image.info["lossless"] = _is_lossless(data)
         if image.format == "TIFF":
@@ -134,6 +137,12 @@ def _opened(data: bytes, how: Reading) -> Picture:
             cut_off = "what follows its last frame (the file is cut off)"
             picture = picture._replace(lost=(*picture.lost, cut_off))
         return picture
+
+
+def _frames(image: ImageFile.ImageFile, how: Reading) -> tuple[list[int], int]:
+    """The numbers of the frames that are asked for, and how many there are."""
+    count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+    return [choose(count, how)] if how.frame is not None else list(range(count)), count
 
 
 def _animated(data: bytes, chosen: list[int], how: Reading) -> Picture:
@@ -267,8 +276,10 @@ def _fault(image: ImageFile.ImageFile, how: Reading) -> str:
 
 def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
     tags = image.tag_v2  # type: ignore[attr-defined]
-    if _lacks_samples(image, tags):  # Pillow would show the page before
+    if not image.tile:  # Pillow would show the page before
         raise ImageError(NO_SAMPLES)
+    if 0 in (tags.get(STRIPS) or tags.get(TILES)):  # which Pillow would read from the file's head
+        return "has strips or tiles that are left out"
     kinds, bits = tags.get(FORMAT, (1,)), max(tags.get(BITS, (1,)))
     colours, coded = tags.get(PHOTOMETRIC, 1), tags.get(COMPRESSION, 1)
     refuse_samples(bits, kinds, colours)
@@ -290,22 +301,6 @@ def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
     if not odd and (plain or how.shallow):
         return ""
     return "has colours of real numbers" if 3 in kinds else f"has {bits} {DEEP}"
-
-
-def _lacks_samples(image: ImageFile.ImageFile, tags: Any) -> bool:
-    """Whether a page does not say where its samples are, or its directory is cut off."""
-    if not image.tile or not (STRIP_OFFSETS in tags or TILE_OFFSETS in tags):
-        return True
-    file, order = image.fp, "little" if tags.prefix == b"II" else "big"
-    assert file is not None
-    before = file.tell()
-    size, entry, link = (8, 20, 8) if tags._bigtiff else (2, 12, 4)
-    file.seek(tags._offset)
-    count = int.from_bytes(file.read(size), order)  # type: ignore[arg-type]
-    end = tags._offset + size + count * entry + link
-    whole = file.seek(0, io.SEEK_END) >= end
-    file.seek(before)
-    return not whole
 
 
 def _maximum(image: ImageFile.ImageFile) -> int:

@@ -8,16 +8,14 @@ from typing import IO, TYPE_CHECKING, Any
 from PIL import Image
 
 from imgconv.errors import ImageError
-from imgconv.pictures import metadata, ycbcr
+from imgconv.pictures import metadata, tiff_heads, ycbcr
 from imgconv.pictures.extras import library
 from imgconv.pictures.metadata import ORIENTATION, Metadata
 from imgconv.pictures.orientation import upright
 from imgconv.pictures.picture import (
-    NO_SAMPLES,
     PART_TAGS,
     Picture,
     Reading,
-    choose,
     cut,
     refuse_part,
     refuse_samples,
@@ -44,15 +42,12 @@ def read(data: bytes, how: Reading, fault: str, *, cuttable: bool = True) -> Pic
     """
     tifffile = library("tifffile", fault, cuttable=cuttable and not how.shallow)
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        pages = list(file.pages)
-        if not pages:
-            raise ImageError("broken image: it has no page")
-        refuse_part_of(pages, len(data))
-        if how.frame is not None:
-            pages = [pages[choose(len(pages), how)]]
+        chosen, count = tiff_heads.pages(io.BytesIO(data), how)
+        refuse_part_of(file.pages[0], count, len(data))
+        pages = [file.pages[i].aspage() for i in chosen]
         for i in range(len(pages)):
             refuse_too_many([(p.imagewidth, p.imagelength) for p in pages[: i + 1]], how)
-        frames = [_page(page.aspage(), how) for page in pages]
+        frames = [_page(page, how) for page in pages]
         kept = [metadata_of(io.BytesIO(data), page) for page in pages]
         return Picture(tuple(frames), "TIFF", tuple(kept), lost=tuple(changed(pages, how)))
 
@@ -62,7 +57,6 @@ def _page(page: Any, how: Reading) -> Pixels:
     import numpy as np
 
     names = channels_of(page)
-    refuse_cut_off(page)
     array = ycbcr.whole(page) if ycbcr.is_shared(page) else page.asarray()
     if array.ndim == 3 and page.planarconfig == 2:
         array = np.moveaxis(array, 0, 2)
@@ -127,20 +121,11 @@ def changed(pages: list[Any], how: Reading) -> list[str]:
     return lost + ["the multiplication of colours by alpha"] * multiplied
 
 
-def refuse_part_of(pages: list[Any], size: int) -> None:
-    """Raise an error for pages of which the first is a part, as `refuse_part`."""
-    tags = pages[0].aspage().tags
+def refuse_part_of(first: Any, count: int, size: int) -> None:
+    """Raise an error for so many pages of which the first is a part, as `refuse_part`."""
+    tags = first.aspage().tags
     found = {code: tags[code].value for code in PART_TAGS if code in tags}
-    refuse_part(found, len(pages), size)
-
-
-def refuse_cut_off(page: Any) -> None:
-    """Raise an error for a page without samples, or whose samples end before they should."""
-    if not page.dataoffsets:
-        raise ImageError(NO_SAMPLES)
-    size = page.parent.filehandle.size
-    if any(o + n > size for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)):
-        raise ImageError("broken image: it is cut off")  # tifffile would fill it with zeros
+    refuse_part(found, count, size)
 
 
 def kind_of(page: Any) -> str:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from imgconv.errors import ImageError, one_line
-from imgconv.pictures import tiff, tiff_tags, ycbcr
+from imgconv.pictures import tiff, tiff_heads, tiff_tags, ycbcr
 from imgconv.pictures.extras import library
 from imgconv.pictures.metadata import Metadata
-from imgconv.pictures.picture import Reading, choose
+from imgconv.pictures.picture import Reading
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -53,13 +53,14 @@ class File:
         self._file = open(path, "rb")  # noqa: SIM115
         try:
             with _broken_if_it_fails():
-                pages = list(tifffile.TiffFile(self._file).pages)
-                if pages:
-                    tiff.refuse_part_of(pages, os.fstat(self._file.fileno()).st_size)
-                chosen = pages if how.frame is None else [pages[choose(len(pages), how)]]
-                self.pages = [Page(page.aspage(), self._file.fileno(), how) for page in chosen]
-                self.lost = tiff.changed([page.aspage() for page in chosen], how)
-                self.metadata = tuple(tiff.metadata_of(self._file, p.aspage()) for p in chosen)
+                numbers, count = tiff_heads.pages(self._file, how)
+                self._file.seek(0)
+                pages = tifffile.TiffFile(self._file).pages
+                tiff.refuse_part_of(pages[0], count, os.fstat(self._file.fileno()).st_size)
+                chosen = [pages[i].aspage() for i in numbers]
+                self.pages = [Page(page, self._file.fileno(), how) for page in chosen]
+                self.lost = tiff.changed(chosen, how)
+                self.metadata = tuple(tiff.metadata_of(self._file, page) for page in chosen)
         except BaseException:
             self._file.close()
             raise
@@ -77,7 +78,6 @@ class Page:
         self.names = tiff.channels_of(page)
         if tiff.orientation_of(page) != 1:
             raise ImageError("is to be turned, which is done in memory only; leave out --tile")
-        tiff.refuse_cut_off(page)
         self.shape = page.imagelength, page.imagewidth
         kind = np.dtype(page.dtype)
         self.kind = "uint8" if how.shallow else tiff.kind_of(page)
@@ -156,7 +156,7 @@ class Page:
 def _is_plain(page: Any) -> bool:
     """Whether samples lie as they are in memory, row by row."""
     packed = page.bitspersample in (*tiff.PACKED, *tiff.FEW) or ycbcr.is_shared(page)
-    return page.compression == 1 == page.planarconfig and not packed
+    return page.compression == 1 == page.planarconfig and not packed and all(page.dataoffsets)
 
 
 def _segment(page: Any, kind: np.dtype[Any]) -> tuple[int, int]:

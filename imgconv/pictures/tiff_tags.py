@@ -6,23 +6,10 @@ import contextlib
 import io
 import struct
 from collections.abc import Sequence
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 from imgconv.pictures.metadata import EXIF, GPS, ICC, RESOLUTION, XMP, Metadata, load, nested
-
-
-class _Widths(NamedTuple):
-    """How a TIFF file's directories are laid out: byte order, and the widths of their numbers."""
-
-    order: str
-    entries: str  # how many there are
-    entry: int
-    link: str
-
-    @property
-    def first(self) -> int:
-        """Where the offset of the first directory stands."""
-        return struct.calcsize(self.order + self.link)
+from imgconv.pictures.tiff_heads import Widths, directory, numbers, widths
 
 
 def put(file: IO[bytes], pages: Sequence[Metadata]) -> None:
@@ -31,20 +18,17 @@ def put(file: IO[bytes], pages: Sequence[Metadata]) -> None:
     libtiff writes no EXIF through Pillow, so each page gets a new directory at the end of the
     file: its own entries, which point to where they did, and those of the metadata.
     """
-    file.seek(0)
-    head = file.read(4)
-    order, big = "<" if head[:2] == b"II" else ">", 43 in head[2:]
-    how = _Widths(order, "Q", 20, "Q") if big else _Widths(order, "H", 12, "I")
+    how = widths(file)
     link = how.first
     for page in pages:
-        (old,) = _numbers(file, link, how.order + how.link)
-        entries, following = _directory(file, old, how)
+        (old,) = numbers(file, link, how.order + how.link)
+        entries, following = directory(file, old, how)
         tags = _tiff_tags(page, how)
         if tags:
             start = file.seek(0, io.SEEK_END)
             start += file.write(b"\0" * (start % 2))
             file.write(tags.tobytes(start))
-            added, _ = _directory(file, start, how)
+            added, _ = directory(file, start, how)
             entries |= added
             new = file.seek(0, io.SEEK_END)
             new += file.write(b"\0" * (new % 2))
@@ -56,20 +40,7 @@ def put(file: IO[bytes], pages: Sequence[Metadata]) -> None:
         link = old + struct.calcsize(how.order + how.entries) + how.entry * len(entries)
 
 
-def _numbers(file: IO[bytes], place: int, form: str) -> tuple[int, ...]:
-    file.seek(place)
-    return struct.unpack(form, file.read(struct.calcsize(form)))
-
-
-def _directory(file: IO[bytes], start: int, how: _Widths) -> tuple[dict[int, bytes], bytes]:
-    """The entries of a TIFF directory by their tags, and the link to the next."""
-    (count,) = _numbers(file, start, how.order + how.entries)
-    entries = [file.read(how.entry) for _ in range(count)]
-    following = file.read(struct.calcsize(how.order + how.link))
-    return {struct.unpack(how.order + "H", e[:2])[0]: e for e in entries}, following
-
-
-def _tiff_tags(meta: Metadata, how: _Widths) -> Any:
+def _tiff_tags(meta: Metadata, how: Widths) -> Any:
     """Metadata as a directory of Pillow's; None for none."""
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 

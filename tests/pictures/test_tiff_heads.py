@@ -96,3 +96,82 @@ def test_a_stack_in_one_page_is_not_cut_to_its_first_image(kind, tmp_path):
         (message,) = refusals(out.getvalue(), tmp_path)
         assert message.startswith(told)
         assert bool(message) == truncate
+
+
+def answers(data: bytes, path, frame: int | None = None) -> set[str]:
+    """Return what all ways to read a file say: means of its frames, or the refusal."""
+    file = path / "x.tif"
+    file.write_bytes(data)
+    how = Reading(frame=frame)
+    found = []
+
+    def whole() -> None:
+        found.append([float(f.array().mean()) for f in decode.read(data, how).frames])
+
+    def pieces() -> None:
+        opened = tiff_pieces.File(str(file), how)
+        pages = [page.read(*map(range, page.shape)) for page in opened.pages]
+        found.append([float(page.mean()) for page in pages])
+        opened.close()
+
+    return {fault_of(read) or str(found.pop()) for read in (whole, pieces)}
+
+
+def changed(data: bytes, at: int, new: bytes) -> bytes:
+    """Return data with other bytes in a place."""
+    return data[:at] + new + data[at + len(new) :]
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+def test_a_frame_is_read_where_others_are_broken(kind, big, tmp_path):
+    """All frames, and those that are not there, are refused in the same words by every way."""
+    out = io.BytesIO()
+    with tifffile.TiffWriter(out, byteorder="<", bigtiff=big) as file:
+        for value in (50, 200):
+            file.write(np.full((8, 6), value, kind), metadata=None)
+    data = out.getvalue()
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        first, second = file.pages
+        tags, entry, link = len(first.tags), 20 if big else 12, "<Q" if big else "<I"
+        after = first.offset + (8 if big else 2) + entry * tags
+    assert answers(data, tmp_path) == {"[50.0, 200.0]"}
+    assert answers(data, tmp_path, 1) == {"[200.0]"}
+    assert answers(data, tmp_path, 7) == {"has no frame 7; its frames are 0 to 1"}
+    for broken, fault in (
+        (changed(data, after, struct.pack(link, 1 << 30)), "it ends before all of frame 1"),
+        (changed(data, after, struct.pack(link, first.offset)), "its frames go round in a circle"),
+        (changed(data, second.offset, b"\xff\xff"), "it ends before all of frame 1"),
+        (data[: second.offset + 40], "it ends before all of frame 1"),
+        (without_offsets(data, 1), "a page has no samples"),
+        (changed(data, second.tags[257].valueoffset, b"\0\0"), "it is 6x0"),
+    ):
+        assert answers(broken, tmp_path, 0) == {"[50.0]"}
+        for frame in (None, 1):
+            (message,) = answers(broken, tmp_path, frame)
+            assert message.startswith(f"broken image: {fault}")
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+@pytest.mark.parametrize("side", [{"tile": (16, 16)}, {"rowsperstrip": 8}], ids=str)
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_what_is_left_out_is_black_and_what_is_missing_is_told(kind, side, compression, tmp_path):
+    """A part of no place and no length is empty, as GDAL writes it; one of the two is broken."""
+    out = io.BytesIO()
+    tifffile.imwrite(out, np.full((32, 32), 40, kind), compression=compression, **side)
+    data = out.getvalue()
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        names = ("TileOffsets", "TileByteCounts") if "tile" in side else (
+            "StripOffsets", "StripByteCounts")  # fmt: skip
+        places, lengths = (file.pages[0].tags[name] for name in names)
+    sizes = {3: 2, 4: 4}
+    step = [sizes[int(tag.dtype)] for tag in (places, lengths)]
+    unplaced = changed(data, places.valueoffset + step[0], bytes(step[0]))
+    empty = changed(unplaced, lengths.valueoffset + step[1], bytes(step[1]))
+    assert answers(empty, tmp_path) == {"[30.0]"}
+    (message,) = answers(unplaced, tmp_path)
+    assert message.startswith("broken image: a strip or tile has no place, or no length")
+    fewer = changed(data, places.offset + 4, struct.pack("<I", 3))
+    assert answers(fewer, tmp_path) == {"broken image: it has 3 of its 4 strips or tiles"}
+    far = changed(data, places.valueoffset + step[0], b"\xff" * step[0])
+    assert answers(far, tmp_path) == {"broken image: it is cut off"}

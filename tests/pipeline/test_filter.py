@@ -260,7 +260,7 @@ def test_channel_that_the_picture_lacks_is_refused(mode, channels, missing):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("channels", ["", "x", "rg", "r,", "r;g", "Gray", "z", "r,,g", "auto,r"])
+@pytest.mark.parametrize("channels", ["", "w", "rg", "r,", "r;g", "Gray", "z", "r,,g", "auto,r"])
 def test_unknown_channels_are_refused_before_any_picture(channels):
     """Channels that are no word and no list of letters are refused in one line."""
     with pytest.raises(OptionError, match="channels") as caught:
