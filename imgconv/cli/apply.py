@@ -39,7 +39,7 @@ def apply(
     resume: options.Resume = False,
     padding: options.Padding = "same",
     border: options.Border = "edge",
-    fill: options.Fill = 0,
+    fill: options.Fill = "0",
     stride: options.Stride = "1",
     dilation: options.Dilation = "1",
     anchor: options.Anchor = "center",
@@ -75,13 +75,15 @@ def apply(
     rows, columns.
     """
     from imgconv.kernels.spec import find_step
+    from imgconv.pipeline.fill import filling
     from imgconv.pipeline.layout import layout
 
     known = catalogue(catalog, quiet=quiet)
     entries = [find_step(spec, known) for spec in kernel]
     each = [adjusted(entry.work, scale, bias, len(entries)) for entry in entries]
     kernels = put_together([k.flipped() for k in each] if flip else each, combine)
-    shape = layout(padding, border, fill, stride, dilation, anchor)
+    number, paint = filling(fill, border)
+    shape = layout(padding, border, number, stride, dilation, anchor)
     label = "+".join(entry.label for entry in entries)
     if force and skip_existing:
         raise OptionError("--force and --skip-existing contradict each other; give one")
@@ -120,7 +122,7 @@ def apply(
     at_once, within = batch.share(thread_count(), len(todo), jobs, threads)
     work = Work(
         kernels, shape, levels or "clip", channels, within, alpha, _colour(background),
-        ends=_spanned(range, levels), together=range == "all",
+        ends=_spanned(range, levels), together=range == "all", paint=paint,
     )  # fmt: skip
     task = Task(
         work,
@@ -252,15 +254,11 @@ def _colour(text: str | None) -> "Colour | None":
     """The colour of a background."""
     if text is None:
         return None
-    from PIL import ImageColor
+    from imgconv.pipeline.fill import colour_named
 
-    found: tuple[int, ...]
-    try:
-        found = ImageColor.getrgb(text)
-    except ValueError:
-        found = ()
-    if len(found) != 3:  # a fourth number would be alpha
+    found = colour_named(text)
+    if not found:
         raise OptionError(
-            f"--background {shortened(text)!r} is no colour such as white, #ff8000 or rgb(0,0,0)"
+            f"--background {shortened(text)!r} is no colour such as white, #ff8000 or 255,128,0"
         )
-    return found[0], found[1], found[2]
+    return found

@@ -40,7 +40,7 @@ def explain_(
     as_json: options.JsonObject = False,
     padding: options.Padding = "same",
     border: options.Border = "edge",
-    fill: options.Fill = 0,
+    fill: options.Fill = "0",
     stride: options.Stride = "1",
     dilation: options.Dilation = "1",
     levels: options.Levels = None,
@@ -58,6 +58,7 @@ def explain_(
 
     The pixel is the one that apply writes, of the first frame unless --frame says which.
     """
+    from imgconv.pipeline.fill import filling
     from imgconv.pipeline.layout import layout
 
     place = _place(at)
@@ -71,7 +72,8 @@ def explain_(
     chosen = chosen.flipped() if flip else chosen
     spec = kernel[0] if chosen == entry.kernel else ""  # else it is called by its weights
     entry = entry._replace(kernel=chosen)
-    shape = layout(padding, border, fill, stride, dilation)
+    number, paint = filling(fill, border)
+    shape = layout(padding, border, number, stride, dilation)
 
     from imgconv.engine import native
     from imgconv.pictures import files, profiles
@@ -82,7 +84,7 @@ def explain_(
     if html:
         page.check(entry.kernel)
     native.compiling = show_compiling
-    work = Work((entry.kernel,), shape, levels or "clip", channels)
+    work = Work((entry.kernel,), shape, levels or "clip", channels, paint=paint)
     target = Path(html) if html and html != files.PIPE else None
     try:
         if target and not force:

@@ -117,7 +117,14 @@ Border = Annotated[
         "as scipy:mirror.",
     ),
 ]
-Fill = Annotated[float, typer.Option(metavar="V", help="The value of a constant border.")]
+Fill = Annotated[
+    str,
+    typer.Option(
+        metavar="V",
+        help="What a constant border is: a number in sample units, 50% of white, or a colour as "
+        "white, #ff8000, 255,128,0.",
+    ),
+]
 Stride = Annotated[str, typer.Option(metavar="N|Y,X", help="Steps between output pixels.")]
 Anchor = Annotated[
     str,

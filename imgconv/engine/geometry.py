@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 from array import array
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from imgconv.errors import GeometryError, OptionError
 
 OUTSIDE = -1
 
 Size = tuple[int, int]  # rows, columns
+Fill: TypeAlias = float | tuple[float, ...]  # one number, or one for each channel in memory
 
 
 class Window(NamedTuple):
@@ -159,12 +160,17 @@ class Axis(NamedTuple):
         return Axis(self.size, 1, -start, after, self.stride, 1, "edge")
 
 
+def fills(fill: Fill) -> tuple[float, ...]:
+    """Return the numbers that a constant border is filled with."""
+    return fill if isinstance(fill, tuple) else (fill,)
+
+
 class Geometry(NamedTuple):
     """The two axes of one image under one kernel, and the value of a constant border."""
 
     rows: Axis
     columns: Axis
-    fill: float
+    fill: Fill
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -176,7 +182,7 @@ class Placing(Protocol):
     """What tells the geometry of a kernel on samples: the layout of a picture, or of a piece."""
 
     @property
-    def fill(self) -> float:
+    def fill(self) -> Fill:
         """The value of a constant border."""
 
     def outputs(self, shape: Size, kernel: Size, /) -> int:
@@ -191,7 +197,7 @@ class Layout(NamedTuple):
 
     padding: tuple[int, int, int, int] | None
     border: str
-    fill: float
+    fill: Fill
     stride: tuple[int, int]
     dilation: tuple[int, int]
     anchor: str | tuple[int, int] = "center"

@@ -14,7 +14,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 from imgconv.engine import native, samples, words
-from imgconv.engine.geometry import Geometry, Window
+from imgconv.engine.geometry import Geometry, Window, fills
 from imgconv.engine.mixing import Mix
 from imgconv.engine.moves import Moves
 from imgconv.engine.orders import Panel
@@ -200,13 +200,14 @@ class _Layout:
         read = rows.positions(range(rows.outputs))
         read = range(read.start, read.stop + 2 * rows.dilation)  # the last pair may go on
         positions = Window(rows, [read], {}).sources()
-        filling = samples.values(kind, [fill if kind.startswith("float") else int(fill)])
+        pixel = fills(fill) * (1 if isinstance(fill, tuple) else self.source.channels)
+        filling = samples.values(kind, pixel if kind.startswith("float") else map(int, pixel))
         if rows.border == "constant":
-            filling *= self.source.width * self.source.channels
+            filling *= self.source.width
         channel = (reader.channel or 0) * samples.size(kind)
         return (
             native.part("fill"), reader.reads, reader.sources, tables.keep(positions), channel,
-            tables.keep(filling),
+            tables.keep(filling) + channel,
         )  # fmt: skip
 
     def _shares(self, windows: dict[int, Window]) -> list[int]:

@@ -6,7 +6,7 @@ import functools
 from typing import NamedTuple
 
 from imgconv.engine import processor
-from imgconv.engine.geometry import Geometry, Placing
+from imgconv.engine.geometry import Fill, Geometry, Placing, fills
 from imgconv.engine.levels import MAXIMUM, Rule
 from imgconv.engine.mixing import Mix, make_mix
 from imgconv.engine.plan import IDENTITY, is_whole, make_plan
@@ -45,13 +45,7 @@ class Step(NamedTuple):
 
     def on(self, source: Samples) -> tuple[Geometry, ...]:
         """Return the geometry of each kernel on samples."""
-        maximum, fill = MAXIMUM[source.kind], self.layout.fill
-        whole = isinstance(fill, int) or fill.is_integer()
-        if maximum > 1 and not (whole and 0 <= fill <= maximum):
-            raise GeometryError(
-                f"fill {fill:g} is not a {source.kind} sample; "
-                f"choose a whole number from 0 to {maximum}"
-            )
+        refuse_fill(self.layout.fill, source.kind)
         shape = source.height, source.width
         return tuple(self.layout.on(shape, kernel.size) for kernel in self.kernels)
 
@@ -70,6 +64,17 @@ class Step(NamedTuple):
         shape = source.height, source.width
         count = self.layout.outputs(shape, self.kernels[0].size) * source.channels
         return make_layer(self.work, source.kind, result, channels, rule, self.magnitude, count)
+
+
+def refuse_fill(fill: Fill, kind: str) -> None:
+    """Raise an error for what no sample of a kind can be."""
+    maximum = MAXIMUM[kind]
+    for number in fills(fill):
+        whole = isinstance(number, int) or number.is_integer()
+        if maximum > 1 and not (whole and 0 <= number <= maximum):
+            raise GeometryError(
+                f"fill {number:g} is not a {kind} sample; choose a whole number from 0 to {maximum}"
+            )
 
 
 class Join(NamedTuple):

@@ -93,7 +93,7 @@ BASE, STEP, HELD, STRIDE, RING_SIZE = range(5)
 
 # A reader, which fills the ring of the same number: the function that does; how many rows an output
 # reads, and how many of the source's one of these is made of; the table of the source's rows, -1
-# for a row that fills; bytes to the channel; what fills.
+# for a row that fills; bytes to the channel; what fills, from that channel on.
 FILLER, READS, SOURCES, ROWS, CHANNEL, FILLING, READER_SIZE = range(7)
 
 # A panel, some columns of the output: its groups of orders, where in a row of the target it goes,

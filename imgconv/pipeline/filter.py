@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from imgconv.engine import run, samples
+from imgconv.engine.geometry import fills
 from imgconv.engine.levels import MAXIMUM, NONE, NOTHING, Ends, outermost, rule
 from imgconv.engine.samples import Samples
 from imgconv.engine.step import Step
@@ -209,22 +210,23 @@ def _filter_chosen(view: View, work: Work, chosen: list[bool]) -> tuple[Pixels, 
 
 def _chain(view: View, work: Work, chosen: list[bool]) -> _Chain:
     """Decide what each step reads and makes."""
-    fill, shape = work.layout.fill, view.shape
-    source = Samples(0, *shape, view.depth, 0, view.kind, None)
+    source = Samples(0, *view.shape, view.depth, 0, view.kind, None)
     places, mask = _places(chosen, source.channels), _mask(chosen, source.channels)
     names = "".join(name for name, yes in zip(view.names, chosen, strict=True) if yes)
     low, high = 0.0, float(MAXIMUM[source.kind])
-    magnitude = high
+    magnitude, held = high, view.names
     before: list[Link] = []
     for i, kernel in enumerate(work.kernels, 1):
-        step = Step(kernel, work.layout, places, magnitude, work.threads)
+        layout = work.laid(held, view.kind, source.channels)
+        step = Step(kernel, layout, places, magnitude, work.threads)
         height, width, channels = step.shape(source)
         if outputs := step.outputs(len(places)):
             places, mask = tuple(range(outputs)), bytes([1]) * outputs
-            names = pixels.of_outputs(names, outputs)
+            held = names = pixels.of_outputs(names, outputs)
         if i == len(work.kernels):
             break
-        low, high = kernel.response_range(min(low, fill), max(high, fill))
+        filled = fills(layout.fill)
+        low, high = kernel.response_range(min(low, *filled), max(high, *filled))
         magnitude = max(abs(low), abs(high))
         kind = _between(magnitude, work.kernels[i:], max(map(_taps, step.kernels)))
         before.append(Link(step, _responding(kind), run.grain(source, kind, step)))

@@ -52,13 +52,15 @@ def layout(
     OptionError
         If one of them is malformed.
     """
+    border = border_named(border)
+    fill = fill if border == "constant" else 0  # nothing else looks at it
     if not -MAX_FILL <= fill <= MAX_FILL:  # NaN is not either
         raise OptionError(
             f"fill {str(fill)[:20]} is not a number from {-MAX_FILL:g} to {MAX_FILL:g}"
         )
     return Layout(
         _amounts(padding),
-        border_named(border),
+        border,
         fill,
         _pair("stride", stride),
         _pair("dilation", dilation),

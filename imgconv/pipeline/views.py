@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from imgconv.engine import run, samples
-from imgconv.engine.geometry import OUTSIDE, Axis, Geometry, Layout, Window
+from imgconv.engine.geometry import OUTSIDE, Axis, Fill, Geometry, Layout, Window
 from imgconv.engine.samples import Samples
 from imgconv.engine.step import Step
 from imgconv.pictures import pixels
@@ -38,7 +38,7 @@ class Cut(NamedTuple):
     """The layout of some outputs of a picture, on a block of it that already has its border."""
 
     whole: Layout
-    fill: float
+    fill: Fill
     shape: Shape
     rows: range
     columns: range
@@ -247,7 +247,7 @@ class _Run:
         cut = Cut(whole, whole.fill, shape, rows, columns, (high, wide))
         return self._gathered(k - 1, down, across, whole.fill), step._replace(layout=cut)
 
-    def _gathered(self, k: int, down: Sources, across: Sources, fill: float) -> Samples:
+    def _gathered(self, k: int, down: Sources, across: Sources, fill: Fill) -> Samples:
         """What the k-th link makes at any rows and columns, those outside filled."""
         if isinstance(down, range) and isinstance(across, range):
             found: Samples = self.made(k, down, across)

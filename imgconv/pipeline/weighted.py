@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgconv.engine import run, samples
-from imgconv.engine.geometry import Layout
+from imgconv.engine.geometry import Fill, Layout
 from imgconv.engine.levels import MAXIMUM, NONE, Ends
 from imgconv.engine.samples import Samples
-from imgconv.engine.step import Step
+from imgconv.engine.step import Step, refuse_fill
 from imgconv.errors import ImageError, KernelError
 from imgconv.kernels.kernel import MAX_SIDE, Kernel
 from imgconv.kernels.separable import Separable
@@ -68,7 +68,13 @@ def _weighed(view: View, work: Work, chosen: list[bool]) -> npt.NDArray[Any]:
     """The responses of the colours, and of alpha, through all kernels."""
     if work.sums and not all(chosen[:-1]):
         raise ImageError("has channels that the kernel is not for; leave out --channels")
-    path = [Step(kernel, work.layout, threads=work.threads) for kernel in work.kernels]
+    names, path = view.names, list[Step]()
+    for kernel in work.kernels:
+        step = Step(kernel, work.laid(names, view.kind), threads=work.threads)
+        if outputs := step.outputs(len(names) - 1):
+            names = f"{pixels.of_outputs(names[:-1], outputs)}a"
+        refuse_fill(step.layout.fill, view.kind)
+        path.append(step)
     # In units of samples, not from 0 to 1, the sums of whole numbers stay whole.
     top = MAXIMUM[view.kind]
     links = [Link(step, functools.partial(_weigh, top)) for step in path]
@@ -81,18 +87,19 @@ def _weigh(top: float, source: Samples, step: Step) -> Samples:
 
     Sums without divisors, so that those of whole numbers are whole.
     """
-    kernel, array, fill = step.work, samples.array_of(source), step.layout.fill
+    kernel, array = step.work, samples.array_of(source)
     assert isinstance(kernel, Kernel)
     colours, alpha = array[:, :, :-1], array[:, :, -1:]
+    *paint, opaque = np.broadcast_to(step.layout.fill, array.shape[2]).tolist()
     signed, absolute = _bare(kernel), _absolute(kernel)
 
     @functools.cache  # weights of one sign are their own magnitudes
     def seen(weights: Kernel) -> npt.NDArray[Any]:
-        return _response(colours * alpha, weights, step, fill * fill)
+        return _response(colours * alpha, weights, step, tuple(c * opaque for c in paint))
 
     @functools.cache
     def held(weights: Kernel) -> npt.NDArray[Any]:
-        return _response(alpha, weights, step, fill)
+        return _response(alpha, weights, step, opaque)
 
     total, greatest = seen(signed), seen(absolute)
     each = [_summed([output], kernel) for output in signed.outputs]
@@ -148,7 +155,7 @@ def _sum(kernel: Kernel) -> float:
     return math.fsum(w for row in weights for w in row)
 
 
-def _response(image: npt.NDArray[Any], kernel: Kernel, step: Step, fill: float) -> npt.NDArray[Any]:
+def _response(image: npt.NDArray[Any], kernel: Kernel, step: Step, fill: Fill) -> npt.NDArray[Any]:
     """The unrounded response of doubles."""
     source = samples.of_array(np.ascontiguousarray(image))
     magnitude = float(np.abs(image).max(initial=0))

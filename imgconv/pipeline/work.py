@@ -11,6 +11,7 @@ from imgconv.errors import OptionError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
 from imgconv.pictures.pixels import Colour
+from imgconv.pipeline.fill import Paint
 
 CHANNELS = ("auto", "gray", "rgb", "luma")
 LETTERS = "lrgbacmykx"
@@ -30,6 +31,7 @@ class Work:
     background: Colour | None = None
     result: str = ""  # the kind of the samples, where it is not that of the source
     ends: Ends | None = None  # what a stretch spans, where that is given or found before
+    paint: Paint | None = None  # of a constant border, in place of the layout's fill
     together: bool = False  # whether a stretch spans all frames of a file
 
     def __post_init__(self) -> None:
@@ -63,6 +65,15 @@ class Work:
         """Whether kernels add up channels, so that others come out."""
         steps = (k.kernels[0] if isinstance(k, Combined) else k for k in self.kernels)
         return any(len(kernel.shape) > 2 for kernel in steps)
+
+    def laid(self, names: str, kind: str, depth: int = 0) -> Layout:
+        """Return the layout whose border is filled as such channels and samples want it.
+
+        `depth` is how many samples a pixel has in memory, where not one for each channel.
+        """
+        if not self.paint:
+            return self.layout
+        return self.layout._replace(fill=self.paint.on(names, kind, depth or len(names)))
 
     def _check(self, step: Combined) -> None:
         if self.alpha == "weighted":

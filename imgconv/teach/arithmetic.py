@@ -87,15 +87,17 @@ def explain(frame: Pixels, work: Work, at: tuple[int, int]) -> Explained:
     (width, height), (x, y) = filtered.size, at
     if x >= width or y >= height:
         raise no_such_pixel(at, filtered.size)
-    geometry = work.layout.on(frame.size[::-1], kernel.size)
+    luma = work.channels == "luma" and frame.names.startswith("rgb")
+    picture = {"gray": frame.gray, "rgb": frame.colour}.get(work.channels, lambda: frame)()
+    layout = work.laid("l" if luma else picture.names, frame.kind)
+    geometry = layout.on(frame.size[::-1], kernel.size)
     window = _Window(kernel, geometry, at, filtered.array()[y, x].tolist())
-    if work.channels == "luma" and frame.names.startswith("rgb"):
+    if luma:
         gray, plain = frame.gray().channel(0), replace(work, channels="auto")
         after, _ = filter_pixels(gray, plain)
         channels = window.moved(frame, gray, after.array()[y, x, 0].item())
         ends = _ends(gray, plain)
     else:
-        picture = {"gray": frame.gray, "rgb": frame.colour}.get(work.channels, lambda: frame)()
         if work.sums:
             channels = window.summed(picture, filtered.names, work.channels)
         else:
@@ -125,7 +127,8 @@ class _Window(NamedTuple):
         """Return every channel of the output, filtered or not."""
         array, found = picture.array(), []
         for i, letter in enumerate(picture.names):
-            make = self._filtered if _is_filtered(letter, channels) else self._kept
+            one = self._filled(i)
+            make = one._filtered if _is_filtered(letter, channels) else one._kept
             found.append(make(_named(letter, i), array[:, :, i], self.pixels[i]))
         return found
 
@@ -138,7 +141,7 @@ class _Window(NamedTuple):
         places = read if len(reads) == len(read) else range(len(reads))
         for output, inputs, place in zip(self.kernel.outputs, reads, places, strict=True):
             one = self._replace(kernel=output)
-            parts = [one._filtered("", array[:, :, read[i]], 0) for i in inputs]
+            parts = [one._filled(read[i])._filtered("", array[:, :, read[i]], 0) for i in inputs]
             found[place] = parts[0]._replace(
                 name=_named(names[place], place),
                 samples=tuple(row for part in parts for row in part.samples),
@@ -170,16 +173,25 @@ class _Window(NamedTuple):
             found.append(kept)
         return found
 
+    def _filled(self, channel: int) -> _Window:
+        """The same for a channel, with its own part of a colour around."""
+        fill = self.geometry.fill
+        if not isinstance(fill, tuple):
+            return self
+        return self._replace(geometry=self.geometry._replace(fill=fill[channel]))
+
     def _filtered(self, name: str, plane: npt.NDArray[Any], pixel: int | float) -> Channel:
         rows, columns = positions(self.geometry, self.at)
         ys = map(self.geometry.rows.source, rows)
         xs = list(map(self.geometry.columns.source, columns))
-        fill, (height, width), bias = exact(self.geometry.fill), plane.shape, self.kernel.bias
+        fill, (height, width), bias = self.geometry.fill, plane.shape, self.kernel.bias
         assert not isinstance(bias, tuple)
+        assert not isinstance(fill, tuple)
+        outside = exact(fill)
         return Channel(
             name,
             tuple(
-                tuple(fill if OUTSIDE in (y, x) else exact(plane[y, x].item()) for x in xs)
+                tuple(outside if OUTSIDE in (y, x) else exact(plane[y, x].item()) for x in xs)
                 for y in ys
             ),
             tuple(tuple(map(exact, row)) for row in self.kernel.weights),

@@ -8,6 +8,7 @@ from fractions import Fraction
 from textwrap import wrap
 from typing import Any, TypeAlias
 
+from imgconv.engine.geometry import fills
 from imgconv.engine.levels import MAXIMUM, NONE, rule
 from imgconv.teach.arithmetic import NOUGHT, Channel, Exact, Explained, Matrix, exact, positions
 from imgconv.teach.weights import number
@@ -65,7 +66,8 @@ def as_text(explained: Explained, wide: int, paint: Paint) -> str:
     ]
     if any(True in row for c in explained.channels if not c.rest for row in c.outside):
         layout = explained.work.layout
-        fill = f" {layout.fill:g}" if layout.border == "constant" else ""
+        told = ",".join(f"{number:g}" for number in fills(explained.geometry.fill))
+        fill = f" {told}" if layout.border == "constant" else ""
         lines.append(f"{paint('[ ]', 'border')} outside it: border {layout.border}{fill}")
     for channel in explained.channels:
         lines += ["", paint(COLOURS.get(channel.name, f"channel {channel.name}"), "heading")]

@@ -503,7 +503,10 @@ def test_lost_metadata_is_a_note_that_quiet_leaves_out(tmp_path, run):
         ["--compress", "tiny"], ["--quality", "0"], ["--jobs", "0"],
         ["--padding", "full"], ["--border", "gimp"], ["--border", "numpy:mirror"],
         ["--border", "gimp:edge"], ["--border", ""], ["--border", ":edge"],
-        ["--fill", "white"], ["--fill", "nan"], ["--fill", "inf"],
+        *[
+            ["--fill", fill, "--border", "constant"]
+            for fill in ("nan", "inf", "", "whitish", "#ff800080", "256,0,0", "1,2", "50 %", "5%%")
+        ],
         ["--levels", "normal"], ["--channels", "rgba"], ["--channels", "r,,g"], ["--channels", ""],
         ["--channels", "R"],
         ["--threads", "0"], ["--threads", "many"],

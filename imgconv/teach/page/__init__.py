@@ -93,7 +93,7 @@ def build(
         "at": _start(frame, copy, work, entry.kernel, at),
         "padding": _padding(work),
         "border": work.layout.border,
-        "fill": work.layout.fill,
+        "fill": _fill(work, "rgb" if copy.samples.shape[2] == 3 else "l"),
         "stride": work.layout.stride,
         "dilation": work.layout.dilation,
         "levels": work.levels,
@@ -114,6 +114,14 @@ def build(
         )
         .encode()
     )
+
+
+def _fill(work: Work, names: str) -> float:
+    """The number that the border is filled with, in 8 bits as the page's picture."""
+    fill = work.laid(names, "uint8").fill
+    if isinstance(fill, tuple):
+        raise ImageError("has a border of a colour, which a page does not show; --fill a number")
+    return fill
 
 
 def working_copy(frame: Pixels, channels: str = "auto") -> Copy:
