@@ -292,7 +292,7 @@ def test_the_same_request_has_the_same_name_and_another_another():
         (da.zeros((0, 4), dtype=np.uint8), {}, "no side of 0"),
         (da.ones((4, 4), dtype=np.uint8)[da.arange(4) > 1], {}, "compute_chunk_sizes"),
         (da.zeros((4, 4), dtype=np.uint8), {"border": "mirror"}, "two things"),
-        (da.zeros((4, 4), dtype=np.uint8), {"fill": 0.5}, "fill 0.5"),
+        (da.zeros((4, 4), dtype=np.uint8), {"border": "constant", "fill": 0.5}, "fill 0.5"),
         (da.zeros((1, 1), dtype=np.uint8), {"padding": "valid"}, "no output pixel"),
         (da.zeros((4, 4), dtype=np.uint8), {"levels": "bright"}, "no levels 'bright'"),
     ],
