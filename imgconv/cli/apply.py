@@ -57,6 +57,7 @@ def apply(
     compress: options.Compress = "fast",
     depth: options.Depth = None,
     frame: options.Frame = None,
+    axes: options.Axes = None,
     strip: options.Strip = False,
     max_pixels: options.MaxPixels = MAX_PIXELS,
     catalog: options.Catalogs = None,
@@ -90,6 +91,7 @@ def apply(
 
     from imgconv.engine import native
     from imgconv.engine.ready import thread_count
+    from imgconv.pictures.axes import checked as axes_of
     from imgconv.pictures.encode import Writing, checked
     from imgconv.pictures.picture import Reading
     from imgconv.pipeline.work import Work
@@ -113,6 +115,8 @@ def apply(
     _refuse_stdout(todo, told)
     if resume:
         _refuse_lasting_nowhere(todo)
+    if axes:
+        _refuse_axes(todo)
     draw = _drawing(todo, told) if preview else None
     if scheduler:
         _refuse_what_is_done_here(jobs, preview=preview)
@@ -126,7 +130,7 @@ def apply(
     )  # fmt: skip
     task = Task(
         work,
-        Reading(max_pixels, depth is not None, frame),
+        Reading(max_pixels, depth is not None, frame, axes_of(axes)),
         checked(Writing(force, quality, compress, strip)),
         levels,
         skip_existing,
@@ -197,6 +201,16 @@ def _refuse_stdout(todo: "list[Job]", told: bool) -> None:
     arrays = all(job.source.endswith((".csv", ".npy")) or job.format in ARRAYS for job in todo)
     if to_terminal() and not arrays:
         raise OptionError("an image is not for a terminal; name a file with -o, or pipe it")
+
+
+def _refuse_axes(todo: "list[Job]") -> None:
+    """Refuse axes where no input is an array by its name; without a known ending it may be one."""
+    from imgconv.pictures import files
+    from imgconv.pictures.formats import ARRAYS, PIECES, ending_format
+
+    kinds = {ending_format(files.path(job.source)) for job in todo}
+    if kinds and kinds.isdisjoint((*ARRAYS, PIECES, "")):
+        raise OptionError("--axes says what those of arrays are, and no input is one; leave it out")
 
 
 def _refuse_lasting_nowhere(todo: "list[Job]") -> None:

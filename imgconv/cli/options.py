@@ -202,6 +202,13 @@ Depth = Annotated[
 Frame = Annotated[
     int | None, typer.Option(metavar="N", min=0, help="Only one frame or page, from 0.")
 ]
+Axes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HWC|HW|CHW|NHW|NHWC|NCHW",
+        help="What the axes of arrays are (N: pictures one by one); by default HW, HWC.",
+    ),
+]
 Strip = Annotated[bool, typer.Option("--strip", help="Write no metadata (else they are kept).")]
 MaxPixels = Annotated[
     int, typer.Option(metavar="N", min=1, help="Refuse larger pictures before they are decoded.")

@@ -156,9 +156,7 @@ def _refuse_frames(frames: list[Pixels], name: str) -> None:
 def _array(picture: Picture, name: str) -> bytes:
     from imgconv.pictures import npy_csv
 
-    if len(picture.frames) > 1:
-        raise ImageError(f"has {len(picture.frames)} frames; choose one with --frame")
-    return npy_csv.write(picture.frames[0], name)
+    return npy_csv.write(picture, name)
 
 
 def _named(picture: Picture, name: str) -> list[str]:

@@ -30,11 +30,15 @@ NO_SAMPLES = "broken image: a page has no samples, or does not say where they ar
 
 
 class Reading(NamedTuple):
-    """How inputs are read: `shallow` lets them be cut to 8 bits, `frame` chooses one, from 0."""
+    """How inputs are read: `shallow` lets them be cut to 8 bits, `frame` chooses one, from 0.
+
+    `axes` are those of arrays, as a user says them; nothing for the usual ones.
+    """
 
     max_pixels: int = MAX_PIXELS
     shallow: bool = False
     frame: int | None = None
+    axes: str = ""
 
 
 AS_IT_IS = Reading()
@@ -44,7 +48,8 @@ class Picture(NamedTuple):
     """The frames of a file, the format they came in, what it says beside, and their timing.
 
     `metadata` are those of each frame of a TIFF, else one for all; `durations` are milliseconds,
-    none where the frames are pages. `loop` is how often they are shown, 0 for ever.
+    none where the frames are pages. `loop` is how often they are shown, 0 for ever. `axes` are
+    those of an array, a letter for each; `notes` are what is to be told of how it was read.
     """
 
     frames: tuple[Pixels, ...]
@@ -54,6 +59,8 @@ class Picture(NamedTuple):
     loop: int | None = None
     apart: bool = False  # the first frame of a PNG is for viewers that show no animation
     lost: tuple[str, ...] = ()
+    axes: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def refuse_part(tags: Mapping[int, Any], count: int, size: int) -> None:

@@ -48,6 +48,8 @@ def can_open() -> bool:
 class File:
     """The pages of a TIFF file, as a context that closes it."""
 
+    notes: Sequence[str] = ()
+
     def __init__(self, path: str, how: Reading) -> None:
         tifffile = library("tifffile", "is to be read piece by piece", extra="tiles")
         self._file = open(path, "rb")  # noqa: SIM115

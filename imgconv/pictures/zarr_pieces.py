@@ -11,6 +11,7 @@ import numpy as np
 
 from imgconv.engine.levels import SAMPLES
 from imgconv.errors import ImageError, one_line
+from imgconv.pictures import axes
 from imgconv.pictures.extras import library
 from imgconv.pictures.metadata import Metadata
 from imgconv.pictures.picture import Reading, choose, cut
@@ -48,7 +49,8 @@ class File:
             found = found[name]
         if not isinstance(found, zarr.Array):
             raise ImageError("is a .zarr group that is no OME-Zarr; name an array in it")
-        self.array, self.axes = found, _axes(self.ome, found.shape)
+        self.array, self.notes = found, list[str]()
+        self.axes = _described(self.ome, found.shape, how) if self.ome else self._plain(how)
         if found.dtype.kind not in "uif" or 0 in found.shape:
             raise ImageError(f"is an array of {found.dtype} of shape {found.shape}, no picture")
         others = [range(n) for n, a in zip(found.shape, self.axes, strict=True) if a not in "cyx"]
@@ -58,6 +60,15 @@ class File:
         self.lost = self._lost(how)
         self.pages = [Plane(found, self.axes, place, how) for place in chosen]
         self.metadata = (Metadata(),)
+
+    def _plain(self, how: Reading) -> str:
+        """A letter for each axis of an array, which may have their names."""
+        shape = self.array.shape
+        names = getattr(self.array.metadata, "dimension_names", None) or ()
+        if not how.axes and {"y", "x"} <= set(names) <= set("nyxc"):
+            return "".join(names)
+        self.notes = axes.assumed(shape, how.axes)
+        return axes.of_shape(shape, how.axes)
 
     def _lost(self, how: Reading) -> list[str]:
         """What of the file no output has."""
@@ -121,21 +132,23 @@ def _ome(attributes: Any) -> dict[str, Any] | None:
     return first
 
 
-def _axes(ome: dict[str, Any] | None, shape: Sequence[int]) -> str:
-    """A letter for each axis: y and x, c for channels, others for planes."""
-    if ome is None:
-        if len(shape) not in (2, 3):
-            raise ImageError(f"is an array of shape {shape}; it must be (H, W) or (H, W, C)")
-        return "yxc"[: len(shape)]
-    named = ome.get("axes", "tczyx")
-    letters = "".join(str(a["name"] if isinstance(a, dict) else a)[:1] for a in named)
+def _names(ome: dict[str, Any]) -> list[str]:
+    """What an OME-Zarr calls its axes."""
+    return [str(a["name"] if isinstance(a, dict) else a) for a in ome.get("axes", "tczyx")]
+
+
+def _described(ome: dict[str, Any], shape: Sequence[int], how: Reading) -> str:
+    """A letter for each axis of an OME-Zarr: y and x, c for channels, others for planes."""
+    letters = "".join(name[:1] for name in _names(ome))
     if len(letters) != len(shape) or len(set(letters)) < len(letters) or letters[-2:] != "yx":
         raise ImageError(f"is OME-Zarr with axes {letters!r}; the last two must be y and x")
+    if how.axes:
+        raise ImageError(f"is OME-Zarr, which says that its axes are {letters}; leave out --axes")
     return letters
 
 
 class Writer:
-    """Writes an array: (H, W) or (H, W, C), or with the axes of an OME-Zarr that was read."""
+    """Writes an array: (H, W) or (H, W, C), or with the axes of the one that was read."""
 
     def __init__(self, path: Path, source: File | None, compress: str) -> None:
         self._zarr = library("zarr", "is to be written as .zarr", extra="tiles")
@@ -168,7 +181,10 @@ class Writer:
         """Make the array, and the group around it that describes it."""
         source = self._source
         ome = source.ome if source else None
-        self._axes = source.axes if source and ome else "yxc"[: 2 + (len(page.names) > 1)]
+        self._axes = source.axes if source else "yx"
+        if not ome:
+            before = len(source.pages[0].names) if source else 1
+            self._axes = axes.after(self._axes, before, len(page.names))
         if len(page.names) > 1 and "c" not in self._axes:
             raise ImageError(f"has no axis for the {len(page.names)} channels that come out")
         new = {"y": page.shape[0], "x": page.shape[1], "c": len(page.names)}
@@ -184,6 +200,8 @@ class Writer:
             "dtype": page.kind,
             "zarr_format": source.array.metadata.zarr_format if source else 3,
         }
+        if options["zarr_format"] == 3:
+            options["dimension_names"] = _names(ome) if ome else list(self._axes)
         if self._compress == "none":
             options["compressors"] = None
         if ome:

@@ -54,12 +54,16 @@ Page = tiff_pieces.Page | zarr_pieces.Plane
 
 
 class Made(NamedTuple):
-    """What became of a picture: its size, how many samples were clipped, what was not kept."""
+    """What became of a picture: its size, how many samples were clipped, what was not kept.
+
+    `notes` are on how it was read.
+    """
 
     width: int
     height: int
     clipped: list[Clipped]
     lost: list[str]
+    notes: Sequence[str] = ()
 
 
 class Route(NamedTuple):
@@ -118,7 +122,7 @@ def filter_file(route: Route, work: Work, progress: Progress | None = None) -> M
             writer.finish(kept)
         files.settle(temporary)
         height, width = jobs[0].shape
-        return Made(width, height, [job.clipped for job in jobs], lost)
+        return Made(width, height, [job.clipped for job in jobs], lost, picture.notes)
 
 
 def is_larger(source: str, work: Work, reading: Reading) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from imgconv.errors import ImageError, ImgconvError, one_line
-from imgconv.pictures import decode, encode, files, pillow
+from imgconv.pictures import axes, decode, encode, files, pillow
 from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import ARRAYS, BY_NAME, ENDINGS, ending_format, format_of
 from imgconv.pictures.picture import Picture
@@ -125,18 +125,19 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     frames, clipped = zip(*filtered, strict=True)
     grid = grid_of(work)
     told = tuple(each.on(grid) for each in picture.metadata)
-    picture = picture._replace(frames=frames, metadata=told)
+    letters = axes.after(picture.axes, *(len(p[0].names) for p in (picture.frames, frames)))
+    picture = picture._replace(frames=frames, metadata=told, axes=picture.axes and letters)
     data, lost = encode.encode(picture, name, task.writing)
     if job.target == PIPE and name in ARRAYS and files.to_terminal():
         from imgconv.pictures import npy_csv
 
-        files.print_bytes(npy_csv.matrix(frames[0]))
+        files.print_bytes(npy_csv.matrices(frames))
     elif job.target == PIPE:
         files.print_bytes(data)
     else:
         files.write(data, target, force=task.writing.force, again=task.again)
     width, height = frames[0].size
-    notes = [f"{', '.join(lost)} not kept"] * bool(lost)
+    notes = [*picture.notes, *[f"{', '.join(lost)} not kept"] * bool(lost)]
     preview = ""
     if task.preview:
         try:
@@ -185,7 +186,7 @@ def _in_pieces(job: Job, task: Task, outcome: Outcome) -> Outcome:
         job.source, target, _format(job), task.reading, task.writing, task.tile, task.again
     )
     made = pieces.filter_file(route, task.work, task.progress)
-    notes += [f"{', '.join(made.lost)} not kept"] * bool(made.lost)
+    notes += [*made.notes, *[f"{', '.join(made.lost)} not kept"] * bool(made.lost)]
     return outcome._replace(
         width=made.width,
         height=made.height,
