@@ -58,6 +58,7 @@ def apply(
     depth: options.Depth = None,
     frame: options.Frame = None,
     axes: options.Axes = None,
+    formats: options.Formats = None,
     strip: options.Strip = False,
     max_pixels: options.MaxPixels = MAX_PIXELS,
     catalog: options.Catalogs = None,
@@ -93,6 +94,7 @@ def apply(
     from imgconv.engine.ready import thread_count
     from imgconv.pictures.axes import checked as axes_of
     from imgconv.pictures.encode import Writing, checked
+    from imgconv.pictures.formats import listed
     from imgconv.pictures.picture import Reading
     from imgconv.pipeline.work import Work
     from imgconv.runs import batch
@@ -130,7 +132,7 @@ def apply(
     )  # fmt: skip
     task = Task(
         work,
-        Reading(max_pixels, depth is not None, frame, axes_of(axes)),
+        Reading(max_pixels, depth is not None, frame, axes_of(axes), listed(formats)),
         checked(Writing(force, quality, compress, strip)),
         levels,
         skip_existing,

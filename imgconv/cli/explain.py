@@ -77,6 +77,7 @@ def explain_(
 
     from imgconv.engine import native
     from imgconv.pictures import files, profiles
+    from imgconv.pictures.formats import listed
     from imgconv.pictures.picture import Reading
     from imgconv.pipeline.work import Work
     from imgconv.teach import page
@@ -85,11 +86,12 @@ def explain_(
         page.check(entry.kernel)
     native.compiling = show_compiling
     work = Work((entry.kernel,), shape, levels or "clip", channels, paint=paint)
+    reading = Reading(max_pixels, depth is not None, frame, formats=listed(None))
     target = Path(html) if html and html != files.PIPE else None
     try:
         if target and not force:
             files.refuse_existing(target)
-        picture = _read(image, Reading(max_pixels, depth is not None, frame))
+        picture = _read(image, reading)
         picture = profiles.in_srgb(picture, channels)
         if not html:
             assert place

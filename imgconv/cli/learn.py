@@ -50,6 +50,7 @@ def learn_(
     from imgconv.kernels.catalog import open_catalog
     from imgconv.kernels.dialects.toml_json import toml
     from imgconv.pictures import files
+    from imgconv.pictures.formats import listed
     from imgconv.teach import learn
 
     if method not in ("lstsq", "sgd"):
@@ -76,8 +77,9 @@ def learn_(
             return learn.unfinished(learned, epochs)
         return learned
 
+    formats = listed(None)
     try:
-        first, second = _samples(before), _samples(after)
+        first, second = _samples(before, formats), _samples(after, formats)
         found = [between(first, second)]
         if not found[0].explains and method == "lstsq" and first.shape[2] > 1:
             each = [between(first[:, :, [i]], second[:, :, [i]]) for i in range(first.shape[2])]
@@ -105,12 +107,13 @@ def learn_(
         print(text)
 
 
-def _samples(source: str) -> "npt.NDArray[Any]":
+def _samples(source: str, formats: tuple[str, ...]) -> "npt.NDArray[Any]":
     """The colours of a picture's only frame, or of an array."""
     from imgconv.pictures import decode, files
+    from imgconv.pictures.picture import Reading
 
     try:
-        picture = decode.read(files.read(source))
+        picture = decode.read(files.read(source), Reading(formats=formats))
     except ImgconvError as error:
         raise ImgconvError(f"{source}: {error}") from None
     if len(picture.frames) > 1:

@@ -209,6 +209,13 @@ Axes = Annotated[
         help="What the axes of arrays are (N: pictures one by one); by default HW, HWC.",
     ),
 ]
+Formats = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LIST",
+        help="Open only these formats, as png,jpeg (or IMGCONV_FORMATS); refuse all others.",
+    ),
+]
 Strip = Annotated[bool, typer.Option("--strip", help="Write no metadata (else they are kept).")]
 MaxPixels = Annotated[
     int, typer.Option(metavar="N", min=1, help="Refuse larger pictures before they are decoded.")

@@ -59,6 +59,7 @@ def sheet_(
     from imgconv.engine.levels import LEVELS, NONE
     from imgconv.engine.ready import thread_count
     from imgconv.pictures import decode, encode, files, profiles
+    from imgconv.pictures.formats import listed
     from imgconv.pictures.metadata import Metadata
     from imgconv.pictures.picture import Picture, Reading
     from imgconv.pipeline.layout import layout
@@ -71,11 +72,12 @@ def sheet_(
     look = sheet.Look(size, columns, levels, max_pixels)
     titled = [(sheet.titled(spec, step), step) for spec, step in zip(specs, steps, strict=True)]
     name = _format(output)
+    reading = Reading(max_pixels, True, frame, formats=listed(None))
     native.compiling = show_compiling
     try:
         if output != files.PIPE and not force:  # before the work; `write` asks once more
             files.refuse_existing(Path(output))
-        picture = decode.read(files.read(image), Reading(max_pixels, True, frame))
+        picture = decode.read(files.read(image), reading)
         picture = profiles.in_srgb(picture, channels)
         (first, *_) = picture.frames
         if not kernel:  # what is not for such pictures is left out of the catalogue alone

@@ -11,7 +11,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from imgconv.errors import ImageError, one_line
 from imgconv.pictures import metadata, pillow
-from imgconv.pictures.formats import PILLOWS, TIFF_MAGIC
+from imgconv.pictures.formats import TIFF_MAGIC, of_head, pillows
 from imgconv.pictures.metadata import Metadata
 from imgconv.pictures.orientation import of_image, turn
 from imgconv.pictures.picture import (
@@ -26,6 +26,7 @@ from imgconv.pictures.picture import (
     refuse_part,
     refuse_samples,
     refuse_too_many,
+    refuse_unlisted,
 )
 from imgconv.pictures.pixels import MODES, ImagePixels, Pixels
 
@@ -70,6 +71,8 @@ def read(data: bytes, how: Reading = AS_IT_IS) -> Picture:
 
 
 def _decoded(data: bytes, how: Reading) -> Picture:
+    if name := of_head(data):
+        refuse_unlisted(name, how)
     if data[:4] == b"\x89PNG":
         return _png(data, how)
     if data[:2] == b"BM":
@@ -112,13 +115,13 @@ def _opened(data: bytes, how: Reading) -> Picture:
 
         pages = tiff_heads.pages(io.BytesIO(data), how)
     try:
-        image = Image.open(io.BytesIO(data), formats=PILLOWS)
+        image = Image.open(io.BytesIO(data), formats=pillows(how.formats))
     except UnidentifiedImageError:
         if pages:
             from imgconv.pictures import tiff
 
             return tiff.read(data, how, "has a layout that Pillow does not read", cuttable=False)
-        kinds = ", ".join(PILLOWS)
+        kinds = ", ".join(pillows(how.formats))
         raise ImageError(f"not an image of a kind that is read ({kinds})") from None
     with image:
         chosen, count = pages or _frames(image, how)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from imgconv.errors import ImageError
+from imgconv.errors import ImageError, OptionError, shortened
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -29,7 +30,8 @@ class Format(NamedTuple):
 
     `keeps` are the channels by the kind of their samples, `metadata` the fields of `Metadata` that
     have a place. `pillow` is what Pillow calls it, where that is another name; `deep` the package
-    that reads and writes what Pillow would cut, in the extra of that name.
+    that reads and writes what Pillow would cut, in the extra of that name. `head` is how its files
+    begin; those of a table of numbers have no such sign.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Format(NamedTuple):
     writer: str = PILLOW
     deep: str = ""
     others: tuple[str, ...] = ()
+    head: bytes = b""  # a regular expression
 
 
 _GRAY: Channels = ("l",)
@@ -52,22 +55,23 @@ _NUMBERS: dict[str, Channels] = {}  # channels without names, of any number
 
 # fmt: off
 FORMATS = (
-    Format("BMP", (".bmp",), {"uint8": _COLOUR}, ("resolution",)),
+    Format("BMP", (".bmp",), {"uint8": _COLOUR}, ("resolution",), head=rb"BM"),
     Format("CSV", (".csv",), _NUMBERS, reader=NUMPY, writer=NUMPY),
-    Format("GIF", (".gif",), {"uint8": _ALPHA}, ("comment",), several="frames"),
+    Format("GIF", (".gif",), {"uint8": _ALPHA}, ("comment",), several="frames", head=rb"GIF8"),
     Format("JPEG", (".jpg", ".jpeg", ".jfif", ".jpe"), {"uint8": (*_COLOUR, "cmyk")},
-           (*_ALL, "comment"), others=(".mpo",)),
-    Format("NPY", (".npy",), _NUMBERS, reader=NUMPY, writer=NUMPY),
-    Format("PFM", (".pfm",), {"float32": _GRAY}, pillow="PPM"),
-    Format("PGM", (".pgm",), {"uint8": _GRAY, "uint16": _GRAY}, pillow="PPM"),
+           (*_ALL, "comment"), others=(".mpo",), head=rb"\xff\xd8\xff"),
+    Format("NPY", (".npy",), _NUMBERS, reader=NUMPY, writer=NUMPY, head=rb"\x93NUMPY"),
+    Format("PFM", (".pfm",), {"float32": _GRAY}, pillow="PPM", head=rb"P[fF]"),
+    Format("PGM", (".pgm",), {"uint8": _GRAY, "uint16": _GRAY}, pillow="PPM", head=rb"P[25]"),
     Format("PNG", (".png", ".apng"), {"uint8": _ALPHA, "uint16": _ALPHA},
-           (*_ALL, "comment", "text"), several="frames", deep="imagecodecs"),
-    Format("PNM", (".pnm",), {"uint8": _COLOUR, "uint16": _GRAY}, pillow="PPM", others=(".pbm",)),
-    Format("PPM", (".ppm",), {"uint8": _COLOUR}, pillow="PPM"),
+           (*_ALL, "comment", "text"), several="frames", deep="imagecodecs", head=rb"\x89PNG"),
+    Format("PNM", (".pnm",), {"uint8": _COLOUR, "uint16": _GRAY}, pillow="PPM", others=(".pbm",),
+           head=rb"P[0147y]"),
+    Format("PPM", (".ppm",), {"uint8": _COLOUR}, pillow="PPM", head=rb"P[36]"),
     Format("TIFF", (".tif", ".tiff"),
            dict.fromkeys(("uint8", "uint16", "float32"), (*_ALPHA, "cmyk")), _ALL,
-           several="pages", deep="tifffile"),
-    Format("WEBP", (".webp",), {"uint8": _ALPHA}, _ALL, several="frames"),
+           several="pages", deep="tifffile", head=rb"II[*+]\0|MM\0[*+]"),
+    Format("WEBP", (".webp",), {"uint8": _ALPHA}, _ALL, several="frames", head=rb"RIFF....WEBP"),
     Format("ZARR", (".zarr",), _NUMBERS, reader=ZARR, writer=ZARR),
 )
 # fmt: on
@@ -80,9 +84,43 @@ ARRAYS = tuple(each.name for each in FORMATS if each.writer == NUMPY)  # which k
 _TAKEN = {e for each in FORMATS if each.name not in ARRAYS for e in each.endings + each.others}
 PIECES = "ZARR"  # which is a folder, written piece by piece
 SEVERAL = tuple(each.name for each in FORMATS if each.several)
-# An allow-list of Pillow's names: some formats that it reads run other programs.
-PILLOWS = tuple(sorted({each.pillow or each.name for each in FORMATS if each.reader == PILLOW}))
+VARIABLE = "IMGCONV_FORMATS"  # of the environment: the formats to be opened
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def pillows(names: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return what Pillow may open, in its own words: some of what it reads runs other programs."""
+    allowed = [BY_NAME[name] for name in names or BY_NAME]
+    return tuple(sorted({f.pillow or f.name for f in allowed if f.reader == PILLOW}))
+
+
+def of_head(data: bytes) -> str:
+    """Return the format that a file begins as; nothing for others."""
+    found = (f.name for f in FORMATS if f.head and re.match(f.head, data, re.DOTALL))
+    return next(found, "")
+
+
+def listed(text: str | None) -> tuple[str, ...]:
+    """Return the formats of a list of names or endings; without one, of that in the environment.
+
+    None are all. PNM is any of its family, as its ending is.
+
+    Raises
+    ------
+    OptionError
+        If there is no such format.
+    """
+    where = "--formats" if text is not None else VARIABLE
+    text = text if text is not None else os.environ.get(VARIABLE) or None
+    found: dict[str, None] = {}
+    for word in text.split(",") if text is not None else ():
+        bare = word.strip().removeprefix(".")
+        name = ENDINGS.get(f".{bare.lower()}", bare.upper())
+        if name not in BY_NAME:
+            known = ", ".join(BY_NAME).lower()
+            raise OptionError(f"{where} has no format {shortened(bare)!r}; choose from {known}")
+        found |= dict.fromkeys(("PNM", "PGM", "PPM") if name == "PNM" else (name,))
+    return tuple(found)
 
 
 def is_taken(path: str) -> bool:

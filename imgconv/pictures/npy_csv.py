@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from imgconv.engine.levels import SAMPLES
 from imgconv.errors import ImageError, one_line
 from imgconv.pictures import axes
-from imgconv.pictures.picture import Picture, Reading, choose, refuse_too_many
+from imgconv.pictures.picture import Picture, Reading, choose, refuse_too_many, refuse_unlisted
 from imgconv.pictures.pixels import NAMELESS, ArrayPixels, Pixels
 
 if TYPE_CHECKING:
@@ -40,15 +40,16 @@ def read(data: bytes, how: Reading) -> Picture:
     """
     import numpy as np
 
+    name = "NPY" if data.startswith(MAGIC) else "CSV"
+    refuse_unlisted(name, how)
     try:
-        if data.startswith(MAGIC):
+        if name == "NPY":
             array = np.load(io.BytesIO(data), allow_pickle=False)
         else:
             array = _table(data.removeprefix(MARK).decode("ascii"))
     except (ValueError, OSError, EOFError) as error:
-        what = "NPY" if data.startswith(MAGIC) else "CSV"
         fault = one_line(error)[:160]
-        raise ImageError(f"broken {what}: {fault}") from None
+        raise ImageError(f"broken {name}: {fault}") from None
     letters, notes = axes.of_shape(array.shape, how.axes), axes.assumed(array.shape, how.axes)
     if array.dtype.kind not in "uif":
         raise ImageError(f"is an array of {array.dtype}; it must be one of real numbers")
@@ -59,7 +60,6 @@ def read(data: bytes, how: Reading) -> Picture:
     kind = array.dtype.name if array.dtype.name in SAMPLES else "float32"
     with np.errstate(over="ignore", invalid="ignore"):
         samples = np.ascontiguousarray(array, dtype=kind)
-    name = "NPY" if data.startswith(MAGIC) else "CSV"
     lost: tuple[str, ...] = ()
     if name == "NPY" and array.dtype.name != kind:
         exact = np.array_equal(samples, array, equal_nan=array.dtype.kind == "f")

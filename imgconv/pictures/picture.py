@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from imgconv.errors import ImageError
 from imgconv.pictures.descriptions import IMAGEJ
 from imgconv.pictures.files import MAX_PIXELS
+from imgconv.pictures.formats import VARIABLE
 from imgconv.pictures.metadata import DESCRIPTION, Metadata
 from imgconv.pictures.pixels import Pixels
 from imgconv.pictures.responses import to_pixels
@@ -32,13 +33,15 @@ NO_SAMPLES = "broken image: a page has no samples, or does not say where they ar
 class Reading(NamedTuple):
     """How inputs are read: `shallow` lets them be cut to 8 bits, `frame` chooses one, from 0.
 
-    `axes` are those of arrays, as a user says them; nothing for the usual ones.
+    `axes` are those of arrays, as a user says them; nothing for the usual ones. `formats` are all
+    that are opened; nothing for every one that is read.
     """
 
     max_pixels: int = MAX_PIXELS
     shallow: bool = False
     frame: int | None = None
     axes: str = ""
+    formats: tuple[str, ...] = ()
 
 
 AS_IT_IS = Reading()
@@ -61,6 +64,16 @@ class Picture(NamedTuple):
     lost: tuple[str, ...] = ()
     axes: str = ""
     notes: tuple[str, ...] = ()
+
+
+def refuse_unlisted(name: str, how: Reading) -> None:
+    """Raise an error for a format that is not among those to be opened, before any decoder runs."""
+    if how.formats and name not in how.formats:
+        allowed = ", ".join(how.formats)
+        raise ImageError(
+            f"is {name}, and only {allowed} may be opened; "
+            f"add {name.lower()} to --formats (or {VARIABLE})"
+        )
 
 
 def refuse_part(tags: Mapping[int, Any], count: int, size: int) -> None:

@@ -17,7 +17,7 @@ from imgconv.errors import ImageError, one_line
 from imgconv.pictures import tiff, tiff_heads, tiff_tags, ycbcr
 from imgconv.pictures.extras import library
 from imgconv.pictures.metadata import Metadata
-from imgconv.pictures.picture import Reading
+from imgconv.pictures.picture import Reading, refuse_unlisted
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -51,6 +51,7 @@ class File:
     notes: Sequence[str] = ()
 
     def __init__(self, path: str, how: Reading) -> None:
+        refuse_unlisted("TIFF", how)
         tifffile = library("tifffile", "is to be read piece by piece", extra="tiles")
         self._file = open(path, "rb")  # noqa: SIM115
         try:

@@ -14,7 +14,7 @@ from imgconv.errors import ImageError, one_line
 from imgconv.pictures import axes
 from imgconv.pictures.extras import library
 from imgconv.pictures.metadata import Metadata
-from imgconv.pictures.picture import Reading, choose, cut
+from imgconv.pictures.picture import Reading, choose, cut, refuse_unlisted
 from imgconv.pictures.pixels import NAMELESS
 from imgconv.pictures.tiff_pieces import Wanted, regrouped
 
@@ -35,6 +35,7 @@ class File:
     """The planes of an array, each with its channels; those of OME-Zarr by its axes."""
 
     def __init__(self, path: str, how: Reading) -> None:
+        refuse_unlisted("ZARR", how)
         zarr = library("zarr", "is a .zarr", extra="tiles")
         try:
             found = zarr.open(path, mode="r")

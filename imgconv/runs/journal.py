@@ -34,7 +34,7 @@ def meaning(task: Task, format: str | None) -> str:
     work = replace(task.work, kernels=(), threads=None)
     kernels = [_numbers(step) for step in task.work.kernels]
     writing = task.writing._replace(force=False)
-    reading = task.reading._replace(max_pixels=0)
+    reading = task.reading._replace(max_pixels=0, formats=())
     said = (
         __version__,
         work,
