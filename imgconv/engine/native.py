@@ -303,8 +303,14 @@ _linked: list[object] = []
 
 def _address(name: str) -> int:
     """The address of a library function, or of `abort` for one that cannot be reached."""
-    found = getattr(ctypes.CDLL(None), name if name in LIBRARY else "abort")
+    found = getattr(_library(), name if name in LIBRARY else "abort")
     return ctypes.cast(found, ctypes.c_void_p).value or 0
+
+
+@functools.cache
+def _library() -> ctypes.CDLL:
+    """The C library: what this process has, or on Windows, where that is not to be had, its own."""
+    return ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None)
 
 
 @functools.cache

@@ -239,7 +239,7 @@ def _mark(target: Path) -> str:
 def settle(path: Path) -> None:
     """Have the disk hold what was written to a file."""
     if path.is_file():
-        with path.open("rb") as file:
+        with path.open("r+b") as file:  # Windows flushes only what may be written
             os.fsync(file.fileno())
 
 

@@ -187,7 +187,7 @@ def expand(name: str) -> list[str]:
         If there is none.
     """
     if name.partition("://")[0].lower() == "file":
-        return _expanded_here(local(name))
+        return expand_here(local(name))
     pattern = url(name)
     magic = re.search(r"[*\[]" if pattern.protocol in WEB else r"[*?\[]", pattern.path)
     if not magic:
@@ -209,7 +209,14 @@ def expand(name: str) -> list[str]:
     return found
 
 
-def _expanded_here(path: str) -> list[str]:
+def expand_here(path: str) -> list[str]:
+    """Return the files here that a path names: several where it is a pattern, as a shell would.
+
+    Raises
+    ------
+    OptionError
+        If there is none.
+    """
     from glob import glob, has_magic
 
     if not has_magic(path) or os.path.lexists(path):

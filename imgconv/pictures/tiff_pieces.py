@@ -6,6 +6,7 @@ import contextlib
 import functools
 import importlib.util
 import os
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,7 @@ SIDE = 256  # of the tiles that are written
 BUFFER = 1 << 24  # bytes that wait to be compressed
 LARGEST = 1 << 28  # bytes of a segment that is decoded at once
 CLASSIC = (1 << 32) - (1 << 25)  # bytes of samples that a TIFF of 32-bit offsets surely holds
+_alone = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -150,10 +152,23 @@ class Page:
         return found[0]  # type: ignore[no-any-return]
 
     def _bytes(self, offset: int, count: int) -> bytes:
-        data = os.pread(self._file, count, offset)
+        data = _read_at(self._file, count, offset)
         if len(data) < count:
             raise ImageError("broken image: it is cut off")
         return data
+
+
+def _read_at(file: int, count: int, offset: int) -> bytes:
+    """Bytes from anywhere, for several threads at once."""
+    if hasattr(os, "pread"):
+        return os.pread(file, count, offset)
+    with _alone:  # another system: one after the other, and the place is as it was
+        place = os.lseek(file, 0, os.SEEK_CUR)
+        os.lseek(file, offset, os.SEEK_SET)
+        try:
+            return os.read(file, count)
+        finally:
+            os.lseek(file, place, os.SEEK_SET)
 
 
 def _is_plain(page: Any) -> bool:

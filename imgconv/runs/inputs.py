@@ -14,6 +14,7 @@ from imgconv.pictures import files
 from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import is_taken
 
+SHELLS_EXPAND = os.name != "nt"  # those of Windows leave patterns to programs
 MANY = 8  # endings that a note names
 
 
@@ -75,12 +76,12 @@ def _ending(path: str) -> str:
 
 
 def _expanded(path: str) -> list[str]:
-    """The files of a URL with a pattern; those of patterns here the shell has found."""
-    if not files.is_url(path):
+    """The files of a pattern, unless a shell has found them already."""
+    if not files.is_url(path) and SHELLS_EXPAND:
         return [path]
     from imgconv.pictures import stores
 
-    return stores.expand(path)
+    return stores.expand(path) if files.is_url(path) else stores.expand_here(path)
 
 
 def _here(path: str) -> str:

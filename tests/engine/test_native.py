@@ -332,3 +332,14 @@ def test_a_processor_that_code_cannot_be_for_is_refused(
     monkeypatch.setenv("IMGCONV_CPU", name)
     with pytest.raises(OptionError, match=f"IMGCONV_CPU is '{name}'.* leave it out"):
         processor.has_vectors()
+
+
+def test_the_library_of_windows_is_called_by_its_name(monkeypatch):
+    """There a process does not hand out what is in it; this one has all that is asked for."""
+    opened = []
+    with monkeypatch.context() as there:
+        there.setattr(sys, "platform", "win32")
+        there.setattr(native.ctypes, "CDLL", opened.append)
+        native._library.__wrapped__()
+    assert opened == ["ucrtbase"]
+    assert all(native._address(name) for name in (*native.LIBRARY, "abort"))

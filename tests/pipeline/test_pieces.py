@@ -363,3 +363,11 @@ def test_without_the_extra_the_error_names_it(tmp_path):
     )  # fmt: skip
     assert done.returncode == 1
     assert "pip install 'imgconv[tiles]'" in done.stderr
+
+
+def test_a_system_without_reads_from_anywhere(both, monkeypatch):
+    """Where there is no `pread` threads take turns, and read the same."""
+    monkeypatch.delattr(os, "pread")
+    tifffile.imwrite("a.tif", samples(), tile=(64, 48), compression="zlib", photometric="rgb")
+    whole, pieces = both("a.tif", "-k", "sharpen")
+    np.testing.assert_array_equal(pieces, whole)

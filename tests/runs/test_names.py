@@ -72,6 +72,21 @@ def test_a_folder_is_read_by_endings_and_what_is_left_alone_is_counted(run):
     assert {"photo.blur.png", "c.blur.png"} <= set(files("mixed"))
 
 
+def test_patterns_are_expanded_where_no_shell_does(run, monkeypatch):
+    """On Windows; a name that has such characters is a name, and one without a match is misuse."""
+    Path("[a].png").write_bytes(PICTURE)
+    arguments = ["in/*.png", "in/*/c.PN?", "[a].png", "-k", "identity", "-f"]
+    assert run("apply", *arguments, "-o", "out/").code == 1  # here a shell has had its turn
+    monkeypatch.setattr("imgconv.runs.inputs.SHELLS_EXPAND", False)
+    result = run("apply", *arguments, "-o", "out/")
+    assert result.code == 0, result.err
+    assert files("out") == ["[a].png", "a.png", "b.png", "c.PNG"]
+    result = run("apply", "in/*.gif", "-k", "identity")
+    assert (result.code, len(result.errors), "matches no file" in result.err) == (2, 1, True)
+    result = run("apply", "-", "-k", "identity", "-o", "d.png", stdin=PICTURE)
+    assert result.code == 0, result.err
+
+
 def test_a_folder_without_pictures_is_told(run):
     """It is no error; where there are folders below the message names the option."""
     Path("empty").mkdir()
