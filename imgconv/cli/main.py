@@ -1,10 +1,12 @@
 """From the words of a command line to an exit code."""
 
+import functools
 import io
 import sys
 import warnings
 
 import typer
+from typer.main import get_command
 
 # In the order of the help.
 from imgconv.cli import apply, listing, show, sheet, explain, learn, cache  # isort: skip
@@ -14,6 +16,8 @@ from imgconv.pictures.files import discard_stdout
 from imgconv.runs.report import say
 
 __all__ = ["app", "apply", "cache", "explain", "learn", "listing", "main", "sheet", "show"]
+
+_command = functools.cache(functools.partial(get_command, app))  # which takes 15 ms
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # names may hold bytes that are no text
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = app(args=arguments or ["--help"], prog_name="imgconv", standalone_mode=False) or 0
+        code = _command()(arguments or ["--help"], prog_name="imgconv", standalone_mode=False) or 0
         if sys.stdout is not None:
             sys.stdout.flush()
         return int(code)
