@@ -53,3 +53,18 @@ def upright(array: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
 
     swapped, turned = _TURNS.get(orientation, _TURNS[1])
     return np.flip(array.swapaxes(0, 1) if swapped else array, turned)
+
+
+def lying(
+    rows: range, columns: range, shape: tuple[int, int], orientation: int
+) -> tuple[range, range]:
+    """Return the rows and columns of samples as they lie that make a rectangle of upright ones.
+
+    `shape` is that of the whole picture, upright.
+    """
+    swapped, turned = _TURNS.get(orientation, _TURNS[1])
+    found = [
+        range(size - span.stop, size - span.start) if axis in turned else span
+        for axis, (span, size) in enumerate(zip((rows, columns), shape, strict=True))
+    ]
+    return (found[1], found[0]) if swapped else (found[0], found[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
+import math
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +18,8 @@ import numpy as np
 from imgconv.errors import ImageError, one_line
 from imgconv.pictures import tiff, tiff_heads, tiff_tags, ycbcr
 from imgconv.pictures.extras import library
-from imgconv.pictures.metadata import Metadata
+from imgconv.pictures.metadata import SWAPPED, Metadata
+from imgconv.pictures.orientation import lying, upright
 from imgconv.pictures.picture import Reading, refuse_unlisted
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 SIDE = 256  # of the tiles that are written
 BUFFER = 1 << 24  # bytes that wait to be compressed
+KEPT = 1 << 27  # samples of a turned page that stay decoded
 LARGEST = 1 << 28  # bytes of a segment that is decoded at once
 CLASSIC = (1 << 32) - (1 << 25)  # bytes of samples that a TIFF of 32-bit offsets surely holds
 _alone = threading.Lock()
@@ -81,22 +84,30 @@ class Page:
     def __init__(self, page: Any, file: int, how: Reading) -> None:
         self._page, self._file, self._how = page, file, how
         self.names = tiff.channels_of(page)
-        if tiff.orientation_of(page) != 1:
-            raise ImageError("is to be turned, which is done in memory only; leave out --tile")
-        self.shape = page.imagelength, page.imagewidth
-        kind = np.dtype(page.dtype)
+        self._shape = page.imagelength, page.imagewidth
+        self._orientation = tiff.orientation_of(page)
+        self.shape = self._shape[::-1] if self._orientation in SWAPPED else self._shape
         self.kind = "uint8" if how.shallow else tiff.kind_of(page)
-        self._segment = _segment(page, kind)
+        self._segment = _segment(page, np.dtype(page.dtype))
         self._read = functools.lru_cache(maxsize=1)(self._decoded)
 
     def keep(self, rows: int) -> None:
         """Keep as many decoded segments as so many rows, and those next to them, take."""
-        down = rows // self._segment[0] + 2
-        across = -(-self.shape[1] // self._segment[1])
-        self._read = functools.lru_cache(maxsize=down * across + 2)(self._decoded)
+        along = int(self._orientation in SWAPPED)  # rows of the picture are columns as they lie
+        across = 1 - along
+        count = rows // self._segment[along] + 2
+        count *= -(-self._shape[across] // self._segment[across])
+        if along:  # where segments are whole rows, all of them
+            count = min(count, KEPT // (math.prod(self._segment) * len(self.names)))
+        self._read = functools.lru_cache(maxsize=count + 2)(self._decoded)
 
     def read(self, rows: range, columns: range) -> npt.NDArray[Any]:
-        """Return the samples of a rectangle, of shape (H, W, C)."""
+        """Return the samples of a rectangle, of shape (H, W, C), upright."""
+        place = lying(rows, columns, self.shape, self._orientation)
+        return np.ascontiguousarray(upright(self._lying(*place), self._orientation))
+
+    def _lying(self, rows: range, columns: range) -> npt.NDArray[Any]:
+        """The samples of a rectangle as they lie."""
         out = np.empty((len(rows), len(columns), len(self.names)), self.kind)
         high, wide = self._segment
         for i in range(rows.start // high, (rows.stop - 1) // high + 1):
@@ -119,7 +130,7 @@ class Page:
         page, (high, wide) = self._page, self._segment
         if not page.is_tiled and _is_plain(page):
             return self._plain(i)
-        across, down = -(-self.shape[1] // wide), -(-self.shape[0] // high)
+        across, down = -(-self._shape[1] // wide), -(-self._shape[0] // high)
         planes = page.samplesperpixel if page.planarconfig == 2 else 1
         parts = [self._part(p * across * down + i * across + j) for p in range(planes)]
         return parts[0] if planes == 1 else np.concatenate(parts, axis=2)
@@ -129,7 +140,7 @@ class Page:
         page, (high, wide) = self._page, self._segment
         kind = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
         row = wide * page.samplesperpixel * kind.itemsize
-        first, rows = i * high, min(high, self.shape[0] - i * high)
+        first, rows = i * high, min(high, self._shape[0] - i * high)
         parts = []
         while rows:
             strip, at = divmod(first, page.rowsperstrip)
@@ -144,7 +155,7 @@ class Page:
         data = self._bytes(page.dataoffsets[index], count) if count else None
         if ycbcr.is_shared(page):
             high, wide = self._segment
-            rows = high if page.is_tiled else min(high, self.shape[0] - index * high)
+            rows = high if page.is_tiled else min(high, self._shape[0] - index * high)
             return ycbcr.unpacked(page, data, (rows, wide))
         found, _, shape = page.decode(data, index, jpegtables=page.jpegtables)
         if found is None:
