@@ -36,6 +36,7 @@ from imgconv.pipeline.filter import (
     over_all,
     steps_of,
 )
+from imgconv.pipeline.hidden import BLEED, bleeds
 from imgconv.pipeline.views import Tile
 from imgconv.pipeline.work import Clipped, Work
 
@@ -122,7 +123,8 @@ def filter_file(route: Route, work: Work, progress: Progress | None = None) -> M
             writer.finish(kept)
         files.settle(temporary)
         height, width = jobs[0].shape
-        return Made(width, height, [job.clipped for job in jobs], lost, picture.notes)
+        notes = [*picture.notes, *[BLEED] * any(job.bleeds for job in jobs)]
+        return Made(width, height, [job.clipped for job in jobs], lost, notes)
 
 
 def is_larger(source: str, work: Work, reading: Reading) -> bool:
@@ -227,6 +229,8 @@ class _Job:
         self._page, self._progress = page, progress
         served = profiles.serves(profile, page.names, page.kind, work.channels)
         self.profile = profile if served else b""
+        self.clipped, self.bleeds = Clipped(0, 0, 0), False
+        self._looks = page.names.endswith("a") and work.alpha == "keep"  # for hidden colours
         self._work = replace(work, threads=1)
         self._steps = steps_of(work)
         self.shape = views.shapes(page.shape, self._steps)[-1]
@@ -236,7 +240,6 @@ class _Job:
             first = encode.kept(encode.named(first, name), name)
         self.names, self.kind = first.names, first.kind
         self._high, self._wide = self._sides(work, side)
-        self.clipped = Clipped(0, 0, 0)
 
     @property
     def bytes(self) -> int:
@@ -254,6 +257,8 @@ class _Job:
 
         def read(rows: range, columns: range) -> Pixels:
             found = ArrayPixels(page.read(rows, columns), page.names)
+            if self._looks and not self.bleeds and bleeds(found, self._work):
+                self.bleeds = True
             if not self.profile:
                 return found
             return ArrayPixels(profiles.colour(found, self.profile).array(), names)

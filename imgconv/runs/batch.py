@@ -16,6 +16,7 @@ from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import ARRAYS, BY_NAME, ENDINGS, ending_format, format_of
 from imgconv.pictures.picture import Picture
 from imgconv.pipeline.filter import filter_pixels, find_extent, grid_of, over_all
+from imgconv.pipeline.hidden import BLEED, bleeds
 from imgconv.pipeline.work import Work
 from imgconv.runs.job import FAILED, OK, SKIPPED, Job, Outcome
 from imgconv.runs.task import Task
@@ -121,7 +122,8 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     work = _work(task, picture, name)
     if work.together:
         work = over_all(work, (find_extent(frame, work) for frame in picture.frames))
-    filtered = [filter_pixels(frame, work) for frame in picture.frames]
+    seen = picture.frames
+    filtered = [filter_pixels(frame, work) for frame in seen]
     frames, clipped = zip(*filtered, strict=True)
     grid = grid_of(work)
     told = tuple(each.on(grid) for each in picture.metadata)
@@ -138,6 +140,8 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
         files.write(data, target, force=task.writing.force, again=task.again)
     width, height = frames[0].size
     notes = [*picture.notes, *[f"{', '.join(lost)} not kept"] * bool(lost)]
+    if any(bleeds(frame, work) for frame in seen):
+        notes.append(BLEED)
     preview = ""
     if task.preview:
         try:
