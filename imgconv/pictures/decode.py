@@ -6,6 +6,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
@@ -30,12 +31,15 @@ from imgconv.pictures.picture import (
 )
 from imgconv.pictures.pixels import MODES, ImagePixels, Pixels
 
+if TYPE_CHECKING:
+    from imgconv.pictures.tiff_heads import Pages
+
 MAX_TEXT = 1 << 26
 DEEP = "bits a channel"  # what Pillow would cut
 BITS, COMPRESSION, PHOTOMETRIC = 258, 259, 262
 STRIPS, TILES = 273, 324
 PLANES, EXTRA_SAMPLES, FORMAT = 284, 338, 339
-WEBP = 50001
+FOREIGN = (34676, 34677, 50001)  # packed as SGILog or WebP, of which Pillow makes nothing
 GIF_END, GIF_TAIL = b"\0;", 64  # a last block of no bytes, the trailer, and what some put behind it
 TABLES = b"\x93\xef \t\r\n+-.0123456789nNiI"  # what an array in a file may begin with
 # What Pillow logs of a broken file is told by our own error.
@@ -77,7 +81,22 @@ def _decoded(data: bytes, how: Reading) -> Picture:
         return _png(data, how)
     if data[:2] == b"BM":
         return _bmp(data, how)
+    if data[:4] in TIFF_MAGIC:
+        return _tiff(data, how)
     return _opened(data, how)
+
+
+def _tiff(data: bytes, how: Reading) -> Picture:
+    """A TIFF without its broken notes, behind which Pillow would see no others."""
+    from imgconv.pictures import tiff_heads
+
+    pages = tiff_heads.pages(io.BytesIO(data), how)
+    if not pages.broken:
+        return _opened(data, how, pages)
+    repaired = bytearray(data)
+    tiff_heads.sound(repaired, pages.broken)
+    picture = _opened(bytes(repaired), how, pages)
+    return picture._replace(lost=(*picture.lost, tiff_heads.BROKEN))
 
 
 def _bmp(data: bytes, how: Reading) -> Picture:
@@ -108,12 +127,8 @@ def _png(data: bytes, how: Reading) -> Picture:
     return picture._replace(lost=(*picture.lost, *broken))
 
 
-def _opened(data: bytes, how: Reading) -> Picture:
-    pages: tuple[list[int], int] | None = None
-    if data[:4] in TIFF_MAGIC:
-        from imgconv.pictures import tiff_heads
-
-        pages = tiff_heads.pages(io.BytesIO(data), how)
+def _opened(data: bytes, how: Reading, pages: Pages | None = None) -> Picture:
+    """What Pillow opens, or another reader where Pillow must not; `pages` are those of a TIFF."""
     try:
         image = Image.open(io.BytesIO(data), formats=pillows(how.formats))
     except UnidentifiedImageError:
@@ -124,7 +139,7 @@ def _opened(data: bytes, how: Reading) -> Picture:
         kinds = ", ".join(pillows(how.formats))
         raise ImageError(f"not an image of a kind that is read ({kinds})") from None
     with image:
-        chosen, count = pages or _frames(image, how)
+        chosen, count = pages[:2] if pages else _frames(image, how)
         if image.format == "WEBP":  # which Pillow does not tell
             image.info["lossless"] = _is_lossless(data)
         if image.format == "TIFF":
@@ -286,8 +301,8 @@ def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
     kinds, bits = tags.get(FORMAT, (1,)), max(tags.get(BITS, (1,)))
     colours, coded = tags.get(PHOTOMETRIC, 1), tags.get(COMPRESSION, 1)
     refuse_samples(bits, kinds, colours)
-    if coded == WEBP:  # of which Pillow's libtiff knows no more than the name
-        return "is a TIFF of WebP"
+    if coded in FOREIGN:
+        return "is packed in a way that Pillow does not read"
     if colours == YCBCR and coded not in JPEG:
         return "has YCbCr colours"
     if bits not in (1, 2, 4, 8, 16, 32, 64):

@@ -19,11 +19,11 @@ from imgconv.pictures.pixels import coloured
 ORIENTATION, RESOLUTION, XMP, ICC = 274, (282, 283, 296), 700, 34675
 DESCRIPTION = 270
 EXIF, GPS, INTEROP, EXIF_SIZE = 34665, 34853, 40965, (40962, 40963)
+IPTC = 33723, 34377  # and Photoshop's, which hold it
 STRUCTURE = (
     254, 255, 256, 257, 258, 259, 262, 263, 266, 273, ORIENTATION, 277, 278, 279, 280, 281,
     *RESOLUTION, 284, 290, 291, 297, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 330, 332,
-    334, 336, 338, 339, 340, 341, 342, 347, 512, 513, 514, 529, 530, 531, 532, XMP, 33723, 34377,
-    ICC,
+    334, 336, 338, 339, 340, 341, 342, 347, 512, 513, 514, 529, 530, 531, 532, XMP, *IPTC, ICC,
 )  # fmt: skip
 SPACES = {"l": b"GRAY", "rgb": b"RGB ", "cmyk": b"CMYK"}
 XMP_KEY = "XML:com.adobe.xmp"
@@ -160,9 +160,10 @@ def read(image: Image.Image, orientation: int = 1) -> Metadata:
     info, lost = image.info, []
     text = dict(getattr(image, "text", {}))
     comment = info.get("comment") or text.pop("Comment", "")
-    exif, resolution = b"", None
+    exif, resolution, iptc = b"", None, False
     try:
         tags = image.getexif()
+        iptc = any(tag in tags for tag in IPTC)
         resolution = _resolution(image, tags)
         if resolution and orientation in SWAPPED:
             resolution = resolution[1], resolution[0], resolution[2]
@@ -171,7 +172,7 @@ def read(image: Image.Image, orientation: int = 1) -> Metadata:
         exif = _described(tags)
     except Exception:  # a dozen kinds, on broken tags
         lost.append("EXIF (broken)")
-    if any(key in info for key in ("photoshop", 33723)) or _has_tag(image, 33723, 34377):
+    if iptc or any(key in info for key in ("photoshop", 33723)):
         lost.append("IPTC")
     for key in (XMP_KEY, "Raw profile type exif", "Raw profile type xmp"):
         text.pop(key, None)
@@ -200,10 +201,6 @@ def orientation_of_xmp(xmp: bytes) -> int:
     found = XMP_ORIENTATION.search(xmp)
     number = re.search(rb"[1-8]", found[0]) if found else None
     return int(number[0]) if number else 1
-
-
-def _has_tag(image: Image.Image, *wanted: int) -> bool:
-    return any(tag in getattr(image, "tag_v2", ()) for tag in wanted)
 
 
 def _described(tags: Image.Exif) -> bytes:

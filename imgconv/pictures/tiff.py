@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image
@@ -42,7 +43,7 @@ def read(data: bytes, how: Reading, fault: str, *, cuttable: bool = True) -> Pic
     """
     tifffile = library("tifffile", fault, cuttable=cuttable and not how.shallow)
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        chosen, count = tiff_heads.pages(io.BytesIO(data), how)
+        chosen, count, _ = tiff_heads.pages(io.BytesIO(data), how)
         refuse_part_of(file.pages[0], count, len(data))
         pages = [file.pages[i].aspage() for i in chosen]
         for i in range(len(pages)):
@@ -87,6 +88,7 @@ def channels_of(page: Any) -> str:
         count = page.samplesperpixel
         raise ImageError(f"has {count} channels of a layout that is not read; make it gray or RGB")
     ycbcr.refuse_other(page)
+    _refuse_coder(int(page.compression))
     colour, said = COLOURS[colours], _said(page)
     if not any(said):
         return colour + NAMELESS * len(said)
@@ -94,6 +96,17 @@ def channels_of(page: Any) -> str:
         beside = "inks" if colour == "cmyk" else "other channels"
         raise ImageError(f"has alpha and {beside}, which is not read; save it without its alpha")
     return f"{colour}a"
+
+
+def _refuse_coder(number: int) -> None:
+    """Raise an error for what samples are packed as, if nothing here unpacks it."""
+    tifffile = library("tifffile", "is a TIFF", cuttable=False)
+    try:
+        tifffile.TIFF.DECOMPRESSORS[number]
+    except KeyError:
+        known = {each.value: each.name for each in tifffile.COMPRESSION}
+        name = known.get(number, f"compression {number}")
+        raise ImageError(f"is packed as {name}, which is not read; save it anew") from None
 
 
 def _beside(page: Any) -> int:
@@ -191,7 +204,9 @@ def metadata_of(file: IO[bytes], page: Any) -> Metadata:
     image.format = "TIFF"
     exif = image.getexif()
     exif.endian, exif.bigtiff = page.parent.byteorder, page.parent.is_bigtiff
-    exif.load_from_fp(file, page.offset)
+    with warnings.catch_warnings():  # what Pillow says of broken tags is no line of ours
+        warnings.simplefilter("ignore")
+        exif.load_from_fp(file, page.offset)
     for key, tag in (("xmp", metadata.XMP), ("icc_profile", metadata.ICC)):
         if tag in exif:
             image.info[key] = exif[tag]

@@ -4,17 +4,50 @@ from __future__ import annotations
 
 import io
 import struct
-from typing import IO, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from imgconv.errors import ImageError
+from imgconv.pictures.extras import SAMPLES
 from imgconv.pictures.picture import NO_SAMPLES, Reading, choose
 
-WIDTH, LENGTH, SAMPLES, ROWS, PLANES, TILE = 256, 257, 277, 278, 284, (322, 323)
+if TYPE_CHECKING:
+    import mmap
+
+WIDTH, LENGTH, CHANNELS, ROWS, PLANES, TILE = 256, 257, 277, 278, 284, (322, 323)
 STRIPS, TILES = (273, 279), (324, 325)  # where they are, and how long
-WANTED = {WIDTH, LENGTH, SAMPLES, ROWS, PLANES, *TILE, *STRIPS, *TILES}
-FORMS = {3: "H", 4: "I", 16: "Q"}  # of whole numbers, by what a directory calls their type
+BITS, PACKED, COLOURS = 258, 259, 262
+SINGLE = {PACKED, COLOURS, WIDTH, LENGTH, CHANNELS, ROWS, PLANES, *TILE}  # tags of one number
+WANTED = {BITS, *SINGLE, *STRIPS, *TILES}
+# The forms of whole numbers, by what a directory calls their type.
+FORMS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+
+# Bytes of any kind of value, by the same.
+BYTES = {
+    1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8,
+    18: 8,
+}  # fmt: skip
+BROKEN = "EXIF (broken)"  # what is said where entries that are not of the samples point nowhere
 
 Tags = dict[int, tuple[int, ...]]
+Places = list[tuple[int, bytes]]
+
+
+class Pages(NamedTuple):
+    """The numbers of the pages that are asked for, how many there are, and their broken entries.
+
+    These are told by where their directory begins, and their bytes.
+    """
+
+    chosen: list[int]
+    total: int
+    broken: Places
+
+
+class Head(NamedTuple):
+    """What is wanted of a directory, and its broken entries."""
+
+    tags: Tags
+    broken: Places
 
 
 class Widths(NamedTuple):
@@ -59,8 +92,15 @@ def directory(file: IO[bytes], start: int, how: Widths) -> tuple[dict[int, bytes
     return {struct.unpack(how.order + "H", e[:2])[0]: e for e in entries}, following
 
 
-def pages(file: IO[bytes], how: Reading) -> tuple[list[int], int]:
-    """Return the numbers of the pages that are asked for, and how many there are.
+def sound(data: bytearray | mmap.mmap, broken: Places) -> None:
+    """Empty broken entries, so that no library stops at them and drops those that follow."""
+    for start, entry in broken:
+        at, width = data.find(entry, start) + 4, len(entry) // 2 - 2
+        data[at : at + width] = bytes(width)
+
+
+def pages(file: IO[bytes], how: Reading) -> Pages:
+    """Return which pages are asked for, and what is wrong with them that can be left out.
 
     Where one page alone is asked for, nothing but that and the first has to be whole.
 
@@ -71,19 +111,20 @@ def pages(file: IO[bytes], how: Reading) -> tuple[list[int], int]:
     """
     found, fault = _found(file)
     if fault and (how.frame is None or how.frame >= len(found)):
-        raise ImageError(f"broken image: {fault}")
+        raise ImageError(fault)
     chosen = list(range(len(found))) if how.frame is None else [choose(len(found), how)]
     size = file.seek(0, io.SEEK_END)
-    for i in {0, *chosen}:
-        _refuse_lacking(found[i], size)
-    return chosen, len(found)
+    looked_at = [found[i] for i in sorted({0, *chosen})]
+    for head in looked_at:
+        _refuse_lacking(head.tags, size)
+    return Pages(chosen, len(found), [each for head in looked_at for each in head.broken])
 
 
 def _refuse_lacking(page: Tags, size: int) -> None:
     """Raise an error for a page without samples, or with fewer than it should have."""
     places, lengths = STRIPS if STRIPS[0] in page else TILES
     starts = page.get(places, ())
-    if not any(starts) or not all(page.get(tag) for tag in (WIDTH, LENGTH)):
+    if not any(starts) or WIDTH not in page or LENGTH not in page:
         raise ImageError(NO_SAMPLES)
     width, length = page[WIDTH][0], page[LENGTH][0]
     if not width or not length:
@@ -103,24 +144,43 @@ def _parts(page: Tags) -> int:
     width, length = page[WIDTH][0], page[LENGTH][0]
     sides = [page.get(tag, (0,))[0] for tag in TILE]
     wide, high = sides if all(sides) else (width, page.get(ROWS, (0,))[0] or length)
-    planes = page.get(SAMPLES, (1,))[0] if page.get(PLANES, (1,))[0] == 2 else 1
+    planes = page.get(CHANNELS, (1,))[0] if page.get(PLANES, (1,))[0] == 2 else 1
     return -(-width // wide) * -(-length // high) * planes
 
 
 def _values(file: IO[bytes], entry: bytes, how: Widths) -> tuple[int, ...]:
     """The whole numbers that an entry of a directory holds, or says where they are."""
     head = f"{how.order}HH{how.link}"
-    _, kind, count = struct.unpack_from(head, entry)
-    form, start = f"{how.order}{count}{FORMS.get(kind, 'B')}", struct.calcsize(head)
+    tag, kind, count = struct.unpack_from(head, entry)
+    if kind not in FORMS or (tag in SINGLE and count != 1):
+        raise ImageError(f"broken image: its tag {tag} is not a whole number")
+    form, start = f"{how.order}{count}{FORMS[kind]}", struct.calcsize(head)
     if struct.calcsize(form) <= len(entry) - start:
         return struct.unpack_from(form, entry, start)
     (place,) = struct.unpack_from(how.order + how.link, entry, start)
     return numbers(file, place, form)
 
 
-def _found(file: IO[bytes]) -> tuple[list[Tags], str]:
-    """The tags of each page, as far as they can be followed; and why no further, if so."""
-    found: list[Tags] = []
+def _is_beyond(size: int, entry: bytes, how: Widths) -> bool:
+    """Whether the value of an entry would be behind the end of the file."""
+    _, kind, count, place = struct.unpack(f"{how.order}HH{how.link}{how.link}", entry)
+    length = BYTES.get(kind, 0) * count
+    return bool(length > struct.calcsize(how.link) and place + length > size)
+
+
+def _head(file: IO[bytes], start: int, entries: dict[int, bytes], how: Widths) -> Head:
+    size = file.seek(0, io.SEEK_END)
+    beyond = {tag: entry for tag, entry in entries.items() if _is_beyond(size, entry, how)}
+    if beyond.keys() & SAMPLES:
+        raise EOFError
+    wanted = entries.keys() & WANTED
+    tags = {tag: _values(file, entries[tag], how) for tag in wanted}
+    return Head(tags, [(start, entry) for entry in beyond.values()])
+
+
+def _found(file: IO[bytes]) -> tuple[list[Head], str]:
+    """The heads of all pages, as far as they can be followed; and why no further, if so."""
+    found: list[Head] = []
     seen = {0}
     try:
         how = widths(file)
@@ -128,11 +188,12 @@ def _found(file: IO[bytes]) -> tuple[list[Tags], str]:
         while offset not in seen:
             seen.add(offset)
             entries, following = directory(file, offset, how)
+            found.append(_head(file, offset, entries, how))
             (offset,) = struct.unpack(how.order + how.link, following)
-            wanted = entries.keys() & WANTED
-            found.append({tag: _values(file, entries[tag], how) for tag in wanted})
+    except ImageError as error:
+        return found, str(error)
     except (struct.error, EOFError, OverflowError):
-        return found, f"it ends before all of frame {len(found)} is there"
+        return found, f"broken image: it ends before all of frame {len(found)} is there"
     if offset:
-        return found, "its frames go round in a circle"
-    return found, "" if found else "it has no page"
+        return found, "broken image: its frames go round in a circle"
+    return found, "" if found else "broken image: it has no page"

@@ -6,12 +6,13 @@ import contextlib
 import functools
 import importlib.util
 import math
+import mmap
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -61,14 +62,15 @@ class File:
         self._file = open(path, "rb")  # noqa: SIM115
         try:
             with _broken_if_it_fails():
-                numbers, count = tiff_heads.pages(self._file, how)
+                numbers, count, broken = tiff_heads.pages(self._file, how)
                 self._file.seek(0)
                 pages = tifffile.TiffFile(self._file).pages
                 tiff.refuse_part_of(pages[0], count, os.fstat(self._file.fileno()).st_size)
                 chosen = [pages[i].aspage() for i in numbers]
                 self.pages = [Page(page, self._file.fileno(), how) for page in chosen]
-                self.lost = tiff.changed(chosen, how)
-                self.metadata = tuple(tiff.metadata_of(self._file, page) for page in chosen)
+                self.lost = tiff.changed(chosen, how) + [tiff_heads.BROKEN] * bool(broken)
+                with _sound(self._file, broken) as file:
+                    self.metadata = tuple(tiff.metadata_of(file, page) for page in chosen)
         except BaseException:
             self._file.close()
             raise
@@ -76,6 +78,17 @@ class File:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+@contextlib.contextmanager
+def _sound(file: IO[bytes], broken: tiff_heads.Places) -> Iterator[Any]:
+    """A file without its broken entries, which stay in the file itself."""
+    if not broken:
+        yield file
+        return
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as copy:
+        tiff_heads.sound(copy, broken)
+        yield copy
 
 
 class Page:

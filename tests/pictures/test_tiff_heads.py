@@ -175,3 +175,48 @@ def test_what_is_left_out_is_black_and_what_is_missing_is_told(kind, side, compr
     assert answers(fewer, tmp_path) == {"broken image: it has 3 of its 4 strips or tiles"}
     far = changed(data, places.valueoffset + step[0], b"\xff" * step[0])
     assert answers(far, tmp_path) == {"broken image: it is cut off"}
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+def test_a_broken_note_is_no_reason_to_refuse_samples(kind, tmp_path):
+    """By no way of reading; a broken word on the samples themselves is, in the same words."""
+    out = io.BytesIO()
+    notes = [(315, 2, 9, "somebody", True), (700, 1, 6, b"<xmp/>", True)]  # who made it, and XMP
+    tifffile.imwrite(out, np.full((8, 6), 7, kind), metadata=None, extratags=notes)
+    data = out.getvalue()
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        tags = file.pages[0].tags
+        artist, coder, width = (tags[code].offset for code in (315, 259, 256))
+    far = changed(data, artist + 8, b"\xff\xff\xff\x7f")
+    assert answers(far, tmp_path) == {"[7.0]"}
+    opened = tiff_pieces.File(str(tmp_path / "x.tif"), Reading())
+    opened.close()
+    for found in (opened, decode.read(far)):  # what follows is not lost with it
+        assert found.metadata[0].xmp == b"<xmp/>"
+        assert list(found.lost) == ["EXIF (broken)"]
+    assert (tmp_path / "x.tif").read_bytes() == far
+    assert answers(changed(data, artist + 2, b"\x63\0"), tmp_path) == {"[7.0]"}
+    assert answers(changed(data, coder + 2, b"\x63\0"), tmp_path) == {
+        "broken image: its tag 259 is not a whole number"
+    }
+    assert answers(changed(data, width + 4, b"\2\0"), tmp_path) == {
+        "broken image: its tag 256 is not a whole number"
+    }
+    for number, name in ((34676, "SGILOG"), (9999, "compression 9999")):
+        packed = changed(data, coder + 8, struct.pack("<H", number))
+        assert answers(packed, tmp_path) == {
+            f"is packed as {name}, which is not read; save it anew"
+        }
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+@pytest.mark.parametrize("code", [33723, 34377])
+def test_iptc_is_said_to_be_lost_by_every_way(kind, code, tmp_path):
+    """Its tag, or Photoshop's that holds it."""
+    note = (code, 7, 12, b"8BIM\4\4\0\0\0\0\0\0", True)
+    tifffile.imwrite(tmp_path / "x.tif", np.zeros((8, 6), kind), metadata=None, extratags=[note])
+    opened = tiff_pieces.File(str(tmp_path / "x.tif"), Reading())
+    opened.close()
+    read = decode.read((tmp_path / "x.tif").read_bytes())
+    for (kept,) in (opened.metadata, read.metadata):
+        assert kept.lost == ("IPTC",)
