@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 MAX_TEXT = 1 << 26
 DEEP = "bits a channel"  # what Pillow would cut
+UNKNOWN = "has a layout that Pillow does not read"
 BITS, COMPRESSION, PHOTOMETRIC = 258, 259, 262
 STRIPS, TILES = 273, 324
 PLANES, EXTRA_SAMPLES, FORMAT = 284, 338, 339
@@ -135,7 +136,7 @@ def _opened(data: bytes, how: Reading, pages: Pages | None = None) -> Picture:
         if pages:
             from imgconv.pictures import tiff
 
-            return tiff.read(data, how, "has a layout that Pillow does not read", cuttable=False)
+            return tiff.read(data, how, UNKNOWN, cuttable=False)
         kinds = ", ".join(pillows(how.formats))
         raise ImageError(f"not an image of a kind that is read ({kinds})") from None
     with image:
@@ -191,7 +192,10 @@ def _looked_over(image: ImageFile.ImageFile, chosen: list[int], how: Reading) ->
         return _fault(image, how)
     sizes, faults = [], []
     for index in chosen:
-        image.seek(index)
+        try:
+            image.seek(index)
+        except Exception:  # several kinds
+            return UNKNOWN
         sizes.append(image.size)
         refuse_too_many(sizes, how)
         faults.append(_fault(image, how))
@@ -303,7 +307,7 @@ def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
     refuse_samples(bits, kinds, colours)
     if coded in FOREIGN:
         return "is packed in a way that Pillow does not read"
-    if colours == YCBCR and coded not in JPEG:
+    if colours == YCBCR and (coded not in JPEG or tags.get(PLANES, 1) == 2):
         return "has YCbCr colours"
     if bits not in (1, 2, 4, 8, 16, 32, 64):
         return f"has samples of {bits} bits"

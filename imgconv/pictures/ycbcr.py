@@ -19,7 +19,8 @@ BYTES = (1, 5, 8, 32773, 32946, 34925, 50000)  # what packs any bytes: none, LZW
 
 def is_plain(page: Any) -> bool:
     """Return whether a page has such samples, and they come out of the decoder as they are."""
-    return int(page.photometric) == YCBCR and int(page.compression) not in JPEG
+    whole = int(page.compression) not in JPEG or page.planarconfig == 2
+    return int(page.photometric) == YCBCR and whole
 
 
 def is_shared(page: Any) -> bool:
@@ -31,7 +32,7 @@ def refuse_other(page: Any) -> None:
     """Raise an error for a page whose samples would not be understood."""
     if not is_plain(page):
         return
-    if int(page.compression) not in BYTES:
+    if int(page.compression) not in (*BYTES, *JPEG):
         coder = getattr(page.compression, "name", page.compression)
         raise ImageError(f"has YCbCr colours in {coder}, which is not read; make them RGB")
     odd = page.planarconfig == 2 or page.samplesperpixel != 3 or page.predictor != 1

@@ -315,3 +315,37 @@ def test_what_is_not_read_is_named_alike(options, changes, words, tmp_path):
     image = (noise(*SIZE, 3) >> 2).astype(kind)
     _, _, (fault,) = both(patched(tiff(image, photometric="rgb", **options), **changes), tmp_path)
     assert fault.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("names", "options"),
+    [
+        ("lx", {"extrasamples": [0], "photometric": "miniswhite"}),
+        ("rgb", {"photometric": "rgb", "compression": "png"}),
+        ("cmykxx", {"photometric": "separated", "extrasamples": [0, 0]}),
+    ],
+)
+def test_a_page_of_another_kind_follows(names, options, tmp_path):
+    """Also one that Pillow cannot open, behind one that it can."""
+    out = io.BytesIO()
+    with tifffile.TiffWriter(out) as file:
+        file.write(noise(*SIZE), metadata=None)
+        file.write(noise(*SIZE, len(names)), metadata=None, planarconfig="contig", **options)
+    (tmp_path / "in.tif").write_bytes(out.getvalue())
+    for frame, wanted in ((None, ["l", names]), (1, [names]), (0, ["l"])):
+        how = Reading(frame=frame)
+        assert [f.names for f in decode.read(out.getvalue(), how).frames] == wanted
+        opened = tiff_pieces.File(str(tmp_path / "in.tif"), how)
+        assert [page.names for page in opened.pages] == wanted
+        opened.close()
+
+
+def test_planes_of_jpeg_become_colours(tmp_path):
+    """Which no coder has made of them."""
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
+    image = np.dstack([6 * y, 8 * x, 3 * (y + x)]).astype("uint8")
+    options = {"compression": "jpeg", "compressionargs": {"level": 100}, "planes": True}
+    _, samples, _ = both(tiff(image, photometric="ycbcr", subsampling=(1, 1), **options), tmp_path)
+    planes = [Image.fromarray(np.ascontiguousarray(image[:, :, i])) for i in range(3)]
+    wanted = np.array(Image.merge("YCbCr", planes).convert("RGB"))
+    assert np.abs(samples.astype(int) - wanted).mean() < 3
