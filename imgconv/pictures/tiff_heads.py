@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 WIDTH, LENGTH, CHANNELS, ROWS, PLANES, TILE = 256, 257, 277, 278, 284, (322, 323)
 STRIPS, TILES = (273, 279), (324, 325)  # where they are, and how long
-BITS, PACKED, COLOURS = 258, 259, 262
-SINGLE = {PACKED, COLOURS, WIDTH, LENGTH, CHANNELS, ROWS, PLANES, *TILE}  # tags of one number
+BITS, PACKED, COLOURS, PREDICTOR = 258, 259, 262, 317
+# Tags of one number.
+SINGLE = {PACKED, COLOURS, PREDICTOR, WIDTH, LENGTH, CHANNELS, ROWS, PLANES, *TILE}
 WANTED = {BITS, *SINGLE, *STRIPS, *TILES}
 # The forms of whole numbers, by what a directory calls their type.
 FORMS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
+UNPREDICTED = (1, 32773)  # what packs samples without their differences: not at all, PackBits
 # Bytes of any kind of value, by the same.
 BYTES = {
     1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8,
@@ -135,6 +137,10 @@ def _refuse_lacking(page: Tags, size: int) -> None:
     pairs = list(zip(starts, counts, strict=False))
     if any(bool(start) != bool(count) for start, count in pairs):  # both: it is left out
         raise ImageError("broken image: a strip or tile has no place, or no length")
+    if page.get(PREDICTOR, (1,)) != (1,) and page.get(PACKED, (1,))[0] in UNPREDICTED:
+        raise ImageError(
+            "has a predictor without compression, which programs take in two ways; save it anew"
+        )
     if len(pairs) < (all_of := _parts(page)):
         raise ImageError(f"broken image: it has {len(pairs)} of its {all_of} strips or tiles")
 

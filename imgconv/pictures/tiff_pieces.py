@@ -198,7 +198,8 @@ def _read_at(file: int, count: int, offset: int) -> bytes:
 def _is_plain(page: Any) -> bool:
     """Whether samples lie as they are in memory, row by row."""
     packed = page.bitspersample in (*tiff.PACKED, *tiff.FEW) or ycbcr.is_shared(page)
-    return page.compression == 1 == page.planarconfig and not packed and all(page.dataoffsets)
+    usual = page.compression == page.planarconfig == page.fillorder == 1
+    return usual and not packed and all(page.dataoffsets)
 
 
 def _segment(page: Any, kind: np.dtype[Any]) -> tuple[int, int]:

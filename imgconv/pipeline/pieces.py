@@ -135,7 +135,7 @@ def is_larger(source: str, work: Work, reading: Reading) -> bool:
         with closing(tiff_pieces.File(source, reading)) as file:
             need = sum(_need(page, work) for page in file.pages)
             pixels = sum(math.prod(page.shape) for page in file.pages)
-    except ImageError:  # which is told when it is read as a whole
+    except (ImageError, OSError):  # which is told when it is read as a whole
         return False
     return need > memory() or pixels > MAX_PIXELS == reading.max_pixels
 

@@ -220,3 +220,35 @@ def test_iptc_is_said_to_be_lost_by_every_way(kind, code, tmp_path):
     read = decode.read((tmp_path / "x.tif").read_bytes())
     for (kept,) in (opened.metadata, read.metadata):
         assert kept.lost == ("IPTC",)
+
+
+def tagged(image: np.ndarray, code: int, value: int, **options) -> bytearray:
+    """Return a TIFF with a tag that tifffile would not write."""
+    out = io.BytesIO()
+    tifffile.imwrite(out, image, extratags=[(PRIVATE, 3, 1, value, True)], **options)
+    with tifffile.TiffFile(io.BytesIO(out.getvalue())) as file:
+        at = file.pages[0].tags[PRIVATE].offset
+    return bytearray(changed(out.getvalue(), at, struct.pack("<H", code)))
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+@pytest.mark.parametrize("compression", [None, "packbits", "zlib"])
+def test_samples_whose_bits_are_turned_round_are_turned_back(kind, compression, tmp_path):
+    """FillOrder 2, as fax programs write it."""
+    image = np.random.default_rng(3).integers(0, 256, (24, 16), kind)
+    data = tagged(image, 266, 2, compression=compression, rowsperstrip=8)
+    turned = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        (page,) = file.pages
+        for start, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+            data[start : start + count] = data[start : start + count].translate(turned)
+    assert answers(bytes(data), tmp_path) == {str([float(image.mean())])}
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+@pytest.mark.parametrize("compression", [None, "packbits"])
+def test_differences_that_are_not_compressed_are_refused(kind, compression, tmp_path):
+    """The standard has them for LZW alone; libtiff passes over what tifffile adds up."""
+    data = tagged(np.zeros((8, 6), kind), 317, 2, compression=compression)
+    (message,) = answers(bytes(data), tmp_path)
+    assert message.startswith("has a predictor without compression")
