@@ -9,8 +9,9 @@ from PIL import Image, ImageColor
 
 from imgconv.engine.geometry import fills
 from imgconv.errors import ImageError
-from imgconv.kernels.spec import load_kernel
-from imgconv.pictures.pixels import ArrayPixels, ImagePixels
+from imgconv.kernels.catalog import open_catalog
+from imgconv.kernels.spec import find_step, load_kernel
+from imgconv.pictures.pixels import ArrayPixels, ImagePixels, of_array
 from imgconv.pipeline.fill import Paint, filling
 from imgconv.pipeline.filter import filter_pixels
 from imgconv.pipeline.layout import layout
@@ -127,6 +128,24 @@ def test_colours_bleed_in_exactly(names, kind, spec, divisor):
     found = filtered(pixels, "255,128,3", spec)
     assert (found[:, :, : len(fill)] == expected).all()
     assert (found[:, :, len(fill) :] == array[:, :, len(fill) :]).all()  # alpha is not filtered
+
+
+@pytest.mark.parametrize(
+    "spec",
+    ["box(size=15)", "gaussian(sigma=2)", "box(size=3x41)", "disk(radius=3)", "1,2;3,4/9", "sobel"],
+)
+def test_each_channel_is_filled_as_it_is_alone(spec):
+    """However a kernel is computed, with strides and dilations: as gray with its own number."""
+    pixels = noise("rgb", size=(37, 90))
+    combined, array = find_step(spec, open_catalog()).work, pixels.array()
+    shape = layout((0, 5, 2, 7), "constant", 0, (3, 2), (1, 2))
+    work = Work((combined,), shape, "abs", paint=Paint(ORANGE))
+    found = filter_pixels(pixels, work)[0].array()
+    for channel, number in enumerate(ORANGE):
+        gray = of_array(array[:, :, channel : channel + 1], "l")
+        alone = Work((combined,), shape._replace(fill=number), "abs")
+        expected = filter_pixels(gray, alone)[0].array()
+        assert (found[:, :, channel] == expected[:, :, 0]).all()
 
 
 def test_channels_that_are_chosen_have_their_own():
