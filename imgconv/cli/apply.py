@@ -117,7 +117,7 @@ def apply(
     _refuse_stdout(todo, told)
     if resume:
         _refuse_lasting_nowhere(todo)
-    if axes:
+    if asked := axes_of(axes):
         _refuse_axes(todo)
     draw = _drawing(todo, told) if preview else None
     if scheduler:
@@ -132,7 +132,7 @@ def apply(
     )  # fmt: skip
     task = Task(
         work,
-        Reading(max_pixels, depth is not None, frame, axes_of(axes), listed(formats)),
+        Reading(max_pixels, depth is not None, frame, asked, listed(formats)),
         checked(Writing(force, quality, compress, strip)),
         levels,
         skip_existing,

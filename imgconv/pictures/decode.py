@@ -76,7 +76,7 @@ def read(data: bytes, how: Reading = AS_IT_IS) -> Picture:
 
 
 def _decoded(data: bytes, how: Reading) -> Picture:
-    if name := of_head(data):
+    if how.formats and (name := of_head(data)):
         refuse_unlisted(name, how)
     if data[:4] == b"\x89PNG":
         return _png(data, how)

@@ -55,7 +55,7 @@ class Paint(NamedTuple):
         if bare in ("rgb", NAMELESS * 3):
             return *scaled, *alpha
         raise ImageError(
-            f"has {len(bare)} channels without names, and the fill is a colour; give a number"
+            f"has {len(bare)} channels that are no colours, and the fill is one; give a number"
         )
 
 

@@ -236,7 +236,7 @@ def test_weighted_colours_refuse_the_same_numbers(run, tmp_path, monkeypatch):
 
 def test_a_colour_has_no_meaning_for_many_channels():
     """Five bands have none; a number does."""
-    with pytest.raises(ImageError, match="5 channels without names"):
+    with pytest.raises(ImageError, match="5 channels that are no colours"):
         filtered(noise("xxxxx"), "red", "1", padding=2)
     assert filtered(noise("xxxxx"), "50%", "1", padding=2)[0, 0].tolist() == [128] * 5
 
