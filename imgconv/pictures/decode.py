@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from imgconv.errors import ImageError, one_line
-from imgconv.pictures import metadata, pillow
+from imgconv.errors import ImageError, broken
+from imgconv.pictures import libtiff, metadata, pillow
 from imgconv.pictures.formats import TIFF_MAGIC, of_head, pillows
 from imgconv.pictures.metadata import Metadata
 from imgconv.pictures.orientation import of_image, turn
@@ -71,8 +71,7 @@ def read(data: bytes, how: Reading = AS_IT_IS) -> Picture:
     except (ImageError, MemoryError):
         raise
     except Exception as error:  # decoders raise a dozen kinds on broken files
-        fault = one_line(error) or type(error).__name__
-        raise ImageError(f"broken image: {fault}") from None
+        raise broken(error) from None
 
 
 def _decoded(data: bytes, how: Reading) -> Picture:
@@ -151,7 +150,10 @@ def _opened(data: bytes, how: Reading, pages: Pages | None = None) -> Picture:
             return _deep(image.format or "", data, how, fault)
         if animated:
             return _animated(data, chosen, how)
-        picture = _single(image, how) if count == 1 else _several(image, chosen, how)
+        with libtiff.listening() as faults:
+            picture = _single(image, how) if count == 1 else _several(image, chosen, how)
+        if faults:  # behind which it has gone on
+            raise broken("decoder error")
         if image.format == "GIF" and GIF_END not in data[-GIF_TAIL:]:
             cut_off = "what follows its last frame (the file is cut off)"
             picture = picture._replace(lost=(*picture.lost, cut_off))

@@ -7,7 +7,7 @@ import logging
 import re
 from types import ModuleType
 
-from imgconv.errors import ImageError, one_line
+from imgconv.errors import ImageError, broken, one_line
 
 # The tags of a TIFF by which its samples are read; what others say can be left out.
 SAMPLES = {
@@ -23,7 +23,7 @@ class _Faults(logging.Handler):
         message = one_line(record.getMessage())
         tag = re.search(r"TiffTag (\d+) ", message)
         if not tag or int(tag[1]) in SAMPLES:
-            raise ImageError(f"broken image: {message[:200]}")
+            raise broken(message)
 
 
 _FAULTS = _Faults(logging.ERROR)

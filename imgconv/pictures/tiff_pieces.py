@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from imgconv.errors import ImageError, one_line
+from imgconv.errors import ImageError, broken
 from imgconv.pictures import tiff, tiff_heads, tiff_tags, ycbcr
 from imgconv.pictures.extras import library
 from imgconv.pictures.metadata import SWAPPED, Metadata
@@ -42,8 +42,7 @@ def _broken_if_it_fails() -> Iterator[None]:
     except (ImageError, MemoryError, OSError):
         raise
     except Exception as error:
-        fault = one_line(error)[:200] or type(error).__name__
-        raise ImageError(f"broken image: {fault}") from None
+        raise broken(error) from None
 
 
 def can_open() -> bool:
@@ -102,6 +101,8 @@ class Page:
         self.shape = self._shape[::-1] if self._orientation in SWAPPED else self._shape
         self.kind = "uint8" if how.shallow else tiff.kind_of(page)
         self._segment = _segment(page, np.dtype(page.dtype))
+        if not all(self.shape + self._segment):
+            raise ImageError(f"broken image: it is {self.shape[1]}x{self.shape[0]}")
         self._read = functools.lru_cache(maxsize=1)(self._decoded)
 
     def keep(self, rows: int) -> None:

@@ -278,6 +278,41 @@ def test_a_tiff_that_is_damaged_in_its_compressed_part_is_refused():
     assert "broken image" in refusal(bytes(data))
 
 
+@pytest.mark.parametrize("compression", ["group3", "tiff_lzw", "jpeg"])
+def test_damage_that_libtiff_tells_stderr_of_is_refused(compression, capfd):
+    """It goes on behind bad codes of a fax; what it prints is no line of ours."""
+    mode = "L" if compression in ("tiff_lzw", "jpeg") else "1"
+    data = bytearray(saved(noise(mode, (64, 48)), "TIFF", compression=compression))
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        (start,), (size,) = file.pages[0].dataoffsets, file.pages[0].databytecounts
+    end = start + size - size // 3
+    data[start + size // 3 : end] = (b"\xff\x4f\0\x11" * size)[: end - start - size // 3]
+    assert refusal(bytes(data)) == "broken image: it cannot be decoded"
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError(296),
+        IndexError("tuple index out of range"),
+        TypeError("'<' not supported between instances of 'tuple' and 'int'"),
+        struct.error("unpack_from requires a buffer of at least 4 bytes"),
+        ValueError("cannot reshape array of size 5 into shape (2,3)"),
+        OSError("decoder error -2"),
+        ValueError(),
+    ],
+)
+def test_words_about_a_decoder_are_not_told_as_words_about_a_file(error, monkeypatch):
+    """What Python raises in the midst of somebody's code helps nobody with a picture."""
+
+    def failing(*_):
+        raise error
+
+    monkeypatch.setattr(decode, "_decoded", failing)
+    assert refusal(b"BM") == "broken image: it cannot be decoded"
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -252,3 +252,28 @@ def test_differences_that_are_not_compressed_are_refused(kind, compression, tmp_
     data = tagged(np.zeros((8, 6), kind), 317, 2, compression=compression)
     (message,) = answers(bytes(data), tmp_path)
     assert message.startswith("has a predictor without compression")
+
+
+@pytest.mark.parametrize("tag", [256, 257, 278])
+def test_a_tiff_without_rows_or_columns_is_refused(tag, tmp_path):
+    """By its size, and before anything is divided by it."""
+    out = io.BytesIO()
+    options = {"rowsperstrip": 4, "compression": "zlib", "metadata": None}
+    tifffile.imwrite(out, np.zeros((8, 6), "uint16"), **options)
+    data = bytearray(out.getvalue())
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        place = file.pages[0].tags[tag].valueoffset
+    data[place : place + 2] = bytes(2)
+    assert all(m.startswith("broken image: ") for m in refusals(bytes(data), tmp_path))
+
+
+def test_a_tag_that_points_nowhere_is_named():
+    """By its number, and not by the names of tifffile's classes."""
+    out = io.BytesIO()
+    tifffile.imwrite(out, np.zeros((8, 6, 3), "uint16"), photometric="rgb", metadata=None)
+    data = bytearray(out.getvalue())
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        place = file.pages[0].tags[282].offset
+    data[place + 8 : place + 12] = struct.pack("<I", 1 << 20)
+    told = "broken image: tag 282: invalid value offset 1048576"
+    assert fault_of(lambda: decode.read(bytes(data))) == told
