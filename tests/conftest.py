@@ -12,12 +12,14 @@ import hypothesis
 import pytest
 
 from imgconv.cli.main import main
+from imgconv.engine import native
 
 # What decides whether a change lands must not depend on chance; elsewhere examples differ each run.
 hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
+MANY = 500  # tests, which take all parts of the engine
 PATIENCE = 300  # seconds for another worker to make what is shared
 
 
@@ -95,14 +97,20 @@ def once(for_all: Path) -> Callable[[str, Callable[[Path], None]], Path]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def cache(for_all: Path) -> Iterator[None]:
+def cache(for_all: Path, request: pytest.FixtureRequest) -> Iterator[None]:
     """Keep compiled code in a folder of the tests' own, and begin without any.
 
-    Bytecode goes where Python keeps it, so that the many processes do not compile it anew.
+    Bytecode goes where Python keeps it, so that the many processes do not compile it anew. Where
+    all tests are run, each worker compiles some of the parts first, so that none does all of them.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IMGCONV_CACHE_DIR", str(for_all / "compiled"))
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        if len(request.session.items) > MANY:
+            own = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+            workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+            for name in native.parts()[own::workers]:
+                native.part(name)
         yield
 
 

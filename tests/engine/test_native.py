@@ -41,11 +41,11 @@ def outline(folder: Path, cache: Path | str, *options: str) -> subprocess.Comple
 
 @pytest.fixture(scope="module")
 def filled(once: Once) -> Path:
-    """A cache that three first runs have filled at once, each with the right answer."""
+    """A cache that two first runs have filled at once, each with the right answer."""
 
     def fill(folder: Path) -> None:
-        with ThreadPoolExecutor(3) as pool:
-            list(pool.map(lambda _: outline(folder, folder / "cache"), range(3)))
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda _: outline(folder, folder / "cache"), range(2)))
 
     return once("filled", fill) / "cache"
 
@@ -290,7 +290,9 @@ def test_cache_commands_tell_and_clear(cache: Path) -> None:
 
 
 @pytest.mark.skipif(not processor.has_vectors(), reason="no processor with AVX2")
-def test_code_for_a_lesser_processor_is_kept_apart_and_gives_the_same(tmp_path: Path) -> None:
+def test_code_for_a_lesser_processor_is_kept_apart_and_gives_the_same(
+    cache: Path, tmp_path: Path
+) -> None:
     """IMGCONV_CPU changes the code, never a pixel; nor does what Numba is told of processors.
 
     An instruction that a processor lacks would end the process while it is compiled for.
@@ -299,17 +301,16 @@ def test_code_for_a_lesser_processor_is_kept_apart_and_gives_the_same(tmp_path: 
         "import numpy as np, sys\n"
         "from imgconv import apply\n"
         "image = np.random.default_rng(2).integers(0, 256, (40, 90, 3), np.uint8)\n"
-        "kernels = 'sepia', 'emboss'\n"
-        "sys.stdout.buffer.write(b''.join(apply(image, k).tobytes() for k in kernels))\n"
+        "sys.stdout.buffer.write(apply(image, 'outline').tobytes())\n"
     )
 
     def pixels(changes: dict[str, str]) -> tuple[bytes, int]:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "IMGCONV_CACHE_DIR": str(tmp_path)}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "IMGCONV_CACHE_DIR": str(cache)}
         done = subprocess.run(
             [sys.executable, "-c", program],
-            env={**environment, **changes}, capture_output=True, check=True,
+            env={**environment, **changes}, cwd=tmp_path, capture_output=True, check=True,
         )  # fmt: skip
-        return done.stdout, len(list(tmp_path.glob("*.code")))
+        return done.stdout, len(list(cache.glob("*.code")))
 
     changes = ({}, {"IMGCONV_CPU": "x86-64-v3"}, {"NUMBA_CPU_NAME": "generic"})
     (first, few), (second, more), (third, most) = map(pixels, changes)

@@ -237,7 +237,7 @@ def test_a_wide_gaussian_is_scipys_within_a_level(sigma):
     )
 
 
-@pytest.mark.parametrize("size", ["259", "3x1023", "1025x5", "4095"])
+@pytest.mark.parametrize("size", ["259", "3x4095", "4095x5"])
 def test_a_long_mean_is_exact(size):
     """Whole sums divided half to even, as SciPy's mean of them is far from any tie."""
     image = noise(90, 70, 3)

@@ -71,7 +71,7 @@ def cuts(draw, size):
     return [range(a, b) for a, b in zip(at, [*at[1:], size], strict=True) if a < b]
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.data())
 def test_tiles_make_the_bytes_of_the_whole(data):
     """Every padding, border, stride and dilation, chains, levels, channels and alpha."""

@@ -238,7 +238,7 @@ def dies(tmp_path: Path, cluster: Cluster, count: int) -> None:
 @needs_dask
 def test_a_death_costs_no_file(tmp_path):
     """Of a worker: a retry; of the scheduler: one line, and what is there is whole."""
-    pictures(tmp_path, 300, (300, 200))
+    pictures(tmp_path, 300, (200, 150))
     with started(tmp_path) as cluster:
         dies(tmp_path, cluster, 300)
 
@@ -294,7 +294,7 @@ def test_an_end_by_force_leaves_no_worker_behind(number, tmp_path):
     """Ctrl-C on the whole group, a signal or a kill: worker processes end with the client."""
     import psutil
 
-    source = pictures(tmp_path, 200, (400, 300))
+    source = pictures(tmp_path, 100, (400, 300))
     running = apply(source, "--recursive", "-o", f"{tmp_path}/out/", "--json", "--scheduler",
                     "local:1", start_new_session=True)  # fmt: skip
     after(10, running)
