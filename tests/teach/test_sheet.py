@@ -296,7 +296,7 @@ def test_streams(run):
         ("-k", "blur", "-o", "s.png", "--levels", "none"),
         ("-k", "blur", "-o", "s.png", "--levels", "loud"),
         ("-k", "blur", "-o", "s.png", "--border", "mirror"),
-        ("-k", "blur", "-o", "s.png", "--channels", "x,y"),
+        ("-k", "blur", "-o", "s.png", "--channels", "u,v"),
         ("-k", "blur", "-o", "s.png", "--columns", "0"),
         ("-k", "blur", "-o", "s.png", "--size", "3"),
         ("-k", "blur"),
