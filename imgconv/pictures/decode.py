@@ -83,6 +83,8 @@ def _decoded(data: bytes, how: Reading) -> Picture:
         return _bmp(data, how)
     if data[:4] in TIFF_MAGIC:
         return _tiff(data, how)
+    if data[:3] == b"GIF":
+        return _gif(data, how)
     return _opened(data, how)
 
 
@@ -111,6 +113,19 @@ def _bmp(data: bytes, how: Reading) -> Picture:
         picture = picture._replace(
             lost=(*picture.lost, "a fourth channel that is said to be unused")
         )
+    return picture
+
+
+def _gif(data: bytes, how: Reading) -> Picture:
+    """A GIF, for which Pillow makes room before it can be asked how much."""
+    from imgconv.pictures import gif
+
+    width, height, count = gif.canvas(data)
+    refuse_too_many([(width, height)] * (count if how.frame is None and count else 1), how)
+    picture = _opened(data, how)
+    if GIF_END not in data[-GIF_TAIL:]:
+        cut_off = "what follows its last frame (the file is cut off)"
+        picture = picture._replace(lost=(*picture.lost, cut_off))
     return picture
 
 
@@ -154,9 +169,6 @@ def _opened(data: bytes, how: Reading, pages: Pages | None = None) -> Picture:
             picture = _single(image, how) if count == 1 else _several(image, chosen, how)
         if faults:  # behind which it has gone on
             raise broken("decoder error")
-        if image.format == "GIF" and GIF_END not in data[-GIF_TAIL:]:
-            cut_off = "what follows its last frame (the file is cut off)"
-            picture = picture._replace(lost=(*picture.lost, cut_off))
         return picture
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 from PIL import Image
@@ -9,6 +10,36 @@ from PIL import Image
 from imgconv.pictures.pixels import ImagePixels, Pixels
 
 COLOURS = 256  # of a frame
+FRAME, EXTENSION, END = b",!;"  # what begins
+TABLE = 0x80  # whether colours follow a head
+
+
+def canvas(data: bytes) -> tuple[int, int, int]:
+    """Return width and height of what all frames lie on, by their heads, and how many there are.
+
+    Pillow makes room for that at once, and more of it for a frame that lies outside.
+    """
+    width, height, flags = struct.unpack("<HHB", data[6:11].ljust(5, b"\0"))
+    at, count = 13 + _colours(flags), 0
+    while at + 10 < len(data) and data[at] != END:
+        if data[at] == FRAME:
+            left, top, wide, high, flags = struct.unpack("<4HB", data[at + 1 : at + 10])
+            width, height = max(width, left + wide), max(height, top + high)
+            at, count = at + 11 + _colours(flags), count + 1
+        elif data[at] == EXTENSION:
+            at += 2
+        else:  # what belongs to nothing
+            at += 1
+            continue
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+        at += 1
+    return width, height, count
+
+
+def _colours(flags: int) -> int:
+    """How many bytes of colours follow a head."""
+    return 3 << (flags & 7) + 1 if flags & TABLE else 0
 
 
 def has_more_colours(frame: Pixels) -> bool:

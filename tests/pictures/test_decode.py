@@ -375,6 +375,18 @@ def test_the_orientation_of_a_jpeg_is_applied():
     assert single(data).size == (24, 40)
 
 
+@pytest.mark.parametrize("place", [6, 28, 51], ids=["canvas", "first frame", "last frame"])
+def test_a_gif_is_asked_for_its_size_before_room_is_made_for_it(place):
+    """A few bytes that clear a canvas of 65535 x 65535, or put a frame far outside of it."""
+    clear = b"!\xf9\4\x08\0\0\0\0"
+    frame = struct.pack("<B4HB", 0x2C, 0, 0, 2, 2, 0) + b"\2\2\x84\x51\0"
+    data = bytearray(b"GIF89a" + struct.pack("<2H3B", 2, 2, 0x80, 0, 0) + bytes(6))
+    data += (clear + frame) * 2 + b";"
+    assert [frame.size for frame in decode.read(bytes(data)).frames] == [(2, 2)] * 2
+    data[place : place + 4] = b"\xff" * 4
+    assert re.search("2 frames up to 6553[57]x6553[57] is more than", refusal(bytes(data)))
+
+
 @pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP", "TIFF", "PPM", "GIF"])
 def test_a_picture_without_metadata_is_said_to_lose_none(name):
     """A plain file gives no note; one about nothing would be read as a loss."""
