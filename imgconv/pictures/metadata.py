@@ -178,7 +178,7 @@ def read(image: Image.Image, orientation: int = 1) -> Metadata:
         text.pop(key, None)
     return Metadata(
         exif,
-        info.get("icc_profile") or b"",
+        _profile(image),
         XMP_ORIENTATION.sub(b"", xmp_of(image)),
         resolution,
         comment.encode() if isinstance(comment, str) else comment,
@@ -201,6 +201,17 @@ def orientation_of_xmp(xmp: bytes) -> int:
     found = XMP_ORIENTATION.search(xmp)
     number = re.search(rb"[1-8]", found[0]) if found else None
     return int(number[0]) if number else 1
+
+
+def _profile(image: Image.Image) -> bytes:
+    """The colour profile; where a page of a TIFF has none, Pillow has kept another page's."""
+    if hasattr(image, "tag_v2") and not _has_tag(image, ICC):
+        return b""
+    return image.info.get("icc_profile") or b""
+
+
+def _has_tag(image: Image.Image, *wanted: int) -> bool:
+    return any(tag in getattr(image, "tag_v2", ()) for tag in wanted)
 
 
 def _described(tags: Image.Exif) -> bytes:

@@ -27,10 +27,15 @@ def of_image(image: Image.Image) -> int:
         exif = image.getexif()
         if ORIENTATION not in exif:  # Pillow does not know all ways to write XMP
             exif[ORIENTATION] = orientation_of_xmp(xmp_of(image))
-        return int(exif[ORIENTATION])
+        return known(int(exif[ORIENTATION]))
     except Exception:  # a dozen kinds
         image._exif = None  # so that `metadata` can tell of it
         return 1
+
+
+def known(value: Any) -> int:
+    """Return an orientation, for what is none that of an upright picture."""
+    return value if isinstance(value, int) and value in _TURNS else 1
 
 
 def turn(image: Image.Image) -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Tags of a TIFF by which its first page is known for a part.
 NEW_SUBFILE_TYPE, SUB_IFDS, DNG_VERSION, STRIP_BYTES = 254, 330, 50706, 279
+PLANES_OF_METAMORPH = 33629
 PART_TAGS = NEW_SUBFILE_TYPE, SUB_IFDS, DNG_VERSION, STRIP_BYTES, DESCRIPTION
 # Colours that are not read, by their number in a TIFF.
 COLOURS = {
@@ -97,17 +98,21 @@ def _refuse_thumbnail(tags: Mapping[int, Any]) -> None:
 
 
 def _refuse_short_stack(tags: Mapping[int, Any], count: int, size: int) -> None:
-    """Raise an error for an ImageJ stack of one page, behind whose samples the others follow."""
+    """Raise an error for a stack of one page, behind whose samples the other images follow."""
     text = str(tags.get(DESCRIPTION) or "")
-    images = re.search(r"^images=(\d{1,9})\s*$", text, re.MULTILINE)
-    if count != 1 or not text.startswith(IMAGEJ) or not images:
-        return
-    lengths = tags.get(STRIP_BYTES) or 0
+    lengths, planes = tags.get(STRIP_BYTES) or 0, tags.get(PLANES_OF_METAMORPH)
     length = lengths if isinstance(lengths, int) else sum(lengths)
-    if int(images[1]) > 1 and size >= length * int(images[1]):
+    images = re.search(r"^images=(\d{1,9})\s*$", text, re.MULTILINE)
+    told, held = "", 1
+    if isinstance(planes, tuple):  # one for each
+        told, held = f"a MetaMorph stack of {len(planes)} images", len(planes)
+    elif images and text.startswith(IMAGEJ):
+        told, held = f"an ImageJ stack of {images[1]} images", int(images[1])
+    elif text.startswith('{"shape": ') and '"truncated": true' in text:
+        told, held = "a stack of tifffile's", 2  # or more
+    if count == 1 < held and size >= length * held:
         raise ImageError(
-            f"is an ImageJ stack of {images[1]} images in one page, of which one would be read; "
-            "save them as pages first"
+            f"is {told} in one page, of which one would be read; save them as pages first"
         )
 
 

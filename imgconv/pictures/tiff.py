@@ -12,9 +12,10 @@ from imgconv.errors import ImageError
 from imgconv.pictures import metadata, tiff_heads, ycbcr
 from imgconv.pictures.extras import library
 from imgconv.pictures.metadata import ORIENTATION, Metadata
-from imgconv.pictures.orientation import upright
+from imgconv.pictures.orientation import known, upright
 from imgconv.pictures.picture import (
     PART_TAGS,
+    PLANES_OF_METAMORPH,
     Picture,
     Reading,
     cut,
@@ -138,6 +139,8 @@ def refuse_part_of(first: Any, count: int, size: int) -> None:
     """Raise an error for so many pages of which the first is a part, as `refuse_part`."""
     tags = first.aspage().tags
     found = {code: tags[code].value for code in PART_TAGS if code in tags}
+    if planes := tags.get(PLANES_OF_METAMORPH):
+        found[PLANES_OF_METAMORPH] = (0,) * planes.count
     refuse_part(found, count, size)
 
 
@@ -191,7 +194,7 @@ def _divided(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def orientation_of(page: Any) -> int:
     """Return how a page is to be turned, as EXIF says it."""
     if tag := page.tags.get(ORIENTATION):
-        return int(tag.value)
+        return known(tag.value)
     xmp = page.tags.get(metadata.XMP)
     return metadata.orientation_of_xmp(bytes(xmp.value)) if xmp else 1
 

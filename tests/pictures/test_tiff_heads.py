@@ -267,13 +267,102 @@ def test_a_tiff_without_rows_or_columns_is_refused(tag, tmp_path):
     assert all(m.startswith("broken image: ") for m in refusals(bytes(data), tmp_path))
 
 
-def test_a_tag_that_points_nowhere_is_named():
-    """By its number, and not by the names of tifffile's classes."""
+def test_a_tiff_without_a_page_is_refused(tmp_path):
+    """Whose first directory lies behind its end."""
+    assert refusals(b"II+\0\10\0\0\0" + struct.pack("<Q", 1 << 50), tmp_path) != {""}
+    (tmp_path / "x.tif").write_bytes(b"II*\0" + struct.pack("<I", 1 << 20))
+    fault = fault_of(lambda: tiff_pieces.File(str(tmp_path / "x.tif"), Reading()))
+    assert fault.startswith("broken image: it ")
+
+
+def test_other_stacks_in_one_page_are_not_cut_either(tmp_path):
+    """MetaMorph's, which has a tag with six numbers for each plane, and tifffile's."""
+    stack = np.zeros((2, 8, 6), "uint16")
     out = io.BytesIO()
-    tifffile.imwrite(out, np.zeros((8, 6, 3), "uint16"), photometric="rgb", metadata=None)
+    tifffile.imwrite(out, stack, truncate=True, byteorder="<")
+    (message,) = refusals(out.getvalue(), tmp_path)
+    assert message.startswith("is a stack of tifffile's in one page")
+    for planes in (1, 2):
+        out = io.BytesIO()
+        tag = (33629, 5, planes, tuple(range(1, 2 * planes + 1)), True)
+        tifffile.imwrite(out, stack[0], metadata=None, extratags=[tag], byteorder="<")
+        told = "is a MetaMorph stack of 2 images in one page"
+        (message,) = refusals(out.getvalue() + stack.tobytes(), tmp_path)
+        assert message.startswith(told if planes == 2 else ""), message
+        assert bool(message) == (planes == 2)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+@pytest.mark.parametrize("first", [True, False])
+def test_what_one_page_says_is_not_said_of_another(kind, first):
+    """Its profile, its XMP and how that has it turned, its resolution."""
+    from PIL import ImageCms
+
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="3"/></x:xmpmeta>'
+    tags = [(34675, 7, len(profile), profile, True), (700, 1, len(xmp), xmp, True)]
+    array = np.random.default_rng(1).integers(0, 255, (8, 6, 3)).astype(kind)
+    out = io.BytesIO()
+    with tifffile.TiffWriter(out) as file:
+        for said in (first, not first):
+            options = {"extratags": tags, "resolution": (72, 72)} if said else {}
+            file.write(array, photometric="rgb", metadata=None, **options)
+    for frame in (None, 0, 1):
+        picture = decode.read(out.getvalue(), Reading(frame=frame))
+        says = (first, not first) if frame is None else (frame == (not first),)
+        for pixels, told, said in zip(picture.frames, picture.metadata, says, strict=True):
+            assert (bool(told.icc), bool(told.xmp), bool(told.resolution)) == (said,) * 3
+            np.testing.assert_array_equal(pixels.array(), array[::-1, ::-1] if said else array)
+
+
+@pytest.mark.parametrize("value", [0, 9, b"\x06"])
+def test_an_orientation_that_is_none_turns_nothing(value, tmp_path):
+    """The same whole and in pieces: numbers out of range, and one of another type."""
+    array = np.arange(48, dtype="uint8").reshape(8, 6)
+    kind = 1 if isinstance(value, bytes) else 3
+    tifffile.imwrite(tmp_path / "a.tif", array, extratags=[(274, kind, 1, value, True)])
+    whole = decode.read((tmp_path / "a.tif").read_bytes()).frames[0].array()
+    file = tiff_pieces.File(str(tmp_path / "a.tif"), Reading())
+    for found in (whole, file.pages[0].read(range(8), range(6))):
+        np.testing.assert_array_equal(found[:, :, 0], array)
+    file.close()
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_bits_in_the_other_order_are_put_right(kind, compression, tmp_path):
+    """FillOrder 2: each byte's bits stand the other way round, of plain samples too."""
+    array = np.random.default_rng(1).integers(0, 255, (8, 6)).astype(kind)
+    out = io.BytesIO()
+    tag = (PRIVATE, 3, 1, 2, True)
+    tifffile.imwrite(
+        out, array, byteorder="<", metadata=None, compression=compression, extratags=[tag]
+    )
     data = bytearray(out.getvalue())
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        place = file.pages[0].tags[282].offset
-    data[place + 8 : place + 12] = struct.pack("<I", 1 << 20)
-    told = "broken image: tag 282: invalid value offset 1048576"
-    assert fault_of(lambda: decode.read(bytes(data))) == told
+        (start,), (size,) = file.pages[0].dataoffsets, file.pages[0].databytecounts
+        tags = sorted(file.pages[0].tags.values(), key=lambda tag: tag.offset)
+    entries = [bytearray(data[tag.offset : tag.offset + 12]) for tag in tags]
+    entries[-1][:2] = struct.pack("<H", 266)
+    entries.sort(key=lambda entry: struct.unpack("<H", entry[:2]))
+    data[tags[0].offset : tags[0].offset + 12 * len(tags)] = b"".join(entries)
+    turned = bytes(int(f"{byte:08b}"[::-1], 2) for byte in data[start : start + size])
+    data[start : start + size] = turned
+    (tmp_path / "a.tif").write_bytes(data)
+    whole = decode.read(bytes(data)).frames[0].array()
+    file = tiff_pieces.File(str(tmp_path / "a.tif"), Reading())
+    for found in (whole, file.pages[0].read(range(8), range(6))):
+        np.testing.assert_array_equal(found[:, :, 0], array)
+    file.close()
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+def test_iptc_that_is_left_out_is_told_in_every_way(kind, tmp_path):
+    """A tag of its own that has no place in what is written."""
+    out = tmp_path / "a.tif"
+    tag = (33723, 7, 8, b"\x1c\2\0\0" * 2, True)
+    tifffile.imwrite(out, np.zeros((8, 6), kind), extratags=[tag])
+    file = tiff_pieces.File(str(out), Reading())
+    for told in (decode.read(out.read_bytes()).metadata, file.metadata):
+        assert told[0].lost == ("IPTC",)
+    file.close()
