@@ -61,8 +61,8 @@ def test_every_plane_is_filtered_by_itself(run, axes, kind):
 def test_a_zarr_is_read_by_the_same_axes(run, axes):
     """And written with them, in pieces."""
     image = array(axes, "uint16") * 3
-    zarr.create_array("x.zarr", data=image, chunks=(2,) * image.ndim)
-    how = ["-k", SPEC, "--levels", "none", "--tile", 3]
+    zarr.create_array("x.zarr", data=image, chunks=(4,) * image.ndim)
+    how = ["-k", SPEC, "--levels", "none", "--tile", 4]
     done = run("apply", "x.zarr", *how, "--axes", axes, "-o", "y.zarr")
     assert (done.code, done.err) == (0, "")
     np.testing.assert_array_equal(zarr.open("y.zarr")[:], correlated(image, axes))
