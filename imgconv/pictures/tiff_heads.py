@@ -22,6 +22,7 @@ WANTED = {BITS, *SINGLE, *STRIPS, *TILES}
 # The forms of whole numbers, by what a directory calls their type.
 FORMS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
+ALL_ROWS = (1 << 32) - 1  # in a strip
 UNPREDICTED = (1, 32773)  # what packs samples without their differences: not at all, PackBits
 # Bytes of any kind of value, by the same.
 BYTES = {
@@ -69,8 +70,10 @@ class Widths(NamedTuple):
 def widths(file: IO[bytes]) -> Widths:
     """Return how the directories of a file are laid out, by its first bytes."""
     file.seek(0)
-    head = file.read(4)
-    order, big = "<" if head[:2] == b"II" else ">", 43 in head[2:]
+    head = file.read(8)
+    order, big = "<" if head[:2] == b"II" else ">", 43 in head[2:4]
+    if big and struct.unpack(f"{order}HH", head[4:]) != (8, 0):
+        raise ImageError("broken image: it has offsets of no known size")
     return Widths(order, "Q", 20, "Q") if big else Widths(order, "H", 12, "I")
 
 
@@ -118,29 +121,40 @@ def pages(file: IO[bytes], how: Reading) -> Pages:
     size = file.seek(0, io.SEEK_END)
     looked_at = [found[i] for i in sorted({0, *chosen})]
     for head in looked_at:
+        _refuse_odd(head.tags)
         _refuse_lacking(head.tags, size)
     return Pages(chosen, len(found), [each for head in looked_at for each in head.broken])
 
 
-def _refuse_lacking(page: Tags, size: int) -> None:
-    """Raise an error for a page without samples, or with fewer than it should have."""
-    places, lengths = STRIPS if STRIPS[0] in page else TILES
-    starts = page.get(places, ())
-    if not any(starts) or WIDTH not in page or LENGTH not in page:
+def _refuse_odd(page: Tags) -> None:
+    """Raise an error for a page whose tags contradict each other, or the standard."""
+    if not page.keys() >= {WIDTH, LENGTH} or not page.keys() & {STRIPS[0], TILES[0]}:
         raise ImageError(NO_SAMPLES)
-    width, length = page[WIDTH][0], page[LENGTH][0]
-    if not width or not length:
-        raise ImageError(f"broken image: it is {width}x{length}")
-    counts = page.get(lengths) or (1,) * len(starts)
-    if any(start + count > size for start, count in zip(starts, counts, strict=False)):
-        raise ImageError("broken image: it is cut off")  # some would fill it with zeros
-    pairs = list(zip(starts, counts, strict=False))
-    if any(bool(start) != bool(count) for start, count in pairs):  # both: it is left out
-        raise ImageError("broken image: a strip or tile has no place, or no length")
-    if page.get(PREDICTOR, (1,)) != (1,) and page.get(PACKED, (1,))[0] in UNPREDICTED:
+    if not page[WIDTH][0] or not page[LENGTH][0]:
+        raise ImageError(f"broken image: it is {page[WIDTH][0]}x{page[LENGTH][0]}")
+    tiled = TILES[0] in page
+    sides = [_one(page, tag, 0) for tag in TILE] if tiled else [_one(page, ROWS, ALL_ROWS)]
+    if (STRIPS[0] in page and tiled) or not all(sides) or _one(page, PLANES, 1) not in (1, 2):
+        raise ImageError("broken image: its tags do not say how its samples lie")
+    if _one(page, PREDICTOR, 1) != 1 and _one(page, PACKED, 1) in UNPREDICTED:
         raise ImageError(
             "has a predictor without compression, which programs take in two ways; save it anew"
         )
+
+
+def _refuse_lacking(page: Tags, size: int) -> None:
+    """Raise an error for a page with fewer samples than it should have."""
+    places, lengths = TILES if TILES[0] in page else STRIPS
+    starts, counts = page[places], page.get(lengths, ())
+    if not any(starts):
+        raise ImageError(NO_SAMPLES)
+    if not counts:
+        raise ImageError("broken image: it does not say how long its strips or tiles are")
+    pairs = list(zip(starts, counts, strict=False))
+    if any(start + count > size for start, count in pairs):
+        raise ImageError("broken image: it is cut off")  # some would fill it with zeros
+    if any(bool(start) != bool(count) for start, count in pairs):  # both: it is left out
+        raise ImageError("broken image: a strip or tile has no place, or no length")
     if len(pairs) < (all_of := _parts(page)):
         raise ImageError(f"broken image: it has {len(pairs)} of its {all_of} strips or tiles")
 
@@ -148,10 +162,16 @@ def _refuse_lacking(page: Tags, size: int) -> None:
 def _parts(page: Tags) -> int:
     """How many strips or tiles a page should have."""
     width, length = page[WIDTH][0], page[LENGTH][0]
-    sides = [page.get(tag, (0,))[0] for tag in TILE]
-    wide, high = sides if all(sides) else (width, page.get(ROWS, (0,))[0] or length)
-    planes = page.get(CHANNELS, (1,))[0] if page.get(PLANES, (1,))[0] == 2 else 1
+    wide, high = width, _one(page, ROWS, ALL_ROWS)
+    if TILES[0] in page:
+        wide, high = page[TILE[0]][0], page[TILE[1]][0]
+    planes = _one(page, CHANNELS, 1) if _one(page, PLANES, 1) == 2 else 1
     return -(-width // wide) * -(-length // high) * planes
+
+
+def _one(page: Tags, tag: int, usual: int) -> int:
+    """The number of a tag of one number, or what it is where it is not said."""
+    return page.get(tag, (usual,))[0]
 
 
 def _values(file: IO[bytes], entry: bytes, how: Widths) -> tuple[int, ...]:

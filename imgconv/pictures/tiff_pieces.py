@@ -206,7 +206,10 @@ def _is_plain(page: Any) -> bool:
 def _segment(page: Any, kind: np.dtype[Any]) -> tuple[int, int]:
     """Rows and columns of what is decoded at once."""
     if page.is_tiled:
-        return page.tilelength, page.tilewidth
+        high, wide = page.tilelength, page.tilewidth
+        if high * wide * page.samplesperpixel * kind.itemsize > LARGEST:
+            raise ImageError(f"has tiles of {wide}x{high}, too large to be decoded; save it anew")
+        return high, wide
     row = page.imagewidth * page.samplesperpixel * kind.itemsize
     if _is_plain(page):
         return max(1, min((1 << 20) // row, page.imagelength)), page.imagewidth

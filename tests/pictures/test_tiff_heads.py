@@ -366,3 +366,25 @@ def test_iptc_that_is_left_out_is_told_in_every_way(kind, tmp_path):
     for told in (decode.read(out.read_bytes()).metadata, file.metadata):
         assert told[0].lost == ("IPTC",)
     file.close()
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+def test_tags_that_contradict_each_other_are_told_alike(kind, tmp_path):
+    """None of them is believed by one way of reading and not by the other."""
+    out = io.BytesIO()
+    image = np.zeros((32, 32), kind)
+    tifffile.imwrite(out, image, tile=(16, 16), metadata=None)
+    data = out.getvalue()
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        tags = file.pages[0].tags
+        wide, lengths = tags["TileWidth"].valueoffset, tags["TileByteCounts"].offset
+    assert answers(data, tmp_path) == {"[0.0]"}
+    lost = changed(data, lengths, struct.pack("<H", PRIVATE))
+    assert "does not say how long" in answers(lost, tmp_path).pop()
+    for odd in (
+        changed(data, wide, b"\0\0"),
+        bytes(tagged(image, 284, 3, tile=(16, 16))),
+        bytes(tagged(image, 273, 8, tile=(16, 16))),
+    ):
+        (message,) = answers(odd, tmp_path)
+        assert message == "broken image: its tags do not say how its samples lie"
