@@ -1,17 +1,5 @@
 """What can go wrong: each message says what, the value and the remedy, on one line."""
 
-import re
-import struct
-
-# What Python itself raises: its words are about a decoder, and not about the file.
-_PYTHONS = (
-    ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError,
-    UnicodeError, struct.error,
-)  # fmt: skip
-_OTHERS = re.compile(r"decoder error|reshape|truth value|broadcast|literal|operand|raw mode")
-_RAISED = re.compile(r"<[\w.]+> raised \w+\((['\"])(.*)\1\)")  # tifffile of its own error
-_PLACE = re.compile(r"<tifffile\.Tiff(\w+) ?(\d*) @\d+>")
-
 
 def shortened(text: str, limit: int = 60) -> str:
     """Return a text as a message quotes it: cut where it is longer than the limit."""
@@ -50,12 +38,3 @@ class ClusterError(ImgconvError):
 
 class ImageError(ImgconvError):
     """An image cannot be read, kept or written."""
-
-
-def broken(error: object) -> ImageError:
-    """Return the error for a file that a decoder failed on, with its words if they say anything."""
-    said = _RAISED.sub(r"\2", one_line(error))
-    said = _PLACE.sub(lambda found: f"{found[1]} {found[2]}".strip().lower() + ":", said)
-    if not said or isinstance(error, _PYTHONS) or _OTHERS.search(said):
-        said = "it cannot be decoded"
-    return ImageError(f"broken image: {shortened(said, 160)}")

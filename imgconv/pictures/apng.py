@@ -6,6 +6,7 @@ Pillow reads the parts, each as a PNG of its own; it would lay them upon each ot
 from __future__ import annotations
 
 import io
+import itertools
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -73,6 +74,23 @@ def read(data: bytes, chosen: Sequence[int], single: Read) -> Picture:
         apart=several and apart,
         lost=lost,
     )
+
+
+def head(data: bytes, chosen: Sequence[int]) -> tuple[bool, bool]:
+    """Return whether the plain picture is no frame, and whether one may see through the canvas.
+
+    Raises
+    ------
+    ImageError
+        If a part is out of order or outside the canvas.
+    """
+    chunks = list(split(data))
+    apart = _is_apart(chunks)
+    first, *others = itertools.islice(_parts(chunks), max(1, max(chosen) + 1 - apart))
+    top, left = first.place
+    height, width = (int.from_bytes(chunks[0].data[at : at + 4], "big") for at in (4, 0))
+    whole = (top, left) == (slice(0, height), slice(0, width))
+    return apart, not whole or any(part.dispose for part in (first, *others))
 
 
 def _pixels(frames: list[npt.NDArray[Any]], like: Pixels) -> list[Pixels]:

@@ -6,6 +6,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from imgconv.errors import ImageError
+from imgconv.pictures.faults import CUT_OFF
 from imgconv.pictures.picture import Picture, Reading, cut, refuse_too_many
 from imgconv.pictures.pixels import of_array
 
@@ -23,7 +24,9 @@ CORE, HEADERS = 12, (12, 40, 52, 56, 64, 108, 124)  # bytes of headers; the olde
 USUAL = (0x7C00, 0x3E0, 0x1F, 0)  # of 16 bits without masks
 
 
-class _Header(NamedTuple):
+class Header(NamedTuple):
+    """What a header tells of the pixels."""
+
     width: int
     height: int
     upwards: bool
@@ -32,7 +35,7 @@ class _Header(NamedTuple):
     offset: int
 
 
-def header(data: bytes) -> _Header | None:
+def header(data: bytes) -> Header | None:
     """Return the header of a BMP of 16 or 32 bits with masks, nothing for others."""
     if data[:2] != b"BM" or len(data) < 54:
         return None
@@ -49,7 +52,7 @@ def header(data: bytes) -> _Header | None:
             return None
     elif kind != PLAIN or bits == 32:
         return None
-    return _Header(width, abs(height), height > 0, bits, masks, offset)
+    return Header(width, abs(height), height > 0, bits, masks, offset)
 
 
 def refuse_other(data: bytes) -> None:
@@ -72,13 +75,31 @@ def has_fourth(data: bytes) -> bool:
     return len(unused) > 1 or not unused <= {0, 255}
 
 
-def read(data: bytes, found: _Header, how: Reading) -> Picture:
+def read(data: bytes, found: Header, how: Reading) -> Picture:
     """Decode a BMP with masks: to 8 bits a channel, or 16 where any has more than 8."""
     import numpy as np
 
+    names, kind = look_over(found, len(data), how)
+    masks = found.masks[: len(names)]
+    row = _row(found)
+    rows = np.frombuffer(data, np.uint8, row * found.height, found.offset)
+    words = rows.reshape(found.height, row).view("<u2" if found.bits == 16 else "<u4")
+    words = words[:: -1 if found.upwards else 1, : found.width]
+    deep = max(mask.bit_count() for mask in masks) > 8
+    array = np.dstack([_scaled(words, mask, np.uint16 if deep else np.uint8) for mask in masks])
+    return Picture((of_array(array if kind == array.dtype else cut(array), names),), "BMP")
+
+
+def look_over(found: Header, size: int, how: Reading) -> tuple[str, str]:
+    """Return the channels and the kind of a BMP of so many bytes, by its header.
+
+    Raises
+    ------
+    ImageError
+        If its masks are none, or it is cut off or too large.
+    """
     refuse_too_many([(max(found.width, 0), found.height)], how)
-    colours, alpha = found.masks[:3], found.masks[3]
-    masks = [*colours, alpha] if alpha else list(colours)
+    masks = found.masks if found.masks[3] else found.masks[:3]
     taken = 0
     for mask in masks:
         run = mask // (mask & -mask) if mask else 0
@@ -86,16 +107,15 @@ def read(data: bytes, found: _Header, how: Reading) -> Picture:
             shown = ", ".join(f"{mask:x}" for mask in masks)
             raise ImageError(f"broken image: its masks {shown} are no runs of {found.bits} bits")
         taken |= mask
-    row = (found.width * found.bits + 31) // 32 * 4
-    if found.offset + row * found.height > len(data):
-        raise ImageError("broken image: it is cut off")
-    rows = np.frombuffer(data, np.uint8, row * found.height, found.offset)
-    words = rows.reshape(found.height, row).view("<u2" if found.bits == 16 else "<u4")
-    words = words[:: -1 if found.upwards else 1, : found.width]
-    kind = np.uint16 if max(mask.bit_count() for mask in masks) > 8 else np.uint8
-    array = np.dstack([_scaled(words, mask, kind) for mask in masks])
-    array = cut(array) if how.shallow else array
-    return Picture((of_array(array, "rgba"[: len(masks)]),), "BMP")
+    if found.offset + _row(found) * found.height > size:
+        raise ImageError(CUT_OFF)
+    deep = max(mask.bit_count() for mask in masks) > 8 and not how.shallow
+    return "rgba"[: len(masks)], "uint16" if deep else "uint8"
+
+
+def _row(found: Header) -> int:
+    """How many bytes a row takes."""
+    return (found.width * found.bits + 31) // 32 * 4
 
 
 def _scaled(

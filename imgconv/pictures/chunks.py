@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from imgconv.errors import ImageError
+from imgconv.pictures.faults import CUT_OFF
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 ANIMATION = (b"acTL", b"fcTL", b"fdAT")  # ancillary by their names, but without them other pixels
+PACKED = (b"IDAT", b"fdAT")
+SAMPLES = {2: 3, 4: 2, 6: 4}  # of a pixel, by the kind of its colours
+NUMBER = 4  # bytes of a frame's data that tell its place
 ANCILLARY = 0x20  # the bit of a name's first letter
 
 
@@ -45,6 +49,34 @@ def split(data: bytes) -> Iterator[Chunk]:
         at = end
 
 
+def skeleton(file: IO[bytes]) -> bytes:
+    """Return a PNG without what its pixels are packed in, as far as it goes."""
+    parts = [file.read(len(SIGNATURE))]
+    while len(head := file.read(8)) == 8:
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if kind not in PACKED:
+            parts += [head, file.read(length + 4)]
+        else:
+            number = file.read(NUMBER) if kind == b"fdAT" else b""
+            file.seek(length - len(number), io.SEEK_CUR)
+            whole = len(file.read(4)) == 4
+            parts.append(put_together((kind, number))[len(SIGNATURE) :] if whole else head)
+        if kind == b"IEND":
+            break
+    return b"".join(parts)
+
+
+def of_one_pixel(data: bytes) -> bytes:
+    """Return a PNG of one pixel that says all else that another one does."""
+    first, *rest = split(data)
+    depth, colour = first.data[8:10]
+    pixel = zlib.compress(bytes(1 + (depth * SAMPLES.get(colour, 1) + 7) // 8))
+    kept = [(c.kind, c.data) for c in rest if c.kind not in (*PACKED, *ANIMATION, b"IEND")]
+    size = (1).to_bytes(4, "big") * 2
+    head = (b"IHDR", size + bytes(first.data[8:]))
+    return put_together(head, *kept, (b"IDAT", pixel), (b"IEND", b""))
+
+
 def sound(data: bytes) -> tuple[bytes, tuple[str, ...]]:
     """Return a PNG without what in it is broken beside the pixels, and the names of that.
 
@@ -75,7 +107,7 @@ def sound(data: bytes) -> tuple[bytes, tuple[str, ...]]:
     if kinds[-1:] != [b"IEND"]:
         cut = data[end + 4 : end + 8]
         if b"IDAT" not in kinds or cut in (b"IDAT", *ANIMATION):
-            raise ImageError("broken image: it is cut off")
+            raise ImageError(CUT_OFF)
         lost.append("what follows its pixels (the file is cut off)")
         data = data[:end] + put_together((b"IEND", b""))[len(SIGNATURE) :]
     if (frames := kinds.count(b"fcTL")) < promised:

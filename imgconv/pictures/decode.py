@@ -6,12 +6,12 @@ import io
 import logging
 import warnings
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from imgconv.errors import ImageError, broken
-from imgconv.pictures import libtiff, metadata, pillow
+from imgconv.errors import ImageError
+from imgconv.pictures import faults, libtiff, metadata, pillow
 from imgconv.pictures.formats import TIFF_MAGIC, of_head, pillows
 from imgconv.pictures.metadata import Metadata
 from imgconv.pictures.orientation import of_image, turn
@@ -58,20 +58,15 @@ def read(data: bytes, how: Reading = AS_IT_IS) -> Picture:
     Image.MAX_IMAGE_PIXELS = None  # the limit is ours, see below
     pillow.in_one_block()
     if not data:
-        raise ImageError("the file is empty")
+        raise ImageError(faults.EMPTY)
     if data[:1] in TABLES:
         from imgconv.pictures import npy_csv
 
         if npy_csv.is_table(data):
             return npy_csv.read(data, how)
-    try:
-        with warnings.catch_warnings():  # what Pillow says of broken tags is no line of ours
-            warnings.simplefilter("ignore")
-            return _decoded(data, how)
-    except (ImageError, MemoryError):
-        raise
-    except Exception as error:  # decoders raise a dozen kinds on broken files
-        raise broken(error) from None
+    with faults.told(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Pillow says of broken tags is no line of ours
+        return _decoded(data, how)
 
 
 def _decoded(data: bytes, how: Reading) -> Picture:
@@ -144,38 +139,69 @@ def _png(data: bytes, how: Reading) -> Picture:
 
 def _opened(data: bytes, how: Reading, pages: Pages | None = None) -> Picture:
     """What Pillow opens, or another reader where Pillow must not; `pages` are those of a TIFF."""
+    image = identified(io.BytesIO(data), how, pages)
+    if not image:
+        return _deep("TIFF", data, how, UNKNOWN)
+    with image:
+        if image.format == "WEBP":  # which Pillow does not tell
+            image.info["lossless"] = pillow.is_lossless(data)
+        count, chosen, fault = look_over(image, len(data), how, pages)
+        if fault:
+            return _deep(image.format or "", data, how, fault)
+        if is_animated(image, count):
+            return _animated(data, chosen, how)
+        with libtiff.listening() as heard:
+            picture = _single(image, how) if count == 1 else _several(image, chosen, how)
+        if heard:  # behind which it has gone on
+            raise faults.broken()
+        return picture
+
+
+def identified(
+    file: IO[bytes], how: Reading, pages: Pages | None = None
+) -> ImageFile.ImageFile | None:
+    """Return a file as Pillow opens it; nothing for a TIFF that Pillow does not read."""
+    file.seek(0)
+    start = file.read(faults.START)
     try:
-        image = Image.open(io.BytesIO(data), formats=pillows(how.formats))
+        return Image.open(file, formats=pillows(how.formats))
     except UnidentifiedImageError:
         if pages:
-            from imgconv.pictures import tiff
+            return None
+        raise faults.of_unknown(start, how.formats) from None
 
-            return tiff.read(data, how, UNKNOWN, cuttable=False)
-        kinds = ", ".join(pillows(how.formats))
-        raise ImageError(f"not an image of a kind that is read ({kinds})") from None
-    with image:
-        chosen, count = pages[:2] if pages else _frames(image, how)
-        if image.format == "WEBP":  # which Pillow does not tell
-            image.info["lossless"] = _is_lossless(data)
-        if image.format == "TIFF":
-            refuse_part(image.tag_v2, count, len(data))  # type: ignore[attr-defined]
-        fault = _looked_over(image, chosen, how)
-        animated = image.format == "PNG" and count > 1
-        if fault and not (animated and how.shallow):
-            return _deep(image.format or "", data, how, fault)
-        if animated:
-            return _animated(data, chosen, how)
-        with libtiff.listening() as faults:
-            picture = _single(image, how) if count == 1 else _several(image, chosen, how)
-        if faults:  # behind which it has gone on
-            raise broken("decoder error")
-        return picture
+
+def look_over(
+    image: ImageFile.ImageFile, size: int, how: Reading, pages: Pages | None = None
+) -> tuple[int, list[int], str]:
+    """Look at the heads of a file of so many bytes: how many frames it has, which are wanted.
+
+    The third is why Pillow must not decode them, if so.
+    """
+    chosen, count = pages[:2] if pages else _frames(image, how)
+    if image.format == "TIFF":
+        refuse_part(image.tag_v2, count, size)  # type: ignore[attr-defined]
+    fault = _looked_over(image, chosen, how)
+    if is_animated(image, count) and fault:
+        if not how.shallow:
+            raise ImageError("has frames of 16 bits, which are not read; --depth 8 cuts them")
+        fault = ""  # each part is read by itself
+    if fault and image.format not in ("PNG", "TIFF"):
+        raise ImageError("has 16 bits a channel, which are not read; --depth 8 cuts them")
+    if image.format in ("JPEG", "MPO") and not image.tile:  # with room for them none is missed
+        raise ImageError("broken image: it ends before its pixels; get the whole file")
+    return count, chosen, fault
 
 
 def _frames(image: ImageFile.ImageFile, how: Reading) -> tuple[list[int], int]:
     """The numbers of the frames that are asked for, and how many there are."""
     count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
     return [choose(count, how)] if how.frame is not None else list(range(count)), count
+
+
+def is_animated(image: ImageFile.ImageFile, count: int) -> bool:
+    """Return whether an image of so many frames is an animated PNG."""
+    return image.format == "PNG" and count > 1
 
 
 def _animated(data: bytes, chosen: list[int], how: Reading) -> Picture:
@@ -192,11 +218,14 @@ def _deep(format: str, data: bytes, how: Reading, fault: str) -> Picture:
         from imgconv.pictures import png
 
         return png.read(data, how, fault)
-    if format == "TIFF":
-        from imgconv.pictures import tiff
+    from imgconv.pictures import tiff
 
-        return tiff.read(data, how, fault, cuttable=fault.endswith(DEEP))
-    raise ImageError("has 16 bits a channel, which are not read; --depth 8 cuts them")
+    return tiff.read(data, how, fault, cuttable=is_cuttable(fault))
+
+
+def is_cuttable(fault: str) -> bool:
+    """Return whether Pillow could decode a TIFF if its samples were to be cut to 8 bits."""
+    return fault.endswith(DEEP)
 
 
 def _looked_over(image: ImageFile.ImageFile, chosen: list[int], how: Reading) -> str:
@@ -204,7 +233,7 @@ def _looked_over(image: ImageFile.ImageFile, chosen: list[int], how: Reading) ->
     if image.format != "TIFF":  # its frames are all alike
         refuse_too_many([image.size] * len(chosen), how)
         return _fault(image, how)
-    sizes, faults = [], []
+    sizes, found = [], []
     for index in chosen:
         try:
             image.seek(index)
@@ -212,31 +241,19 @@ def _looked_over(image: ImageFile.ImageFile, chosen: list[int], how: Reading) ->
             return UNKNOWN
         sizes.append(image.size)
         refuse_too_many(sizes, how)
-        faults.append(_fault(image, how))
+        found.append(_fault(image, how))
     image.seek(chosen[0])
-    return next(filter(None, faults), "")
+    return next(filter(None, found), "")
 
 
 def _single(image: ImageFile.ImageFile, how: Reading) -> Picture:
-    gray = _is_gray(image)
+    gray = is_gray(image)
     _scale_transparency(image)
     if image.format in ("JPEG", "MPO"):  # other plugins prepare in ways of their own
-        if not image.tile:  # with memory for the pixels Pillow would not miss the data
-            raise ImageError("broken image: it ends before its pixels")
         pillow.prepare(image)
     kept = metadata.read(image, turn(image))
     lost = ("further pictures",) if image.format == "MPO" else ()
-    return Picture((_plain(image, gray, how),), _format(image), (kept,), lost=lost)
-
-
-def _is_lossless(data: bytes) -> bool:
-    """Whether no frame of a WebP is coded as VP8, which loses something."""
-    at, kinds = 12, set()
-    while at + 8 <= len(data):
-        kind, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
-        kinds.add(kind)
-        at += 8 + (16 if kind == b"ANMF" else length + length % 2)  # a frame has chunks of its own
-    return b"VP8L" in kinds and b"VP8 " not in kinds
+    return Picture((_plain(image, gray, how),), format_of(image), (kept,), lost=lost)
 
 
 def _scale_transparency(image: ImageFile.ImageFile) -> None:
@@ -254,7 +271,7 @@ def _several(image: ImageFile.ImageFile, chosen: Iterable[int], how: Reading) ->
     kept: list[Metadata] = []
     for index in chosen:
         image.seek(index)
-        gray = _is_gray(image)
+        gray = is_gray(image)
         if pages:
             stood = turn(image)  # as it is loaded
         else:
@@ -272,7 +289,7 @@ def _several(image: ImageFile.ImageFile, chosen: Iterable[int], how: Reading) ->
     several = len(frames) > 1
     return Picture(
         tuple(frames),
-        _format(image),
+        format_of(image),
         tuple(kept),
         tuple(durations) if several and not pages else (),
         image.info.get("loop") if several else None,
@@ -289,7 +306,8 @@ def _alike(frames: list[Pixels]) -> list[Pixels]:
     return [ImagePixels(f.image.convert(mode)) if isinstance(f, ImagePixels) else f for f in frames]
 
 
-def _format(image: Image.Image) -> str:
+def format_of(image: Image.Image) -> str:
+    """Return what we call the format of an image of Pillow's."""
     names = {"MPO": "JPEG", "PPM": "PFM" if image.mode == "F" else "PNM"}
     return names.get(image.format or "", image.format or "")
 
@@ -346,7 +364,7 @@ def _maximum(image: ImageFile.ImageFile) -> int:
     return found if isinstance(found, int) else 255
 
 
-def _is_gray(image: ImageFile.ImageFile) -> bool:
+def is_gray(image: ImageFile.ImageFile) -> bool:
     """Whether Pillow will give colours for a gray file: a PNG of 16 bits with alpha."""
     return "LA;16" in (str(image.tile[0].args) if image.tile else "")
 
@@ -354,19 +372,28 @@ def _is_gray(image: ImageFile.ImageFile) -> bool:
 def _plain(image: Image.Image, gray: bool, how: Reading) -> Pixels:
     """The pixels in channels that we filter: palettes expanded, transparency as alpha."""
     image.load()
+    target = mode_of(image, gray, how)
     if image.mode in ("I;16B", "I"):
         image = image.convert("I").convert("I;16")  # straight to I;16 would clip at 255
     if how.shallow and image.mode in ("I;16", "F"):
         image = _cut(image)
-    if gray:
-        return ImagePixels(image.convert("LA"))
-    if image.has_transparency_data and image.mode not in ("LA", "RGBA"):
-        return ImagePixels(image.convert("LA" if image.mode in ("1", "L") else "RGBA"))
-    target = {"1": "L", "P": "RGB", "PA": "RGBA", "RGBX": "RGB"}.get(image.mode, image.mode)
-    if target not in MODES:
-        raise ImageError(f"has samples of mode {image.mode}; convert it to gray or RGB first")
     # convert() to the same mode copies
     return ImagePixels(image if target == image.mode else image.convert(target))
+
+
+def mode_of(image: Image.Image, gray: bool, how: Reading) -> str:
+    """Return the mode in which the pixels of an image are kept, by its head alone."""
+    mode = "I;16" if image.mode in ("I;16B", "I") else image.mode
+    if how.shallow and mode in ("I;16", "F"):
+        mode = "L"
+    if gray:
+        return "LA"
+    if image.has_transparency_data and mode not in ("LA", "RGBA"):
+        return "LA" if mode in ("1", "L") else "RGBA"
+    target = {"1": "L", "P": "RGB", "PA": "RGBA", "RGBX": "RGB"}.get(mode, mode)
+    if target not in MODES:
+        raise ImageError(f"has samples of mode {mode}; convert it to gray or RGB first")
+    return target
 
 
 def _cut(image: Image.Image) -> Image.Image:

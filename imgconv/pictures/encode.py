@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+from collections.abc import Sequence
 from typing import IO, Any, NamedTuple
 
 from PIL import Image
@@ -14,7 +15,7 @@ from imgconv.errors import ImageError, OptionError
 from imgconv.pictures.descriptions import Written
 from imgconv.pictures.formats import ARRAYS, BY_NAME, PIECES, SEVERAL, keeping
 from imgconv.pictures.metadata import Metadata
-from imgconv.pictures.picture import Picture
+from imgconv.pictures.picture import Head, Picture
 from imgconv.pictures.pixels import NAMELESS, ImagePixels, Pixels
 
 QUALITY = 90  # of lossy formats
@@ -27,6 +28,9 @@ COMPRESS: dict[str, dict[str, dict[str, Any]]] = {
     "small": {"PNG": {"compress_level": 9}, "TIFF": {"compression": "tiff_adobe_deflate"}},
     "none": {"PNG": {"compress_level": 0}, "TIFF": {}},
 }
+
+
+Size = tuple[int, int]
 
 
 class Writing(NamedTuple):
@@ -63,21 +67,13 @@ def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, 
     ImageError
         If the format cannot keep what can be seen.
     """
-    if name == PIECES:
-        raise ImageError("is written to .zarr piece by piece; its source must be TIFF or .zarr")
     if name in ARRAYS:
-        return _array(picture, name), (*_named(picture, name), *picture.lost)
+        from imgconv.pictures import npy_csv
+
+        npy_csv.refuse(picture, name)
+        return npy_csv.write(picture, name), (*_named(picture, name), *picture.lost)
     picture, dropped = _shown(picture, name)
-    frames = [kept(named(frame, name), name) for frame in picture.frames]
-    if len(frames) > 1 and name not in SEVERAL:
-        able = ", ".join(SEVERAL)
-        raise ImageError(
-            f"has {len(frames)} frames, of which {name} keeps one; "
-            f"choose one with --frame, or {able} with -o"
-        )
-    _refuse_long(frames, name)
-    if len(frames) > 1:
-        _refuse_frames(frames, name)
+    frames = fitting(picture.frames, [frame.size for frame in picture.frames], name)
     pages = [
         m.fitted(Written(f.names, f.kind, f.size, len(frames)))
         for m, f in zip(picture.metadata, frames, strict=False)
@@ -106,6 +102,53 @@ def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, 
     return data, tuple(lost)
 
 
+def refuse(head: Head, name: str) -> tuple[str, ...]:
+    """Raise an error for a picture that `encode` refuses, as far as its head tells.
+
+    Notes are returned of what only pixels tell.
+    """
+    if name in ARRAYS:
+        from imgconv.pictures import npy_csv
+
+        npy_csv.refuse(head.picture, name)
+        return ()
+    picture, _ = _shown(head.picture, name)
+    fitting(picture.frames, head.sizes[-len(picture.frames) :], name)
+    if not any(_depends_on_alpha(frame, name) for frame in picture.frames):
+        return ()
+    part = "partly transparent" if name == "GIF" else "transparent"
+    return (f"refused if a pixel is {part}, which only pixels tell; --background COLOUR fills it",)
+
+
+def _depends_on_alpha(frame: Pixels, name: str) -> bool:
+    """Whether it is for the alpha itself to tell if a format keeps a frame."""
+    able = name != "GIF" and frame.names in BY_NAME[name].keeps.get(frame.kind, ())
+    return frame.names.endswith("a") and not able
+
+
+def fitting(frames: Sequence[Pixels], sizes: Sequence[Size], name: str) -> list[Pixels]:
+    """Return frames of such sizes as a format keeps them.
+
+    Raises
+    ------
+    ImageError
+        If it cannot keep what can be seen.
+    """
+    if name == PIECES:
+        raise ImageError("is written to .zarr piece by piece; its source must be TIFF or .zarr")
+    found = [kept(named(frame, name), name) for frame in frames]
+    if len(found) > 1 and name not in SEVERAL:
+        able = ", ".join(SEVERAL)
+        raise ImageError(
+            f"has {len(found)} frames, of which {name} keeps one; "
+            f"choose one with --frame, or {able} with -o"
+        )
+    _refuse_long(sizes[0], name)
+    if len(found) > 1:
+        _refuse_frames(found, sizes, name)
+    return found
+
+
 def _shown(picture: Picture, name: str) -> tuple[Picture, list[str]]:
     """The picture with the timing that a format has, and what of it is lost."""
     if not picture.durations:
@@ -127,9 +170,9 @@ def _shown(picture: Picture, name: str) -> tuple[Picture, list[str]]:
     return picture, lost
 
 
-def _refuse_long(frames: list[Pixels], name: str) -> None:
+def _refuse_long(size: Size, name: str) -> None:
     """Raise an error for sides that a format has no numbers for."""
-    width, height = frames[0].size
+    width, height = size
     most = SIDES.get(name)
     if most and max(width, height) > most:
         raise ImageError(
@@ -137,11 +180,11 @@ def _refuse_long(frames: list[Pixels], name: str) -> None:
         )
 
 
-def _refuse_frames(frames: list[Pixels], name: str) -> None:
+def _refuse_frames(frames: Sequence[Pixels], sizes: Sequence[Size], name: str) -> None:
     """Raise an error for frames that a format would mix up."""
     if name == "TIFF":
         return
-    if len({frame.size for frame in frames}) > 1:
+    if len(set(sizes)) > 1:
         raise ImageError(
             f"has {len(frames)} pages of different sizes, which {name} cannot keep; "
             "choose one with --frame, or TIFF with -o"
@@ -151,12 +194,6 @@ def _refuse_frames(frames: list[Pixels], name: str) -> None:
             f"has {len(frames)} frames of 16 bits, which {name} cannot keep; --depth 8 cuts them, "
             "--frame chooses one, TIFF keeps all"
         )
-
-
-def _array(picture: Picture, name: str) -> bytes:
-    from imgconv.pictures import npy_csv
-
-    return npy_csv.write(picture, name)
 
 
 def _named(picture: Picture, name: str) -> list[str]:

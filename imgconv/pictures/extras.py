@@ -7,7 +7,8 @@ import logging
 import re
 from types import ModuleType
 
-from imgconv.errors import ImageError, broken, one_line
+from imgconv.errors import ImageError
+from imgconv.pictures.faults import broken
 
 # The tags of a TIFF by which its samples are read; what others say can be left out.
 SAMPLES = {
@@ -20,7 +21,7 @@ class _Faults(logging.Handler):
     """What tifffile logs as an error and reads on from is a broken image to us."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        message = one_line(record.getMessage())
+        message = record.getMessage()
         tag = re.search(r"TiffTag (\d+) ", message)
         if not tag or int(tag[1]) in SAMPLES:
             raise broken(message)

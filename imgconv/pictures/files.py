@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import stat
@@ -21,6 +22,7 @@ PIPE = "-"
 MAX_STREAM = 2 << 30
 MAX_PIXELS = 500_000_000  # of a picture that is decoded whole, where nothing else is asked for
 CHUNK = 1 << 20
+ELSEWHERE = "name another place with -o"
 
 
 def is_url(name: str) -> bool:
@@ -110,6 +112,27 @@ def read(source: str, limit: int = MAX_STREAM) -> bytes:
         raise ImageError(f"cannot be read: {error.strerror or error}") from None
 
 
+@contextlib.contextmanager
+def opened(source: str) -> Iterator[IO[bytes]]:
+    """Give a file of which parts are read; what is no file, as stdin, is read whole.
+
+    Raises
+    ------
+    ImageError
+        As `read` does.
+    """
+    url = _url(source)
+    if not url and not os.path.isfile(source):
+        yield io.BytesIO(read(source))
+        return
+    try:
+        file = url.opened() if url else open(source, "rb")  # noqa: SIM115
+    except OSError as error:
+        raise ImageError(f"cannot be read: {error.strerror or error}") from None
+    with file:
+        yield file
+
+
 def _read_up_to(file: IO[bytes], limit: int) -> bytes:
     parts, total = [], 0
     while part := file.read(CHUNK):
@@ -130,22 +153,43 @@ def refuse_folder(source: str) -> None:
         raise ImageError("is a folder; --recursive walks it")
 
 
-def refuse_missing(source: str) -> None:
-    """Raise an error for an input that is not there, or may not be read."""
-    url = _url(source)
-    there = url.exists() if url else source == PIPE or os.access(source, os.R_OK)
-    if not there:
-        raise ImageError("cannot be read; it is missing, or not yours to read")
-
-
 def refuse_readonly(target: Path | Url) -> None:
-    """Raise an error for a target where nothing can be written, whatever its name."""
+    """Raise an error for a store in which nothing is written, whatever the name."""
     if not isinstance(target, Path):
         target.refuse_writing()
 
 
+def refuse_unwritable(target: Path | Url) -> None:
+    """Raise an error for a file that cannot be made or replaced, by its name and its place."""
+    if not isinstance(target, Path):
+        return
+    try:
+        mode = os.lstat(target).st_mode
+    except FileNotFoundError:
+        mode = 0
+    except (OSError, ValueError) as error:
+        fault = getattr(error, "strerror", "") or error
+        raise ImageError(f"{target} cannot be written: {fault}; {ELSEWHERE}") from None
+    _refuse_folder_in_place(target)
+    if mode and not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):  # a pipe or a device
+        return
+    place = Path(os.path.realpath(target)).parent
+    while not os.path.lexists(place):
+        place = place.parent
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise ImageError(f"{target} cannot be written: {place} is closed to you; {ELSEWHERE}")
+
+
+def _refuse_folder_in_place(target: Path) -> None:
+    """Raise an error for a folder, which no file takes the place of."""
+    if target.is_dir() and not is_zarr(str(target)):
+        raise ImageError(f"{target} is a folder; {ELSEWHERE}")
+
+
 def refuse_existing(target: Path | Url) -> None:
     """Raise an error for a file that is already there, or a link in its place."""
+    if isinstance(target, Path):
+        _refuse_folder_in_place(target)
     if exists(target):
         raise ImageError(f"{target} exists; --force overwrites it")
 

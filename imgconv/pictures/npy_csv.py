@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import io
+import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from imgconv.engine.levels import SAMPLES
-from imgconv.errors import ImageError, one_line
+from imgconv.errors import ImageError, one_line, printable, shortened
 from imgconv.pictures import axes
-from imgconv.pictures.picture import Picture, Reading, choose, refuse_too_many, refuse_unlisted
-from imgconv.pictures.pixels import NAMELESS, ArrayPixels, Pixels
+from imgconv.pictures.picture import (
+    Head,
+    Picture,
+    Reading,
+    choose,
+    refuse_too_many,
+    refuse_unlisted,
+)
+from imgconv.pictures.pixels import NAMELESS, ArrayPixels, Pixels, white
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     import numpy.typing as npt
 
 MAGIC = b"\x93NUMPY"
@@ -42,22 +51,14 @@ def read(data: bytes, how: Reading) -> Picture:
 
     name = "NPY" if data.startswith(MAGIC) else "CSV"
     refuse_unlisted(name, how)
-    try:
-        if name == "NPY":
-            array = np.load(io.BytesIO(data), allow_pickle=False)
-        else:
-            array = _table(data.removeprefix(MARK).decode("ascii"))
-    except (ValueError, OSError, EOFError) as error:
-        fault = one_line(error)[:160]
-        raise ImageError(f"broken {name}: {fault}") from None
-    letters, notes = axes.of_shape(array.shape, how.axes), axes.assumed(array.shape, how.axes)
-    if array.dtype.kind not in "uif":
-        raise ImageError(f"is an array of {array.dtype}; it must be one of real numbers")
-    array = _ordered(array, letters)
-    chosen = choose(len(array), how)
-    array = array if how.frame is None else array[chosen : chosen + 1]
-    refuse_too_many([array.shape[2:0:-1]] * len(array), how)
-    kind = array.dtype.name if array.dtype.name in SAMPLES else "float32"
+    if name == "NPY":
+        looked = _looked_over(io.BytesIO(data), len(data), how)
+        array = np.load(io.BytesIO(data), allow_pickle=False)
+    else:
+        array = _table(data.removeprefix(MARK))
+        looked = _laid(array.shape, array.dtype, how)
+    array = _ordered(array, looked.axes)[looked.chosen.start : looked.chosen.stop]
+    kind = looked.kind
     with np.errstate(over="ignore", invalid="ignore"):
         samples = np.ascontiguousarray(array, dtype=kind)
     lost: tuple[str, ...] = ()
@@ -65,7 +66,7 @@ def read(data: bytes, how: Reading) -> Picture:
         exact = np.array_equal(samples, array, equal_nan=array.dtype.kind == "f")
         lost = (f"the precision of {array.dtype.name} (read as {kind})",) * (not exact)
     frames = tuple(ArrayPixels(each, NAMELESS * array.shape[3]) for each in samples)
-    return Picture(frames, name, lost=lost, axes=letters, notes=tuple(notes))
+    return Picture(frames, name, lost=lost, axes=looked.axes, notes=looked.notes)
 
 
 def _ordered(array: npt.NDArray[Any], letters: str) -> npt.NDArray[Any]:
@@ -78,13 +79,105 @@ def _ordered(array: npt.NDArray[Any], letters: str) -> npt.NDArray[Any]:
     )
 
 
-def _table(text: str) -> npt.NDArray[Any]:
+def head(file: IO[bytes], size: int, how: Reading) -> Head:
+    """Return what the head of an array's file of so many bytes tells; a table is read.
+
+    Raises
+    ------
+    ImageError
+        As `read` does.
+    """
+    file.seek(0)
+    if file.read(len(MAGIC)) != MAGIC:
+        file.seek(0)
+        picture = read(file.read(), how)
+        return Head(picture, tuple(frame.size for frame in picture.frames))
+    refuse_unlisted("NPY", how)
+    looked = _looked_over(file, size, how)
+    frames = (white(NAMELESS * looked.channels, looked.kind),) * len(looked.chosen)
+    picture = Picture(frames, "NPY", axes=looked.axes, notes=looked.notes)
+    return Head(picture, (looked.size,) * len(frames))
+
+
+class _Laid(NamedTuple):
+    """How an array is taken: its axes, which of its pictures, their size, channels and samples."""
+
+    axes: str
+    chosen: range
+    size: tuple[int, int]
+    channels: int
+    kind: str
+    notes: tuple[str, ...]
+
+
+def _looked_over(file: IO[bytes], size: int, how: Reading) -> _Laid:
+    """How the array in an .npy of so many bytes is taken, by its head."""
+    from numpy.lib import format as npy
+
+    file.seek(0)
+    try:
+        version = npy.read_magic(file)
+        if version[0] not in (1, 2, 3):
+            raise ImageError(f"is NPY of version {version[0]}, which is not read; save it anew")
+        old = version == (1, 0)
+        read = npy.read_array_header_1_0 if old else npy.read_array_header_2_0
+        shape, _, dtype = read(file)
+    except (ValueError, EOFError):  # which say what is wrong with a text of Python's
+        raise ImageError("broken NPY: its head is cut off or damaged; save it anew") from None
+    laid = _laid(shape, dtype, how)
+    wanted = file.tell() + math.prod(shape) * dtype.itemsize
+    if size < wanted:
+        raise ImageError(f"broken NPY: it has {size} of {wanted} bytes; get the whole file")
+    return laid
+
+
+def _laid(shape: tuple[int, ...], dtype: np.dtype[Any], how: Reading) -> _Laid:
+    """How an array of a shape and a type is taken, or an error if it is no picture."""
+    letters, notes = axes.of_shape(shape, how.axes), axes.assumed(shape, how.axes)
+    if dtype.kind not in "uif":
+        raise ImageError(f"is an array of {dtype}; it must be one of real numbers")
+    sides = dict(zip(letters, shape, strict=True))
+    count, size = sides.get("n", 1), (sides["x"], sides["y"])
+    chosen = range(count)
+    if how.frame is not None:
+        first = choose(count, how)
+        chosen = range(first, first + 1)
+    refuse_too_many([size] * len(chosen), how)
+    kind = dtype.name if dtype.name in SAMPLES else "float32"
+    return _Laid(letters, chosen, size, sides.get("c", 1), kind, tuple(notes))
+
+
+def _table(data: bytes) -> npt.NDArray[Any]:
     """Lines of numbers; between semicolons a comma is decimal."""
     import numpy as np
 
-    if ";" in text:
-        return np.loadtxt(io.StringIO(text.replace(",", ".")), delimiter=";", ndmin=2)
-    return np.loadtxt(io.StringIO(text), delimiter=",", ndmin=2)
+    between = ";" if b";" in data else ","
+    try:
+        text = data.decode("ascii")
+        text = text.replace(",", ".") if between == ";" else text
+        return np.loadtxt(io.StringIO(text), delimiter=between, ndmin=2)
+    except ValueError as error:
+        fault = _fault_of_table(data, between) or shortened(one_line(error), 160)
+        raise ImageError(f"broken CSV: {fault}") from None
+
+
+def _fault_of_table(data: bytes, between: str) -> str:
+    """What is wrong with lines that are no table, by the first of them that is none."""
+    count = 0
+    for i, line in enumerate(data.decode("latin-1").splitlines(), 1):
+        cells = line.partition("#")[0].split(between)
+        if cells == [""]:
+            continue
+        for j, cell in enumerate(cells, 1):
+            try:
+                float(cell.replace(",", "."))
+            except ValueError:
+                shown = shortened(printable(cell.strip()), 20)
+                return f"{shown!r}, cell {j} of line {i}, is no number; put one there"
+        count = count or len(cells)
+        if len(cells) != count:
+            return f"line {i} has {len(cells)} numbers, and others {count}; make them alike"
+    return ""
 
 
 def npy(frames: Sequence[Pixels], letters: str) -> bytes:
@@ -99,13 +192,7 @@ def npy(frames: Sequence[Pixels], letters: str) -> bytes:
 
 
 def csv(pixels: Pixels) -> bytes:
-    """Return lines of numbers, each the shortest decimal that is read as the same number.
-
-    Raises
-    ------
-    ImageError
-        If there are several channels.
-    """
+    """Return lines of numbers, each the shortest decimal that is read as the same number."""
     return "".join(",".join(row) + "\n" for row in _cells(pixels)).encode()
 
 
@@ -114,17 +201,20 @@ def matrices(frames: Sequence[Pixels]) -> bytes:
     return "\n".join(map(_matrix, frames)).encode()
 
 
+def _refuse_several(channels: int) -> None:
+    if channels > 1:
+        raise ImageError(f"has {channels} channels, and CSV keeps one; choose NPY with -o")
+
+
 def _matrix(pixels: Pixels) -> str:
+    _refuse_several(len(pixels.names))
     cells = _cells(pixels)
     wide = max(len(cell) for row in cells for cell in row)
     return "".join(" ".join(cell.rjust(wide) for cell in row) + "\n" for row in cells)
 
 
 def _cells(pixels: Pixels) -> list[list[str]]:
-    array = pixels.array()
-    if array.shape[2] > 1:
-        raise ImageError(f"has {array.shape[2]} channels, and CSV keeps one; choose NPY with -o")
-    return [[_decimal(value) for value in row] for row in array[:, :, 0]]
+    return [[_decimal(value) for value in row] for row in pixels.array()[:, :, 0]]
 
 
 def _decimal(value: npt.ArrayLike) -> str:
@@ -133,16 +223,17 @@ def _decimal(value: npt.ArrayLike) -> str:
     return np.format_float_positional(np.float32(value), trim="-")  # type: ignore[arg-type]
 
 
-def write(picture: Picture, name: str) -> bytes:
-    """Return what a file of a format holds.
-
-    Raises
-    ------
-    ImageError
-        If it has no axis for several frames, or CSV none for channels.
-    """
-    count, (first, *_) = len(picture.frames), picture.frames
-    letters = picture.axes or axes.after("yx", 1, len(first.names))
-    if count > 1 and (name == "CSV" or "n" not in letters):
+def refuse(picture: Picture, name: str) -> None:
+    """Raise an error for a picture that an array's file has no axes for."""
+    count, channels = len(picture.frames), len(picture.frames[0].names)
+    if count > 1 and (name == "CSV" or "n" not in picture.axes):
         raise ImageError(f"has {count} frames; choose one with --frame")
+    if name == "CSV":
+        _refuse_several(channels)
+
+
+def write(picture: Picture, name: str) -> bytes:
+    """Return what a file of a format holds, of what `refuse` does not."""
+    first, *_ = picture.frames
+    letters = picture.axes or axes.after("yx", 1, len(first.names))
     return npy(picture.frames, letters) if name == "NPY" else csv(first)

@@ -77,6 +77,13 @@ def refuse_unlisted(name: str, how: Reading) -> None:
         )
 
 
+class Head(NamedTuple):
+    """What heads tell of a picture: `sizes` of frames, for each of which one pixel stands."""
+
+    picture: Picture
+    sizes: tuple[tuple[int, int], ...]
+
+
 def refuse_part(tags: Mapping[int, Any], count: int, size: int) -> None:
     """Raise an error for a TIFF whose first page is only a part of the picture or the stack.
 

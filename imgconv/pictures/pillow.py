@@ -148,3 +148,13 @@ def _reachable() -> bool:
         if image.getpixel((1, 1)) != pixel or image.getpixel((2, 1)) == pixel:
             return False
     return True
+
+
+def is_lossless(data: bytes) -> bool:
+    """Return whether no frame of a WebP is coded as VP8, which loses something."""
+    at, kinds = 12, set()
+    while at + 8 <= len(data):
+        kind, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        kinds.add(kind)
+        at += 8 + (16 if kind == b"ANMF" else length + length % 2)  # a frame has chunks of its own
+    return b"VP8L" in kinds and b"VP8 " not in kinds

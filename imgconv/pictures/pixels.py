@@ -228,6 +228,17 @@ def of_array(array: npt.NDArray[Any], names: str) -> Pixels:
     return ArrayPixels(np.ascontiguousarray(array), names)
 
 
+def white(names: str, kind: str) -> Pixels:
+    """Return one pixel, white and opaque, that stands for a picture of such channels."""
+    top = MAXIMUM[kind]
+    for mode, held in MODES.items():
+        if held == (names, kind):
+            return ImagePixels(Image.new(mode, (1, 1), (top,) * len(names) if names[1:] else top))
+    import numpy as np
+
+    return ArrayPixels(np.full((1, 1, len(names)), top, kind), names)
+
+
 def flattened(pixels: Pixels, background: Colour) -> Pixels:
     """Lay pixels with alpha upon a colour of 8 bits a channel; others stay as they are."""
     if not pixels.names.endswith("a"):

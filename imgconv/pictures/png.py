@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from imgconv.errors import ImageError
 from imgconv.pictures import metadata, orientation
 from imgconv.pictures.chunks import split
 from imgconv.pictures.extras import library
@@ -30,8 +29,6 @@ def read(data: bytes, how: Reading, fault: str) -> Picture:
     """Decode a PNG of 16 bits a channel; `fault` is what is said where the library is missing."""
     codecs = library("imagecodecs", fault, cuttable=not how.shallow)
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-        if getattr(image, "n_frames", 1) > 1:
-            raise ImageError("has frames of 16 bits, which are not read; --depth 8 cuts them")
         transparent = image.info.get("transparency")
         turns = orientation.turn(image)  # which loads it: text stands behind the pixels too
         kept = metadata.read(image, turns)
@@ -42,6 +39,15 @@ def read(data: bytes, how: Reading, fault: str) -> Picture:
     array = orientation.upright(array, turns)
     array = cut(array) if how.shallow else array
     return Picture((of_array(array, CHANNELS[array.shape[2]]),), "PNG", (kept,))
+
+
+def look_over(image: Image.Image, how: Reading, fault: str) -> tuple[str, str]:
+    """Return the channels and the kind of what `read` makes of a PNG, by its head."""
+    library("imagecodecs", fault, cuttable=not how.shallow)
+    tile, *_ = image.tile  # type: ignore[attr-defined]
+    names = str(tile.args).partition(";")[0].lower().replace("i", "l")
+    through = "a" * ("transparency" in image.info and not names.endswith("a"))
+    return names + through, "uint8" if how.shallow else "uint16"
 
 
 def _with_alpha(array: npt.NDArray[Any], value: Any) -> npt.NDArray[Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
@@ -138,6 +139,17 @@ class Url(NamedTuple):
                 if self.protocol not in WEB and fs.isdir(path):
                     raise ImageError(FOLDER) from None
                 raise
+
+    def opened(self) -> IO[bytes]:
+        """Return the file, opened so that parts of it are read, where the store gives parts."""
+        with _told(self, "read"):
+            fs, path = _store(self)
+            if not fs.isdir(path):
+                file: IO[bytes] = fs.open(path, "rb")
+                if getattr(file, "size", None) is not None:
+                    return file
+                file.close()
+        return io.BytesIO(self.read())
 
     def refuse_writing(self) -> None:
         """Raise an error where nothing can be written."""

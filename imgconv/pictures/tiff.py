@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
+from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image
@@ -42,23 +44,50 @@ def read(data: bytes, how: Reading, fault: str, *, cuttable: bool = True) -> Pic
 
     `cuttable` says that Pillow could, if the samples were to be cut to 8 bits.
     """
-    tifffile = library("tifffile", fault, cuttable=cuttable and not how.shallow)
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        chosen, count, _ = tiff_heads.pages(io.BytesIO(data), how)
-        refuse_part_of(file.pages[0], count, len(data))
-        pages = [file.pages[i].aspage() for i in chosen]
-        for i in range(len(pages)):
-            refuse_too_many([(p.imagewidth, p.imagelength) for p in pages[: i + 1]], how)
+    with opened(io.BytesIO(data), len(data), how, fault, cuttable=cuttable) as pages:
         frames = [_page(page, how) for page in pages]
         kept = [metadata_of(io.BytesIO(data), page) for page in pages]
         return Picture(tuple(frames), "TIFF", tuple(kept), lost=tuple(changed(pages, how)))
+
+
+@contextlib.contextmanager
+def opened(
+    data: IO[bytes], size: int, how: Reading, fault: str, *, cuttable: bool
+) -> Iterator[list[Any]]:
+    """Give the pages of a TIFF of so many bytes that are asked for, by their heads; see `read`."""
+    tifffile = library("tifffile", fault, cuttable=cuttable and not how.shallow)
+    chosen, count, _ = tiff_heads.pages(data, how)
+    data.seek(0)
+    with tifffile.TiffFile(data) as file:
+        refuse_part_of(file.pages[0], count, size)
+        pages = [file.pages[i].aspage() for i in chosen]
+        for i in range(len(pages)):
+            refuse_too_many([(p.imagewidth, p.imagelength) for p in pages[: i + 1]], how)
+        yield pages
+
+
+def look_over(page: Any, how: Reading) -> tuple[str, str]:
+    """Return the channels of a page and the kind in which its samples are filtered, by its head.
+
+    Raises
+    ------
+    ImageError
+        If it is of a kind that is not read.
+    """
+    return channels_of(page), "uint8" if how.shallow else kind_of(page)
+
+
+def size_of(page: Any) -> tuple[int, int]:
+    """Return the width and the height of a page that has been turned."""
+    size = page.imagewidth, page.imagelength
+    return size[::-1] if orientation_of(page) in metadata.SWAPPED else size
 
 
 def _page(page: Any, how: Reading) -> Pixels:
     """The pixels of a page."""
     import numpy as np
 
-    names = channels_of(page)
+    names, _ = look_over(page, how)
     array = ycbcr.whole(page) if ycbcr.is_shared(page) else page.asarray()
     if array.ndim == 3 and page.planarconfig == 2:
         array = np.moveaxis(array, 0, 2)

@@ -16,9 +16,10 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from imgconv.errors import ImageError, broken
+from imgconv.errors import ImageError
 from imgconv.pictures import tiff, tiff_heads, tiff_tags, ycbcr
 from imgconv.pictures.extras import library
+from imgconv.pictures.faults import CUT_OFF, told
 from imgconv.pictures.metadata import SWAPPED, Metadata
 from imgconv.pictures.orientation import lying, upright
 from imgconv.pictures.picture import Reading, refuse_unlisted
@@ -32,17 +33,6 @@ KEPT = 1 << 27  # samples of a turned page that stay decoded
 LARGEST = 1 << 28  # bytes of a segment that is decoded at once
 CLASSIC = (1 << 32) - (1 << 25)  # bytes of samples that a TIFF of 32-bit offsets surely holds
 _alone = threading.Lock()
-
-
-@contextlib.contextmanager
-def _broken_if_it_fails() -> Iterator[None]:
-    """Tell what decoders raise, a dozen kinds, as a broken image."""
-    try:
-        yield
-    except (ImageError, MemoryError, OSError):
-        raise
-    except Exception as error:
-        raise broken(error) from None
 
 
 def can_open() -> bool:
@@ -60,7 +50,7 @@ class File:
         tifffile = library("tifffile", "is to be read piece by piece", extra="tiles")
         self._file = open(path, "rb")  # noqa: SIM115
         try:
-            with _broken_if_it_fails():
+            with told():
                 numbers, count, broken = tiff_heads.pages(self._file, how)
                 self._file.seek(0)
                 pages = tifffile.TiffFile(self._file).pages
@@ -95,11 +85,10 @@ class Page:
 
     def __init__(self, page: Any, file: int, how: Reading) -> None:
         self._page, self._file, self._how = page, file, how
-        self.names = tiff.channels_of(page)
+        self.names, self.kind = tiff.look_over(page, how)
         self._shape = page.imagelength, page.imagewidth
         self._orientation = tiff.orientation_of(page)
-        self.shape = self._shape[::-1] if self._orientation in SWAPPED else self._shape
-        self.kind = "uint8" if how.shallow else tiff.kind_of(page)
+        self.shape = tiff.size_of(page)[::-1]
         self._segment = _segment(page, np.dtype(page.dtype))
         if not all(self.shape + self._segment):
             raise ImageError(f"broken image: it is {self.shape[1]}x{self.shape[0]}")
@@ -137,7 +126,7 @@ class Page:
 
     def _decoded(self, i: int, j: int) -> npt.NDArray[Any]:
         """The samples of a segment, in all channels."""
-        with _broken_if_it_fails():
+        with told():
             return tiff.samples_of(self._page, self._joined(i, j), self._how)
 
     def _joined(self, i: int, j: int) -> npt.NDArray[Any]:
@@ -179,7 +168,7 @@ class Page:
     def _bytes(self, offset: int, count: int) -> bytes:
         data = _read_at(self._file, count, offset)
         if len(data) < count:
-            raise ImageError("broken image: it is cut off")
+            raise ImageError(CUT_OFF)
         return data
 
 

@@ -31,6 +31,23 @@ def refuse_other(target: Path) -> None:
         raise ImageError(f"{target} is there and no .zarr; name another output")
 
 
+def refuse_unfit(source: File | None, names: str, count: int) -> None:
+    """Raise an error for so many pages of such channels that no array holds.
+
+    A `source` is a .zarr, whose axes are kept; only those of an OME-Zarr are never more.
+    """
+    if source:
+        if source.ome and len(names) > 1 and "c" not in source.axes:
+            raise ImageError(
+                f"has axes {source.axes}, none of which is for the {len(names)} channels that "
+                "come out; choose .tif with -o"
+            )
+    elif count > 1:
+        raise ImageError(
+            f"has {count} pages, of which .zarr keeps one; choose one with --frame, or .tif with -o"
+        )
+
+
 class File:
     """The planes of an array, each with its channels; those of OME-Zarr by its axes."""
 
@@ -168,9 +185,7 @@ class Writer:
         """Write a plane from bands of rows, which follow each other."""
         if self._array is None:
             self._begin(page)
-        place, y = next(self._places, None), 0
-        if place is None:
-            raise ImageError("has several pages, of which .zarr keeps one; choose it with --frame")
+        place, y = next(self._places), 0
         for rows in regrouped(page.bands, self._array.chunks[self._axes.index("y")]):
             self._put(place, range(y, y + len(rows)), rows)
             y += len(rows)
@@ -186,8 +201,6 @@ class Writer:
         if not ome:
             before = len(source.pages[0].names) if source else 1
             self._axes = axes.after(self._axes, before, len(page.names))
-        if len(page.names) > 1 and "c" not in self._axes:
-            raise ImageError(f"has no axis for the {len(page.names)} channels that come out")
         new = {"y": page.shape[0], "x": page.shape[1], "c": len(page.names)}
         old, chunks = dict(new), {"y": SIDE, "x": SIDE, "c": new["c"]}
         if source:

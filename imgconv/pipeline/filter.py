@@ -19,7 +19,7 @@ from imgconv.kernels.separable import Separable
 from imgconv.pictures import pixels
 from imgconv.pictures.metadata import Grid
 from imgconv.pictures.pixels import NAMELESS, Pixels
-from imgconv.pipeline.views import Link, Tile, View, Whole
+from imgconv.pipeline.views import Link, Outline, Tile, View, Whole
 from imgconv.pipeline.work import CHANNELS, Clipped, Work
 
 
@@ -32,9 +32,7 @@ def filter_pixels(picture: Pixels | Tile, work: Work) -> tuple[Pixels, Clipped]:
         If the picture lacks a channel, or no pixel remains.
     """
     view = _prepared(picture, work)
-    if work.channels == "luma" and view.names.startswith("rgb"):
-        if work.levels == NONE:
-            raise ImageError("has no response under --channels luma; choose gray, or other levels")
+    if _is_luma(view, work):
         return _filter_luma(view, work)
     chosen = _chosen(view, work)
     if _is_weighted(view, work):
@@ -50,6 +48,26 @@ def filter_pixels(picture: Pixels | Tile, work: Work) -> tuple[Pixels, Clipped]:
     return out, Clipped(*clipped, width * height * counted)
 
 
+def foretell(picture: Outline, work: Work) -> Outline:
+    """Return the outline of what `filter_pixels` makes of a picture, and raise what it raises."""
+    view = _prepared(picture, work)
+    kind = _kind(view, work)
+    if _is_luma(view, work):
+        chain = _chain(view.changed(_brightness), work, [True])
+        _refuse_brightnesses(chain.names)
+        return Outline(pixels.white(view.names, view.kind), chain.size(kind))
+    chosen = _chosen(view, work)
+    if _is_weighted(view, work):
+        from imgconv.pipeline.weighted import foretell_weighted
+
+        names, size = foretell_weighted(view, work, chosen)
+        kind = "float32" if work.levels == NONE else view.kind
+    else:
+        chain = _chain(view, work, chosen)
+        names, size = chain.names if work.sums else view.names, chain.size(kind)
+    return Outline(pixels.white(_names_beside(names, view, work, chosen), kind), size)
+
+
 def find_extent(picture: Pixels | Tile, work: Work) -> Ends | None:
     """Return the least and the greatest response that levels would be made of, if there is one.
 
@@ -59,7 +77,7 @@ def find_extent(picture: Pixels | Tile, work: Work) -> Ends | None:
         As `filter_pixels` does.
     """
     view = _prepared(picture, work)
-    if work.channels == "luma" and view.names.startswith("rgb"):
+    if _is_luma(view, work):
         view = view.changed(_brightness)
     chosen = _chosen(view, work)
     if _is_weighted(view, work):
@@ -85,7 +103,7 @@ def find_grain(picture: Tile, work: Work) -> tuple[int, int]:
     view = _prepared(picture, work)
     if _is_weighted(view, work):
         return 1, 1
-    if work.channels == "luma" and view.names.startswith("rgb"):
+    if _is_luma(view, work):
         view = view.changed(_brightness)
     chain, kind = _chain(view, work, _chosen(view, work)), work.result or view.kind
     grains = [run.grain(chain.source, "float32", chain.step)]
@@ -99,9 +117,9 @@ def _samples(picture: Pixels) -> Samples:
     return picture.view()
 
 
-def _prepared(picture: Pixels | Tile, work: Work) -> View:
+def _prepared(picture: Pixels | Tile | Outline, work: Work) -> View:
     """The picture laid upon the background, in the channels that are asked for."""
-    view = picture if isinstance(picture, Tile) else Whole(picture)
+    view = picture if isinstance(picture, (Tile, Outline)) else Whole(picture)
     if (background := work.background) and view.names.endswith("a"):
         view = view.changed(lambda p: pixels.flattened(p, background))
     channels = work.channels
@@ -116,14 +134,28 @@ def _prepared(picture: Pixels | Tile, work: Work) -> View:
     return view
 
 
+def _is_luma(view: View, work: Work) -> bool:
+    if work.channels != "luma" or not view.names.startswith("rgb"):
+        return False
+    if work.levels == NONE:
+        raise ImageError("has no response under --channels luma; choose gray, or other levels")
+    return True
+
+
 def _is_weighted(view: View, work: Work) -> bool:
     return work.alpha == "weighted" and view.names.endswith("a")
+
+
+def _kind(view: View, work: Work) -> str:
+    """The kind of the samples that come out."""
+    return "float32" if work.levels == NONE else work.result or view.kind
 
 
 def _with_unfiltered(out: Pixels, view: View, work: Work, chosen: list[bool]) -> Pixels:
     """Put the channels that are not filtered beside those that are."""
     if all(chosen):
         return out
+    names = _names_beside(out.names, view, work, chosen)
     places = [i for i, yes in enumerate(chosen) if not yes]
     taken = [p.of_kind(out.kind) for p in view.sampled(steps_of(work), places)]
     sampled = dict(zip(places, taken, strict=True))
@@ -131,17 +163,36 @@ def _with_unfiltered(out: Pixels, view: View, work: Work, chosen: list[bool]) ->
         channels = [sampled.get(i) or out.channel(i) for i in range(len(chosen))]
         return out.merged(channels)
     made = [out.channel(i) for i in range(len(out.names))]
-    alpha = len(chosen) - 1
-    if view.names.endswith("a") and list(sampled) == [alpha]:
-        return pixels.put_together([*made, sampled[alpha]], f"{out.names}a")
-    if len(made) != sum(chosen):
+    if _is_alpha_alone(view, chosen):
+        return pixels.put_together([*made, *taken], names)
+    each = iter(made)
+    channels = [sampled.get(i) or next(each) for i in range(len(chosen))]
+    return pixels.put_together(channels, names)
+
+
+def _is_alpha_alone(view: View, chosen: list[bool]) -> bool:
+    """Whether alpha is the one channel that is not filtered."""
+    return view.names.endswith("a") and chosen.index(False) == len(chosen) - 1
+
+
+def _names_beside(made: str, view: View, work: Work, chosen: list[bool]) -> str:
+    """The names of all channels that come out, where so many are made of those that are filtered.
+
+    Raises
+    ------
+    ImageError
+        If it is not clear which of the others stands where.
+    """
+    if all(chosen):
+        return made
+    if work.sums and _is_alpha_alone(view, chosen):
+        return f"{made}a"
+    if work.sums and len(made) != sum(chosen):
         raise ImageError(
             f"has channels beside the {sum(chosen)} named, and the kernel makes {len(made)} "
             "of them; name all channels, or take a kernel with as many outputs"
         )
-    each = iter(made)
-    channels = [sampled.get(i) or next(each) for i in range(len(chosen))]
-    return pixels.put_together(channels, view.names)
+    return view.names
 
 
 def _chosen(view: View, work: Work) -> list[bool]:
@@ -163,8 +214,7 @@ def _filter_luma(view: View, work: Work) -> tuple[Pixels, Clipped]:
     """Filter the brightness and move each colour by as much as it moved."""
     gray = view.changed(_brightness)
     after, clipped = _filter_chosen(gray, work, [True])
-    if after.names != gray.names:
-        raise ImageError("has one brightness, and the kernel makes more of it; leave out luma")
+    _refuse_brightnesses(after.names)
     path = steps_of(work)
     (before,) = gray.sampled(path, [0])
     channels = view.sampled(path, range(len(view.names)))
@@ -172,6 +222,11 @@ def _filter_luma(view: View, work: Work) -> tuple[Pixels, Clipped]:
     width, height = before.size
     out = pixels.put_together([*moved, *channels[3:]], view.names)
     return out, Clipped(*clipped, width * height)
+
+
+def _refuse_brightnesses(names: str) -> None:
+    if names != "l":
+        raise ImageError("has one brightness, and the kernel makes more of it; leave out luma")
 
 
 class _Chain(NamedTuple):
@@ -184,6 +239,12 @@ class _Chain(NamedTuple):
     mask: bytes
     source: Samples  # what the last step reads, without the samples
 
+    def size(self, kind: str) -> tuple[int, int]:
+        """Width and height of what comes out, if it can be computed."""
+        self.step.layer(self.source, kind)
+        height, width, _ = self.step.shape(self.source)
+        return width, height
+
     def links(self, last: Callable[[Samples, Step], Any]) -> list[Link]:
         """All links, the last of which makes what is wanted."""
         return [*self.before, Link(self.step, last)]
@@ -192,7 +253,7 @@ class _Chain(NamedTuple):
 def _filter_chosen(view: View, work: Work, chosen: list[bool]) -> tuple[Pixels, tuple[int, int]]:
     """Apply the kernels one after the other, unrounded in between."""
     chain = _chain(view, work, chosen)
-    kind = "float32" if work.levels == NONE else work.result or view.kind
+    kind = _kind(view, work)
 
     def last(source: Samples, step: Step) -> tuple[Pixels, tuple[int, int]]:
         height, width, _ = step.shape(source)

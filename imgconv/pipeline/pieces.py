@@ -25,19 +25,20 @@ from imgconv.pictures.files import MAX_PIXELS
 from imgconv.pictures.formats import PIECES, TIFF_MAGIC
 from imgconv.pictures.metadata import Grid, Metadata
 from imgconv.pictures.picture import Reading, refuse_too_many
-from imgconv.pictures.pixels import ArrayPixels, Pixels
+from imgconv.pictures.pixels import ArrayPixels, Pixels, white
 from imgconv.pictures.tiff_pieces import Wanted
 from imgconv.pipeline import views
 from imgconv.pipeline.filter import (
     filter_pixels,
     find_extent,
     find_grain,
+    foretell,
     grid_of,
     over_all,
     steps_of,
 )
 from imgconv.pipeline.hidden import BLEED, bleeds
-from imgconv.pipeline.views import Tile
+from imgconv.pipeline.views import Outline, Tile
 from imgconv.pipeline.work import Clipped, Work
 
 if TYPE_CHECKING:
@@ -91,22 +92,8 @@ def filter_file(route: Route, work: Work, progress: Progress | None = None) -> M
         If the file cannot be read or written in pieces, or no pixel remains.
     """
     name, target, writing = route.format, route.target, route.writing
-    if name not in WRITTEN:
-        raise ImageError(f"is to be filtered in pieces, and {name} is written whole; choose .tif")
     with ExitStack() as opened:
-        if name == PIECES:
-            zarr_pieces.refuse_other(target)
-        picture = _open(route.source, route.reading)
-        opened.callback(picture.close)
-        count = len(picture.pages)
-        if route.reading.max_pixels != MAX_PIXELS:  # which is for pictures decoded whole
-            sizes = [page.shape[::-1] for page in picture.pages]
-            for i in range(count):
-                refuse_too_many(sizes[: i + 1], route.reading)
-        jobs = [
-            _Job(page, meta.icc, work, name, route.side, _part(progress, i, count))
-            for i, (page, meta) in enumerate(zip(_pages(picture), cycle(picture.metadata)))
-        ]
+        picture, jobs = _begun(route, work, progress, opened)
         kept, lost = _metadata(picture, jobs, name, writing, grid_of(work))
         pillow.keep_memory()
         pool = ThreadPoolExecutor(work.threads or ready.thread_count())
@@ -125,6 +112,43 @@ def filter_file(route: Route, work: Work, progress: Progress | None = None) -> M
         height, width = jobs[0].shape
         notes = [*picture.notes, *[BLEED] * any(job.bleeds for job in jobs)]
         return Made(width, height, [job.clipped for job in jobs], lost, notes)
+
+
+def foretell_file(route: Route, work: Work) -> Made:
+    """Return the size of what `filter_file` makes, and raise what it raises before it begins."""
+    with ExitStack() as opened:
+        picture, jobs = _begun(route, work, None, opened)
+        height, width = jobs[0].shape
+        return Made(width, height, [], [], picture.notes)
+
+
+def _begun(
+    route: Route, work: Work, progress: Progress | None, opened: ExitStack
+) -> tuple[File, list[_Job]]:
+    """The file that is read, and what is done to each of its pages, by its heads."""
+    name = route.format
+    if name not in WRITTEN:
+        raise ImageError(f"is to be filtered in pieces, and {name} is written whole; choose .tif")
+    if name == PIECES:
+        zarr_pieces.refuse_other(route.target)
+    picture = _open(route.source, route.reading)
+    opened.callback(picture.close)
+    count = len(picture.pages)
+    if route.reading.max_pixels != MAX_PIXELS:  # which is for pictures decoded whole
+        sizes = [page.shape[::-1] for page in picture.pages]
+        for i in range(count):
+            refuse_too_many(sizes[: i + 1], route.reading)
+    jobs = [
+        _Job(page, meta.icc, work, name, route.side, _part(progress, i, count))
+        for i, (page, meta) in enumerate(zip(_pages(picture), cycle(picture.metadata)))
+    ]
+    if name == PIECES:
+        zarr_pieces.refuse_unfit(_zarr(picture), jobs[0].names, count)
+    return picture, jobs
+
+
+def _zarr(picture: File) -> zarr_pieces.File | None:
+    return picture if isinstance(picture, zarr_pieces.File) else None
 
 
 def is_larger(source: str, work: Work, reading: Reading) -> bool:
@@ -173,7 +197,10 @@ def _open(source: str, reading: Reading) -> File:
         with open(source, "rb") as file:
             head = file.read(4)
         if head not in TIFF_MAGIC:
-            raise ImageError("is decoded as a whole; --tile is for TIFF and .zarr")
+            raise ImageError(
+                "is decoded as a whole, and what --tile and .zarr want is done piece by piece: "
+                "TIFF or .zarr is read so; convert it to .tif first"
+            )
         return tiff_pieces.File(source, reading)
     except OSError as error:
         raise ImageError(f"cannot be read: {error.strerror or error}") from None
@@ -188,8 +215,7 @@ def _writer(
 ) -> tiff_pieces.Writer | zarr_pieces.Writer:
     if name == "TIFF":
         return tiff_pieces.Writer(path, sum(job.bytes for job in jobs))
-    same = picture if isinstance(picture, zarr_pieces.File) else None
-    return zarr_pieces.Writer(path, same, writing.compress)
+    return zarr_pieces.Writer(path, _zarr(picture), writing.compress)
 
 
 def _metadata(
@@ -229,13 +255,14 @@ class _Job:
         self._page, self._progress = page, progress
         served = profiles.serves(profile, page.names, page.kind, work.channels)
         self.profile = profile if served else b""
+        self._names = "rgb" + page.names[4:] if self.profile else page.names
         self.clipped, self.bleeds = Clipped(0, 0, 0), False
         self._looks = page.names.endswith("a") and work.alpha == "keep"  # for hidden colours
         self._work = replace(work, threads=1)
         self._steps = steps_of(work)
-        self.shape = views.shapes(page.shape, self._steps)[-1]
-        nothing = replace(self._work, ends=NOTHING) if work.levels == "stretch" else self._work
-        first, _ = filter_pixels(self._tile(range(1), range(1)), nothing)
+        pixel = white(self._names, page.kind)
+        made = foretell(Outline(pixel, (page.shape[1], page.shape[0])), work)
+        self.shape, first = made.shape, made.picture
         if name == "TIFF":
             first = encode.kept(encode.named(first, name), name)
         self.names, self.kind = first.names, first.kind
@@ -261,10 +288,9 @@ class _Job:
                 self.bleeds = True
             if not self.profile:
                 return found
-            return ArrayPixels(profiles.colour(found, self.profile).array(), names)
+            return ArrayPixels(profiles.colour(found, self.profile).array(), self._names)
 
-        names = "rgb" + page.names[4:] if self.profile else page.names
-        return Tile(read, page.shape, names, page.kind, rows, columns, place)
+        return Tile(read, page.shape, self._names, page.kind, rows, columns, place)
 
     def _sides(self, work: Work, side: int | None) -> tuple[int, int]:
         """Rows and columns of output that are made at once, so that they read few more."""

@@ -125,6 +125,23 @@ class Whole:
         return pixels.room(names, kind, height, width, depth)
 
 
+class Outline(Whole):
+    """What a head tells of a picture: one white pixel stands for all."""
+
+    def __init__(self, pixel: Pixels, size: tuple[int, int]) -> None:
+        super().__init__(pixel)
+        self.size = size
+
+    @property
+    def shape(self) -> Shape:
+        """Rows and columns of the picture."""
+        return self.size[1], self.size[0]
+
+    def changed(self, change: Change) -> Outline:
+        """Return the outline of what becomes of the picture."""
+        return Outline(change(self.picture), self.size)
+
+
 class Tile(NamedTuple):
     """Some rows and columns of the output of a picture, which is read in rectangles."""
 

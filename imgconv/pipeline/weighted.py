@@ -53,6 +53,17 @@ def filter_weighted(view: View, work: Work, chosen: list[bool]) -> tuple[Pixels,
     ), counts
 
 
+def foretell_weighted(view: View, work: Work, chosen: list[bool]) -> tuple[str, tuple[int, int]]:
+    """Return the names and the size of what `filter_weighted` makes, and raise what it raises."""
+    made = Samples(0, *view.shape, len(view.names) - 1, 0, "float64", None)
+    for step in _path(view, work, chosen):
+        assert isinstance(step.work, Kernel)
+        _absolute(step.work)
+        height, width, channels = step.shape(made)
+        made = made._replace(height=height, width=width, channels=channels)
+    return f"{pixels.of_outputs(view.names[:-1], made.channels)}a", (made.width, made.height)
+
+
 def weighted_extent(view: View, work: Work, chosen: list[bool]) -> Ends | None:
     """Return the least and the greatest response of the colours, if there is one."""
     colours = _weighed(view, work, chosen)[:, :, :-1]
@@ -66,6 +77,16 @@ def _filtered(work: Work, chosen: list[bool], outputs: int) -> list[bool]:
 
 def _weighed(view: View, work: Work, chosen: list[bool]) -> npt.NDArray[Any]:
     """The responses of the colours, and of alpha, through all kernels."""
+    path = _path(view, work, chosen)
+    # In units of samples, not from 0 to 1, the sums of whole numbers stay whole.
+    top = MAXIMUM[view.kind]
+    links = [Link(step, functools.partial(_weigh, top)) for step in path]
+    made = view.run(lambda p: samples.of_array(p.array().astype(np.float64)), links)
+    return samples.array_of(made)
+
+
+def _path(view: View, work: Work, chosen: list[bool]) -> list[Step]:
+    """The steps of a chain, if they are for all colours."""
     if work.sums and not all(chosen[:-1]):
         raise ImageError("has channels that the kernel is not for; leave out --channels")
     names, path = view.names, list[Step]()
@@ -75,11 +96,7 @@ def _weighed(view: View, work: Work, chosen: list[bool]) -> npt.NDArray[Any]:
             names = f"{pixels.of_outputs(names[:-1], outputs)}a"
         refuse_fill(step.layout.fill, view.kind)
         path.append(step)
-    # In units of samples, not from 0 to 1, the sums of whole numbers stay whole.
-    top = MAXIMUM[view.kind]
-    links = [Link(step, functools.partial(_weigh, top)) for step in path]
-    made = view.run(lambda p: samples.of_array(p.array().astype(np.float64)), links)
-    return samples.array_of(made)
+    return path
 
 
 def _weigh(top: float, source: Samples, step: Step) -> Samples:

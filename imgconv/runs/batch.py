@@ -14,9 +14,11 @@ from imgconv.errors import ImageError, ImgconvError, one_line
 from imgconv.pictures import axes, decode, encode, files, pillow
 from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import ARRAYS, BY_NAME, ENDINGS, ending_format, format_of
-from imgconv.pictures.picture import Picture
-from imgconv.pipeline.filter import filter_pixels, find_extent, grid_of, over_all
+from imgconv.pictures.picture import Head, Picture
+from imgconv.pictures.pixels import Pixels
+from imgconv.pipeline.filter import filter_pixels, find_extent, foretell, grid_of, over_all
 from imgconv.pipeline.hidden import BLEED, bleeds
+from imgconv.pipeline.views import Outline
 from imgconv.pipeline.work import Work
 from imgconv.runs.job import FAILED, OK, SKIPPED, Job, Outcome
 from imgconv.runs.task import Task
@@ -107,18 +109,18 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
             return outcome._replace(status=SKIPPED)
         if not task.writing.force and not task.again:
             files.refuse_existing(target)
+        files.refuse_unwritable(target)
         _format(job)
-    if task.dry:
-        files.refuse_missing(job.source)
-        return outcome
     if _is_in_pieces(job, task):
         return _in_pieces(job, task, outcome)
+    if task.dry:
+        return _foretold(job, task, outcome)
     picture = decode.read(files.read(job.source), task.reading)
     if picture.frames[0].names.startswith("cmyk"):
         from imgconv.pictures import profiles
 
         picture = profiles.in_srgb(picture, task.work.channels)
-    name = _format(job) if job.target != PIPE else job.format or picture.format
+    name = _written(job, picture)
     work = _work(task, picture, name)
     if work.together:
         work = over_all(work, (find_extent(frame, work) for frame in picture.frames))
@@ -127,8 +129,7 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     frames, clipped = zip(*filtered, strict=True)
     grid = grid_of(work)
     told = tuple(each.on(grid) for each in picture.metadata)
-    letters = axes.after(picture.axes, *(len(p[0].names) for p in (picture.frames, frames)))
-    picture = picture._replace(frames=frames, metadata=told, axes=picture.axes and letters)
+    picture = _filtered(picture, frames)._replace(metadata=told)
     data, lost = encode.encode(picture, name, task.writing)
     if job.target == PIPE and name in ARRAYS and files.to_terminal():
         from imgconv.pictures import npy_csv
@@ -156,6 +157,29 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
         notes=tuple(notes),
         preview=preview,
     )
+
+
+def _foretold(job: Job, task: Task, outcome: Outcome) -> Outcome:
+    """Look at the heads of a picture, and refuse what `_do` would refuse."""
+    from imgconv.pictures import heads
+
+    with files.opened(job.source) as file:
+        head = heads.read(file, task.reading)
+    picture = head.picture
+    name = _written(job, picture)
+    work = _work(task, picture, name)
+    pairs = zip(picture.frames, head.sizes, strict=True)
+    made = [foretell(Outline(pixel, size), work) for pixel, size in pairs]
+    frames, sizes = tuple(each.picture for each in made), tuple(each.size for each in made)
+    notes = encode.refuse(Head(_filtered(picture, frames), sizes), name)
+    width, height = sizes[0]
+    return outcome._replace(width=width, height=height, notes=(*picture.notes, *notes))
+
+
+def _filtered(picture: Picture, frames: tuple[Pixels, ...]) -> Picture:
+    """A picture with the frames, and the axes, that come out."""
+    letters = axes.after(picture.axes, *(len(p[0].names) for p in (picture.frames, frames)))
+    return picture._replace(frames=frames, axes=picture.axes and letters)
 
 
 def _is_in_pieces(job: Job, task: Task) -> bool:
@@ -189,6 +213,10 @@ def _in_pieces(job: Job, task: Task, outcome: Outcome) -> Outcome:
     route = pieces.Route(
         job.source, target, _format(job), task.reading, task.writing, task.tile, task.again
     )
+    if task.dry:
+        foretold = pieces.foretell_file(route, task.work)
+        notes += foretold.notes
+        return outcome._replace(width=foretold.width, height=foretold.height, notes=tuple(notes))
     made = pieces.filter_file(route, task.work, task.progress)
     notes += [*made.notes, *[f"{', '.join(made.lost)} not kept"] * bool(made.lost)]
     return outcome._replace(
@@ -208,6 +236,11 @@ def _work(task: Task, picture: Picture, name: str) -> Work:
     if levels == task.work.levels and result == task.work.result:
         return task.work
     return replace(task.work, levels=levels, result=result)
+
+
+def _written(job: Job, picture: Picture) -> str:
+    """The format that is written: on stdout that of the input, if no other is asked for."""
+    return _format(job) if job.target != PIPE else job.format or picture.format
 
 
 def _format(job: Job) -> str:

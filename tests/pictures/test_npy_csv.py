@@ -150,7 +150,7 @@ def test_a_table_may_begin_with_any_number(text):
         (npy(np.zeros(4)), "(4,)"),
         (npy(np.zeros((2, 2, 2, 2))), "(2, 2, 2, 2)"),
         (npy(np.zeros((0, 3))), "(0, 3)"),
-        (npy(np.array([[{}]], dtype=object)), "NPY"),
+        (npy(np.array([[{}]], dtype=object)), "object"),
         (npy(np.zeros((9, 9)))[:150], "NPY"),
         (b"\x93NUMPY\x01\x00", "NPY"),
     ],
