@@ -128,18 +128,20 @@ def _parts(chunks: list[Chunk]) -> Iterator[_Part]:
         kind, part = chunk.kind, chunk.data
         if kind in (b"fcTL", b"fdAT"):
             if int.from_bytes(part[:4], "big") != number:
-                raise ImageError("broken image: its frames are out of order")
+                raise ImageError("broken image: its frames are out of order; get a sound copy")
             number, part = number + 1, part[4:]
         if kind in (b"IDAT", b"fdAT") and control:
             data.append((b"IDAT", part))
         if kind not in (b"fcTL", b"IEND"):
             continue
         if control and not data:
-            raise ImageError("broken image: it has a frame without pixels")
+            raise ImageError("broken image: it has a frame without pixels; get a sound copy")
         if control:
             w, h, left, top, over, under, dispose, blend = struct.unpack(">IIIIHHBB", control[:22])
             if left + w > width or top + h > height:
-                raise ImageError(f"broken image: it has a frame outside its {width}x{height}")
+                raise ImageError(
+                    f"broken image: it has a frame outside its {width}x{height}; get a sound copy"
+                )
             own = put_together((b"IHDR", control[:8] + head[8:]), *common, *data, (b"IEND", b""))
             place = slice(top, top + h), slice(left, left + w)
             yield _Part(own, place, 1000 * over / (under or HUNDREDTHS), dispose, blend)

@@ -105,7 +105,10 @@ def look_over(found: Header, size: int, how: Reading) -> tuple[str, str]:
         run = mask // (mask & -mask) if mask else 0
         if not mask or mask >> found.bits or run & (run + 1) or mask & taken:
             shown = ", ".join(f"{mask:x}" for mask in masks)
-            raise ImageError(f"broken image: its masks {shown} are no runs of {found.bits} bits")
+            raise ImageError(
+                f"broken image: its masks {shown} are no runs of {found.bits} bits; "
+                "get a sound copy"
+            )
         taken |= mask
     if found.offset + _row(found) * found.height > size:
         raise ImageError(CUT_OFF)

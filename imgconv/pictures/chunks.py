@@ -100,7 +100,9 @@ def sound(data: bytes) -> tuple[bytes, tuple[str, ...]]:
             if not whole or not _is_read(stream, chunk):
                 bad.append(chunk)
         elif not whole:
-            raise ImageError(f"broken image: the CRC of its {_shown(kind)} chunk is wrong")
+            raise ImageError(
+                f"broken image: the CRC of its {_shown(kind)} chunk is wrong; get a sound copy"
+            )
         elif kind == b"IHDR":  # by which Pillow reads other chunks
             _is_read(stream, chunk)
     lost = [f"{name} (broken)" for name in dict.fromkeys(_shown(chunk.kind) for chunk in bad)]
@@ -111,7 +113,7 @@ def sound(data: bytes) -> tuple[bytes, tuple[str, ...]]:
         lost.append("what follows its pixels (the file is cut off)")
         data = data[:end] + put_together((b"IEND", b""))[len(SIGNATURE) :]
     if (frames := kinds.count(b"fcTL")) < promised:
-        raise ImageError(f"broken image: it has {frames} of {promised} frames")
+        raise ImageError(f"broken image: it has {frames} of {promised} frames; get the whole file")
     for chunk in reversed(bad):
         data = data[: chunk.place.start] + data[chunk.place.stop :]
     return data, tuple(lost)

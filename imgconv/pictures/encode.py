@@ -11,7 +11,7 @@ from typing import IO, Any, NamedTuple
 from PIL import Image
 
 from imgconv.engine.levels import MAXIMUM
-from imgconv.errors import ImageError, OptionError
+from imgconv.errors import ImageError, OptionError, one_line, shortened
 from imgconv.pictures.descriptions import Written
 from imgconv.pictures.formats import ARRAYS, BY_NAME, PIECES, SEVERAL, keeping
 from imgconv.pictures.metadata import Metadata
@@ -97,8 +97,13 @@ def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, 
         lost += _merged(data, len(frames), name)
     except ImageError:
         raise
-    except Exception as error:  # a side over a format's limit, no memory, ...
-        raise ImageError(f"cannot be written as {name}: {error}") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # a size or a note over a format's limit
+        words = shortened(one_line(error), 160)
+        raise ImageError(
+            f"cannot be written as {name} ({words}); choose another format with -o, or try --strip"
+        ) from None
     return data, tuple(lost)
 
 
@@ -242,6 +247,8 @@ def kept(frame: Pixels, name: str) -> Pixels:
         remedy = "--depth 8 cuts them to 8 bits"
         if frame.kind == "float32":
             remedy = "--levels stretch makes pixels of them"
+        if frame.kind == "uint8":  # of PFM, which keeps nothing else
+            what, remedy = "samples of 8 bits", "--levels none --channels gray makes them real"
     elif frame.names == "cmyk":
         what, remedy = "CMYK", "--channels rgb converts it"
     elif frame.names.endswith("a"):

@@ -52,11 +52,13 @@ _KINDS = (
     (rb"SIMPLE  =", "FITS"),
     (rb"version https://git-lfs", "a pointer of Git LFS"),
     (rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?(<!DOCTYPE svg[^>]*>\s*)?<svg", "SVG"),
+    (rb"[ -~]*[,;\t][ -~]*\r?\n[-+.\d]", "a table under a heading"),
     (rb"(?i)\s*<(!doctype html|html|head|body)", "a web page"),
 )
 _REMEDIES = {
     "a ZIP archive": "unpack it first",
     "compressed": "unpack it first",
+    "a table under a heading": "take its first line away",
     "a pointer of Git LFS": "git lfs pull gets the file itself",
     "a web page": "look at what was downloaded",
 }

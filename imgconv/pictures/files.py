@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import re
@@ -22,6 +23,7 @@ PIPE = "-"
 MAX_STREAM = 2 << 30
 MAX_PIXELS = 500_000_000  # of a picture that is decoded whole, where nothing else is asked for
 CHUNK = 1 << 20
+FULL = (errno.ENOSPC, errno.EDQUOT)
 ELSEWHERE = "name another place with -o"
 
 
@@ -168,8 +170,7 @@ def refuse_unwritable(target: Path | Url) -> None:
     except FileNotFoundError:
         mode = 0
     except (OSError, ValueError) as error:
-        fault = getattr(error, "strerror", "") or error
-        raise ImageError(f"{target} cannot be written: {fault}; {ELSEWHERE}") from None
+        raise _unwritten(target, error) from None
     _refuse_folder_in_place(target)
     if mode and not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):  # a pipe or a device
         return
@@ -177,13 +178,24 @@ def refuse_unwritable(target: Path | Url) -> None:
     while not os.path.lexists(place):
         place = place.parent
     if not os.access(place, os.W_OK | os.X_OK):
-        raise ImageError(f"{target} cannot be written: {place} is closed to you; {ELSEWHERE}")
+        raise ImageError(
+            f"{target} cannot be written: {place} is read-only or not yours; {ELSEWHERE}"
+        )
 
 
 def _refuse_folder_in_place(target: Path) -> None:
     """Raise an error for a folder, which no file takes the place of."""
     if target.is_dir() and not is_zarr(str(target)):
         raise ImageError(f"{target} is a folder; {ELSEWHERE}")
+
+
+def _unwritten(target: Path, error: Exception) -> ImageError:
+    """What is said of a file that the system does not write."""
+    fault, number = getattr(error, "strerror", None) or str(error), getattr(error, "errno", None)
+    if re.fullmatch(r"\d+ requested and \d+ written", fault):  # as NumPy says it
+        fault, number = os.strerror(errno.ENOSPC), errno.ENOSPC
+    remedy = f"make room there, or {ELSEWHERE}" if number in FULL else ELSEWHERE
+    return ImageError(f"{target} cannot be written: {fault}; {remedy}")
 
 
 def refuse_existing(target: Path | Url) -> None:
@@ -217,7 +229,7 @@ def write(data: bytes, path: Path | Url, *, force: bool, again: bool = False) ->
             path.write_bytes(data)
             return
     except OSError as error:
-        raise ImageError(f"{path} cannot be written: {error.strerror or error}") from None
+        raise _unwritten(path, error) from None
     with whole(path, force=force, again=again) as temporary, temporary.open("xb") as file:
         file.write(data)
         file.flush()
@@ -237,6 +249,7 @@ def whole(path: Path, *, force: bool, again: bool = False) -> Iterator[Path]:
     """
     if not force and not again:
         refuse_existing(path)
+    refuse_unwritable(path)
     target = Path(os.path.realpath(path))  # a link is written through, not replaced
     mark = _mark(target) if again else os.urandom(6).hex()
     temporary = target.with_name(f".imgconv-{mark}.part")
@@ -257,7 +270,7 @@ def whole(path: Path, *, force: bool, again: bool = False) -> Iterator[Path]:
             temporary.chmod(target.stat().st_mode & 0o7777)
         temporary.replace(target)
     except OSError as error:
-        raise ImageError(f"{path} cannot be written: {error.strerror or error}") from None
+        raise _unwritten(path, error) from None
     finally:
         with contextlib.suppress(OSError):
             _remove(temporary)

@@ -28,7 +28,7 @@ COLOURS = {
     32844: "LogL", 32845: "LogLuv", 34892: "a sensor (linear raw)",
 }  # fmt: skip
 SIGNED, YCBCR, JPEG = 2, 6, (6, 7)  # of samples, of colours, of what packs them
-NO_SAMPLES = "broken image: a page has no samples, or does not say where they are"
+NO_SAMPLES = "broken image: a page has no samples, or does not say where; get a sound copy"
 
 
 class Reading(NamedTuple):
@@ -137,7 +137,7 @@ def refuse_too_many(sizes: list[tuple[int, int]], how: Reading) -> None:
     """Raise an error for more pixels than are allowed, or none, before any is decoded."""
     width, height = sizes[-1]
     if not width or not height:
-        raise ImageError(f"broken image: it is {width}x{height}")
+        raise ImageError(f"broken image: it is {width}x{height}; get a sound copy")
     if sum(w * h for w, h in sizes) > how.max_pixels:
         times = f"{len(sizes)} frames up to " if len(sizes) > 1 else ""
         limit = f"{how.max_pixels / 1e6:g} million pixels"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import sys
@@ -67,6 +68,18 @@ def keep_memory() -> None:
 @functools.cache
 def _c_library() -> ctypes.CDLL:
     return ctypes.CDLL(None)
+
+
+@functools.cache
+def hush_libtiff() -> None:
+    """Have libtiff, which Pillow brings, print nothing: our own error tells what is wrong."""
+    from PIL import Image
+
+    with contextlib.suppress(AttributeError, OSError):  # a Pillow built otherwise
+        library = ctypes.CDLL(Image.core.__file__)  # type: ignore[attr-defined]
+        silence = library.TIFFSetErrorHandler
+        silence.restype, silence.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+        silence(None)
 
 
 def prepare(image: ImageFile.ImageFile) -> None:

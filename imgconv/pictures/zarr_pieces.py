@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgconv.engine.levels import SAMPLES
-from imgconv.errors import ImageError, one_line
+from imgconv.errors import ImageError, one_line, shortened
 from imgconv.pictures import axes
 from imgconv.pictures.extras import library
 from imgconv.pictures.metadata import Metadata
@@ -22,13 +25,18 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 MARKS = ("zarr.json", ".zarray", ".zgroup")  # what is in the folder of every array and group
+UNTOLD = (AttributeError, KeyError, TypeError, json.JSONDecodeError)  # whose words tell nothing
 SIDE = 1024  # of the chunks that are written where the source has none
 
 
 def refuse_other(target: Path) -> None:
     """Raise an error for what is in the place of an output and is no .zarr."""
-    if target.exists() and not any((target / mark).is_file() for mark in MARKS):
+    if target.exists() and not _is_marked(target):
         raise ImageError(f"{target} is there and no .zarr; name another output")
+
+
+def _is_marked(folder: Path) -> bool:
+    return any((folder / mark).is_file() for mark in MARKS)
 
 
 def refuse_unfit(source: File | None, names: str, count: int) -> None:
@@ -54,16 +62,16 @@ class File:
     def __init__(self, path: str, how: Reading) -> None:
         refuse_unlisted("ZARR", how)
         zarr = library("zarr", "is a .zarr", extra="tiles")
-        try:
+        if not os.path.isdir(path) or not _is_marked(Path(path)):
+            raise ImageError(f"broken .zarr: it has none of {', '.join(MARKS)}; name a whole one")
+        with _told("its metadata cannot be used"):
             found = zarr.open(path, mode="r")
-        except Exception as error:  # zarr and its stores raise many kinds
-            raise _broken(error) from None
         self.ome = _ome(found.attrs) if isinstance(found, zarr.Group) else None
         self._coloured = "omero" in found.attrs.get("ome", found.attrs)
         if self.ome:
             name = str(self.ome["datasets"][0]["path"])
             if name not in found:
-                raise ImageError(f"broken OME-Zarr: it has no array {name!r}")
+                raise ImageError(f"broken OME-Zarr: it has no array {name!r}; get a whole one")
             found = found[name]
         if not isinstance(found, zarr.Array):
             raise ImageError("is a .zarr group that is no OME-Zarr; name an array in it")
@@ -120,10 +128,8 @@ class Plane:
         chosen = tuple(
             spans.get(axis, slice(None)) if axis in "cyx" else next(place) for axis in self._axes
         )
-        try:
+        with _told("a chunk is damaged or cut off"):
             found = np.asarray(self._array[chosen])
-        except Exception as error:
-            raise _broken(error) from None
         kept = [axis for axis in self._axes if axis in "cyx"]
         if "c" in kept:
             found = np.moveaxis(found, kept.index("c"), 2)
@@ -133,8 +139,17 @@ class Plane:
         return np.ascontiguousarray(found, self.kind)
 
 
-def _broken(error: Exception) -> ImageError:
-    return ImageError(f"broken .zarr: {one_line(error)[:200] or type(error).__name__}")
+@contextlib.contextmanager
+def _told(fault: str) -> Iterator[None]:
+    """Tell what zarr, its stores and codecs raise, many kinds, as a fault of the file."""
+    try:
+        yield
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:
+        words = shortened(one_line(error), 120)
+        said = "" if isinstance(error, UNTOLD) or not words else f" ({words})"
+        raise ImageError(f"broken .zarr: {fault}{said}; get a sound copy") from None
 
 
 def _ome(attributes: Any) -> dict[str, Any] | None:
@@ -146,7 +161,9 @@ def _ome(attributes: Any) -> dict[str, Any] | None:
         if first and not first["datasets"][0]["path"]:
             first = None
     except (TypeError, KeyError, IndexError):
-        raise ImageError("broken OME-Zarr: its multiscales have no datasets") from None
+        raise ImageError(
+            "broken OME-Zarr: its multiscales have no datasets; name an array in it"
+        ) from None
     return first
 
 

@@ -196,10 +196,12 @@ def _open(source: str, reading: Reading) -> File:
     try:
         with open(source, "rb") as file:
             head = file.read(4)
+        if head not in TIFF_MAGIC and files.is_zarr(source):
+            raise ImageError("is a file, and a .zarr is a folder; name that")
         if head not in TIFF_MAGIC:
             raise ImageError(
-                "is decoded as a whole, and what --tile and .zarr want is done piece by piece: "
-                "TIFF or .zarr is read so; convert it to .tif first"
+                "is decoded as a whole; TIFF and .zarr alone are read piece by piece, as --tile "
+                "and outputs in .zarr want; convert it to .tif first"
             )
         return tiff_pieces.File(source, reading)
     except OSError as error:

@@ -25,6 +25,7 @@ from imgconv.runs.task import Task
 
 # Bytes of a TIFF file from which on it is looked at, whether it fits the memory.
 LARGE = 1 << 24
+NO_MEMORY = "not enough memory for this picture; --tile does TIFF and .zarr piece by piece"
 NAME = "imgconv-picture"  # of the threads
 
 
@@ -71,7 +72,7 @@ def attempt(job: Job, task: Task) -> Outcome:
     except ImgconvError as error:
         outcome = outcome._replace(status=FAILED, error=str(error))
     except MemoryError:
-        outcome = outcome._replace(status=FAILED, error="not enough memory for this picture")
+        outcome = outcome._replace(status=FAILED, error=NO_MEMORY)
     except BrokenPipeError:
         raise
     except Exception as error:  # a fault of ours or a library's is one file's, not the batch's

@@ -11,7 +11,7 @@ def read(text: str) -> Kernel:
 
     Raises
     ------
-    KernelError, ValueError
+    KernelError
         If it is none.
     """
     return Kernel([numbers(line) for line in text.splitlines() if line.strip()])

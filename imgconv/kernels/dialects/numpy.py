@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from imgconv.errors import KernelError
 from imgconv.kernels.dialects.toml_json import bias_of, nested
 from imgconv.kernels.kernel import Kernel
 
@@ -11,14 +12,20 @@ def read(data: bytes) -> Kernel:
 
     Raises
     ------
-    KernelError, ValueError
+    KernelError
         If it is none.
     """
     import io
 
     import numpy as np
 
-    return Kernel(np.load(io.BytesIO(data), allow_pickle=False))
+    try:
+        array = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, OSError, EOFError, MemoryError):  # in words for who calls it
+        raise KernelError(
+            "is no array of numbers in a file of numpy.save's, or is cut off; save it anew"
+        ) from None
+    return Kernel(array)
 
 
 def write(kernel: Kernel) -> str:

@@ -17,7 +17,7 @@ def numbers(line: str) -> list[Number]:
 
     Raises
     ------
-    ValueError
+    KernelError
         If a word is none.
     """
     return [_number(word) for word in SEPARATORS.split(line.strip()) if word]
@@ -27,7 +27,11 @@ def _number(text: str) -> Number:
     try:
         return int(text)
     except ValueError:
+        pass
+    try:
         return float(text)
+    except ValueError:
+        raise KernelError(f"{shortened(text, 30)!r} is no number; write 1 or -0.5") from None
 
 
 def weight(word: str) -> Number:
