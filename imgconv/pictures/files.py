@@ -249,7 +249,6 @@ def whole(path: Path, *, force: bool, again: bool = False) -> Iterator[Path]:
     """
     if not force and not again:
         refuse_existing(path)
-    refuse_unwritable(path)
     target = Path(os.path.realpath(path))  # a link is written through, not replaced
     mark = _mark(target) if again else os.urandom(6).hex()
     temporary = target.with_name(f".imgconv-{mark}.part")
@@ -264,12 +263,14 @@ def whole(path: Path, *, force: bool, again: bool = False) -> Iterator[Path]:
                 refuse_existing(path)
             return
         if target.is_dir():
+            _refuse_folder_in_place(path)
             _exchange(temporary, target)
             return
         if target.exists():
             temporary.chmod(target.stat().st_mode & 0o7777)
         temporary.replace(target)
     except OSError as error:
+        refuse_unwritable(path)  # by its place
         raise _unwritten(path, error) from None
     finally:
         with contextlib.suppress(OSError):

@@ -144,7 +144,7 @@ class Url(NamedTuple):
         """Return the file, opened so that parts of it are read, where the store gives parts."""
         with _told(self, "read"):
             fs, path = _store(self)
-            if not fs.isdir(path):
+            if self.protocol in WEB or not fs.isdir(path):
                 file: IO[bytes] = fs.open(path, "rb")
                 if getattr(file, "size", None) is not None:
                     return file

@@ -9,10 +9,11 @@ from PIL import Image
 
 from imgconv import apply, load_kernel
 from imgconv.engine import ready
-from imgconv.errors import GeometryError, ImageError, OptionError
-from imgconv.pictures.pixels import ImagePixels
-from imgconv.pipeline.filter import filter_pixels
+from imgconv.errors import GeometryError, ImageError, KernelError, OptionError
+from imgconv.pictures.pixels import ArrayPixels, ImagePixels, white
+from imgconv.pipeline.filter import filter_pixels, foretell
 from imgconv.pipeline.layout import layout
+from imgconv.pipeline.views import Outline
 from imgconv.pipeline.work import Work
 from tests import reference
 from tests.reference import LEVELS
@@ -505,3 +506,30 @@ def test_flat_stays_flat_beside_a_hole(spec):
     out, _ = filter_pixels(ImagePixels(image), Work((kernel,), layout(), alpha="weighted"))
     seen = out.array()[:, :, 3] > 0
     np.testing.assert_array_equal(out.array()[seen][:, :3], wanted)
+
+
+@pytest.mark.parametrize("kernels", [("identity",), ("sepia",), ("[[[[1]],[[1]],[[1]]]]",)])
+@pytest.mark.parametrize("names", ["l", "la", "rgb", "rgba", "cmyk", "x", "xxxx"])
+def test_an_outline_foretells_what_comes_out(kernels, names):
+    """Channels, kind and size, or the same error, whatever is done to a picture."""
+    array = np.random.default_rng(5).integers(0, 256, (6, 5, len(names)), dtype=np.uint8)
+    loaded = tuple(map(load_kernel, kernels))
+    words = ("auto", "gray", "rgb", "luma", "r", "r,b,g", "a")
+    many = itertools.product(words, ("clip", "none"), ("keep", "weighted"), (None, (9, 8, 7)))
+    for channels, levels, alpha, background in many:
+        if (alpha, channels) == ("weighted", "luma"):
+            continue
+        shape = layout(padding=(0, 1, 2, 3))
+        work = Work(loaded, shape, levels, channels, 1, alpha, background)
+        real = outcome(lambda: filter_pixels(ArrayPixels(array, names), work)[0])  # noqa: B023
+        told = outcome(lambda: foretell(Outline(white(names, "uint8"), (5, 6)), work))  # noqa: B023
+        assert told == real, work
+
+
+def outcome(make):
+    """Return what is known of pixels without looking at them, or the error."""
+    try:
+        made = make()
+    except (ImageError, KernelError) as error:
+        return str(error)
+    return made.names, made.kind, made.size

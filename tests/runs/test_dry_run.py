@@ -167,7 +167,8 @@ DONE = [
     "pages.tif o.gif", "pages.tif o.tif --tile 16 --padding 0,3", "anim.gif o.webp",
     "anim.png o.npy --frame 2", "anim.webp o.png", "turned.jpg o.png --padding 3,0",
     "alpha.png o.jpg", "rgb.png o.webp -k sepia", "wide.png o.tif",
-    "alpha.png o.png --alpha weighted -k blur", "five.npy o.npy --padding 1,2", "real.npy o.png --levels stretch", "table.csv o.csv",
+    "alpha.png o.png --alpha weighted -k blur", "five.npy o.npy --padding 1,2",
+    "real.npy o.png --levels stretch", "table.csv o.csv",
     "rgb.png o.pgm --channels gray", "rgb.png o.tif --channels luma -k blur",
     "rgb.tif o.zarr", "plane.zarr o.tif --padding 1,2",
 ]  # fmt: skip
