@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 from collections.abc import Sequence
 from typing import IO, Any, NamedTuple
@@ -20,6 +21,7 @@ from imgconv.pictures.pixels import NAMELESS, ImagePixels, Pixels
 
 QUALITY = 90  # of lossy formats
 SIDES = {"JPEG": 65_500, "GIF": 65_535, "WEBP": 16_383}  # what Pillow's writers can do
+LONGEST = {"GIF": 655_350, "PNG": 65_535_000, "WEBP": (1 << 24) - 1}  # ms that a frame is shown
 LOSSLESS = 100  # the quality at which a WebP loses nothing
 # How a lossless format is packed. For PNG, zlib's run-length strategy takes a quarter of the
 # default's time for files 6 % larger.
@@ -168,6 +170,10 @@ def _shown(picture: Picture, name: str) -> tuple[Picture, list[str]]:
         )
     if picture.format == "GIF" and picture.loop is None and name != "GIF":
         picture = picture._replace(loop=1)  # a GIF that does not say so is shown once
+    most = LONGEST.get(name, math.inf)
+    if max(picture.durations) > most:
+        lost.append(f"timing over {most / 1000:g} s a frame")
+        picture = picture._replace(durations=tuple(min(d, most) for d in picture.durations))
     whole = tuple(10 * round(d / 10) for d in picture.durations)
     if name == "GIF" and whole != picture.durations:
         lost.append("timing finer than 10 ms")

@@ -27,7 +27,8 @@ STRUCTURE = (
 )  # fmt: skip
 SPACES = {"l": b"GRAY", "rgb": b"RGB ", "cmyk": b"CMYK"}
 XMP_KEY = "XML:com.adobe.xmp"
-JPEG_LIMIT = 65_500  # a JPEG keeps EXIF in one segment
+# A JPEG keeps EXIF in one segment, and a profile in at most 255.
+JPEG_LIMITS = {"exif": 65_500, "xmp": 65_500, "comment": 65_500, "icc": 255 * 65_519}
 UNKNOWN_SAMPLING = -1
 XMP_ORIENTATION = re.compile(
     rb"""\s*tiff:Orientation\s*=\s*("[^"]*"|'[^']*')|<tiff:Orientation>[^<]*</tiff:Orientation>"""
@@ -144,8 +145,8 @@ class Metadata(NamedTuple):
             lost.append("resolution (too fine)" if self.dpi else "resolution (without a unit)")
             kept = kept._replace(resolution=None)
         if name == "JPEG":
-            for field in ("exif", "xmp", "comment"):
-                if len(getattr(self, field)) > JPEG_LIMIT:
+            for field, most in JPEG_LIMITS.items():
+                if len(getattr(self, field)) > most:
                     lost.append(f"{fields[field]} (too long)")
                     empty: dict[str, Any] = {field: b""}
                     kept = kept._replace(**empty)

@@ -612,6 +612,39 @@ def test_that_colours_are_no_longer_multiplied_by_alpha_is_said(run, tmp_path):
         assert "the multiplication of colours by alpha not kept" in done.err
 
 
+@pytest.mark.parametrize(
+    ("source", "name", "most"),
+    [("png", "gif", 655_350), ("webp", "gif", 655_350), ("png", "webp", (1 << 24) - 1)],
+)
+def test_a_frame_is_shown_as_long_as_a_format_can_with_a_note(source, name, most, run, tmp_path):
+    """Rather than refused in the words of an encoder whose numbers overflow."""
+    frames = [Image.new("RGB", (4, 3), (50 * i, 0, 0)) for i in range(3)]
+    times = [16_777_210 if source == "webp" else 20_000_000, 500, 700]
+    path, out = tmp_path / f"a.{source}", tmp_path / f"b.{name}"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=times)
+    result = run("apply", path, "-k", "identity", "-o", out)
+    assert (result.code, f"timing over {most / 1000:g} s a frame" in result.err) == (0, True)
+    with Image.open(out) as image:
+        shown = []
+        for i in range(image.n_frames):
+            image.seek(i)
+            image.load()
+            shown.append(image.info["duration"])
+    assert shown == [most, 500, 700]
+
+
+def test_a_profile_that_a_jpeg_has_no_room_for_is_said(run, tmp_path):
+    """Its segments are counted in a byte; Pillow would write more, which nobody can read."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    long = profile + bytes(255 * 65_519)
+    for kept in (profile, long):
+        Image.new("RGB", (4, 3)).save(tmp_path / "a.tif", icc_profile=kept)
+        result = run("apply", tmp_path / "a.tif", "-k", "identity", "-o", tmp_path / "b.jpg", "-f")
+        assert ("colour profile (too long) not kept" in result.err) == (kept is long)
+        with Image.open(tmp_path / "b.jpg") as image:
+            assert image.info.get("icc_profile", b"") == (b"" if kept is long else kept)
+
+
 def test_timing_that_a_format_has_no_room_for_is_said(run, tmp_path):
     """A GIF counts in 10 ms; without a word on loops it is shown once."""
     first, *others = frames()
