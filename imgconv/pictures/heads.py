@@ -12,7 +12,7 @@ from PIL import Image, ImageFile
 from imgconv.errors import ImageError
 from imgconv.pictures import decode, faults, npy_csv
 from imgconv.pictures.formats import TIFF_MAGIC, of_head
-from imgconv.pictures.metadata import SWAPPED
+from imgconv.pictures.metadata import ORIENTATION, SWAPPED
 from imgconv.pictures.orientation import of_image
 from imgconv.pictures.picture import AS_IT_IS, Head, Picture, Reading, refuse_unlisted
 from imgconv.pictures.pixels import MODES, Pixels, white
@@ -121,8 +121,9 @@ def _pixel(image: ImageFile.ImageFile, how: Reading) -> Pixels:
 
 
 def _upright(image: ImageFile.ImageFile) -> Size:
-    """The size of an image that has been turned."""
-    return image.size[::-1] if of_image(image) in SWAPPED else image.size
+    """The size of an image that has been turned; Pillow gives it of a TIFF by its own tag."""
+    told = getattr(image, "tag_v2", {}).get(ORIENTATION)
+    return image.size[::-1] if told not in SWAPPED and of_image(image) in SWAPPED else image.size
 
 
 def _deep(file: IO[bytes], size: int, how: Reading, fault: str) -> Head:
