@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections import deque
@@ -268,7 +269,7 @@ class _Job:
         if name == "TIFF":
             first = encode.kept(encode.named(first, name), name)
         self.names, self.kind = first.names, first.kind
-        self._high, self._wide = self._sides(work, side)
+        self._side = side
 
     @property
     def bytes(self) -> int:
@@ -294,8 +295,10 @@ class _Job:
 
         return Tile(read, page.shape, self._names, page.kind, rows, columns, place)
 
-    def _sides(self, work: Work, side: int | None) -> tuple[int, int]:
+    @functools.cached_property
+    def _sides(self) -> tuple[int, int]:
         """Rows and columns of output that are made at once, so that they read few more."""
+        work, side = self._work, self._side
         band = self.shape[1] * len(self.names) * samples.size(self.kind) * ROWS
         high, wide = side or (ROWS if band < BAND else tiff_pieces.SIDE), side or COLUMNS
         down, across = work.layout.stride
@@ -316,7 +319,7 @@ class _Job:
             out = np.empty((len(rows), width, len(self.names)), self.kind)
             return rows, out, [pool.submit(self._fill, out, rows, x) for x in self._columns()]
 
-        spans = _spans(height, self._high)
+        spans = _spans(height, self._sides[0])
         begun = deque([begin(next(spans))])
         while begun:
             begun.extend(begin(rows) for rows in [next(spans, None)] if rows)
@@ -327,7 +330,7 @@ class _Job:
             yield out
 
     def _columns(self) -> Iterator[range]:
-        return _spans(self.shape[1], self._wide)
+        return _spans(self.shape[1], self._sides[1])
 
     def _fill(self, out: npt.NDArray[Any], rows: range, columns: range) -> Clipped:
         """Filter one tile into its place in a band."""
@@ -346,7 +349,7 @@ class _Job:
         """What a stretch of the whole page spans."""
         self._keep()
         found: list[Ends | None] = []
-        for rows in _spans(self.shape[0], self._high):
+        for rows in _spans(self.shape[0], self._sides[0]):
             tiles = [self._tile(rows, columns) for columns in self._columns()]
             found.extend(pool.map(lambda tile: find_extent(tile, self._work), tiles))
             self._progress(rows.stop / self.shape[0] / 2)
@@ -355,7 +358,7 @@ class _Job:
 
     def _keep(self) -> None:
         """Have the page keep what neighbouring bands share, and forget what it has kept."""
-        self._page.keep(views.reach(self._page.shape, self._steps, self._high))
+        self._page.keep(views.reach(self._page.shape, self._steps, self._sides[0]))
 
 
 def _spans(size: int, step: int) -> Iterator[range]:

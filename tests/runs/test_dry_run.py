@@ -164,7 +164,7 @@ DONE = [
     "rgb.png o.jpg", "rgb.jpg o.png", "rgb.bmp o.bmp", "rgb.webp o.tif", "rgb.ppm o.gif",
     "16.png o.png", "16.png o.jpg --depth 8", "16.tif o.tif --padding valid -k blur",
     "16.tif o.webp --depth 8", "real.tif o.tif", "real.tif o.png --levels stretch",
-    "pages.tif o.gif", "pages.tif o.tif --tile 16 --padding 0,3", "anim.gif o.webp",
+    "pages.tif o.gif", "pages.tif o.tif --tile 16 --channels gray", "anim.gif o.webp",
     "anim.png o.npy --frame 2", "anim.webp o.png", "turned.jpg o.png --padding 3,0",
     "alpha.png o.jpg", "rgb.png o.webp -k sepia", "wide.png o.tif",
     "alpha.png o.png --alpha weighted -k blur", "five.npy o.npy --padding 1,2",
