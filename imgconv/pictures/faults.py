@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from imgconv.errors import ImageError, one_line, shortened
 from imgconv.pictures.formats import of_head, pillows
 
-START = 512  # bytes by which a kind of file is known
+START = 4096  # bytes by which a kind of file is known
 EMPTY = "the file is empty; name another"
 CUT_OFF = "broken image: it is cut off; get the whole file"
 TAGS = "broken image: its tags are damaged or cut off; get a sound copy"

@@ -29,13 +29,13 @@ def read(file: IO[bytes], how: Reading = AS_IT_IS) -> Head:
         As `decode.read` does, but for what only pixels can tell.
     """
     Image.MAX_IMAGE_PIXELS = None
-    start, size = file.read(faults.START), file.seek(0, os.SEEK_END)
-    if not start:
-        raise ImageError(faults.EMPTY)
-    if npy_csv.is_table(start):
-        return npy_csv.head(file, size, how)
     with faults.told(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        start, size = file.read(faults.START), file.seek(0, os.SEEK_END)
+        if not start:
+            raise ImageError(faults.EMPTY)
+        if start[:1] in decode.TABLES and npy_csv.is_table(start):
+            return npy_csv.head(file, size, how)
         if how.formats and (name := of_head(start)):
             refuse_unlisted(name, how)
         if start[:4] == b"\x89PNG":

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from imgconv.engine.levels import SAMPLES
 from imgconv.errors import ImageError, one_line, printable, shortened
 from imgconv.pictures import axes
+from imgconv.pictures.faults import START
 from imgconv.pictures.picture import (
     Head,
     Picture,
@@ -35,7 +36,7 @@ MARK = b"\xef\xbb\xbf"  # of UTF-8, with which some programs begin a text
 
 def is_table(data: bytes) -> bool:
     """Whether a file is an array rather than an image."""
-    line = data[:4096].removeprefix(MARK).lstrip().partition(b"\n")[0]
+    line = data[:START].removeprefix(MARK).lstrip().partition(b"\n")[0]
     return data.startswith(MAGIC) or bool(line and _LINE.fullmatch(line))
 
 

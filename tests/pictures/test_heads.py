@@ -120,6 +120,9 @@ FILES = {
     "NPY of reals": npy(NOISE[:, :, 0].astype("float64")),
     "NPY of columns": npy(np.asfortranarray(DEEP)),
     "CSV": b"1;2,5\n3;4\n",
+    "no CSV": b"fat\n",
+    "CSV of long lines": b"1," * 300 + b"1\n",
+    "text behind numbers": b"1," * 300 + b"x\n",
 }  # fmt: skip
 
 
