@@ -97,6 +97,8 @@ def filter_file(route: Route, work: Work, progress: Progress | None = None) -> M
         picture, jobs = _begun(route, work, progress, opened)
         kept, lost = _metadata(picture, jobs, name, writing, grid_of(work))
         pillow.keep_memory()
+        for job in jobs:
+            job.try_out()
         pool = ThreadPoolExecutor(work.threads or ready.thread_count())
         opened.callback(pool.shutdown, cancel_futures=True)
         if work.together:
@@ -276,6 +278,12 @@ class _Job:
         """How many bytes the samples that come out take."""
         height, width = self.shape
         return height * width * len(self.names) * samples.size(self.kind)
+
+    def try_out(self) -> None:
+        """Filter one pixel: what has to be compiled is, while nothing waits for it nor is begun."""
+        work = self._work
+        work = replace(work, ends=NOTHING) if work.levels == "stretch" else work
+        filter_pixels(self._tile(range(1), range(1)), work)
 
     def wanted(self, pool: ThreadPoolExecutor, compress: str) -> Wanted:
         """Return what is to be written, computed as it is taken."""
