@@ -41,7 +41,6 @@ BITS, COMPRESSION, PHOTOMETRIC = 258, 259, 262
 STRIPS, TILES = 273, 324
 PLANES, EXTRA_SAMPLES, FORMAT = 284, 338, 339
 FOREIGN = (34676, 34677, 50001)  # packed as SGILog or WebP, of which Pillow makes nothing
-GIF_END, GIF_TAIL = b"\0;", 64  # a last block of no bytes, the trailer, and what some put behind it
 TABLES = b"\x93\xef \t\r\n+-.0123456789nNiI"  # what an array in a file may begin with
 # What Pillow logs of a broken file is told by our own error.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -115,13 +114,9 @@ def _gif(data: bytes, how: Reading) -> Picture:
     """A GIF, for which Pillow makes room before it can be asked how much."""
     from imgconv.pictures import gif
 
-    width, height, count = gif.canvas(data)
-    refuse_too_many([(width, height)] * (count if how.frame is None and count else 1), how)
+    gif.refuse_too_large(data, how)
     picture = _opened(data, how)
-    if GIF_END not in data[-GIF_TAIL:]:
-        cut_off = "what follows its last frame (the file is cut off)"
-        picture = picture._replace(lost=(*picture.lost, cut_off))
-    return picture
+    return picture._replace(lost=(*picture.lost, *[gif.CUT_OFF] * gif.is_cut_off(data)))
 
 
 def _png(data: bytes, how: Reading) -> Picture:
@@ -180,7 +175,7 @@ def look_over(
     """
     chosen, count = pages[:2] if pages else _frames(image, how)
     if image.format == "TIFF":
-        pillow.hush_libtiff()
+        libtiff.hush()
         refuse_part(image.tag_v2, count, size)  # type: ignore[attr-defined]
     fault = _looked_over(image, chosen, how)
     if is_animated(image, count) and fault:
@@ -249,19 +244,12 @@ def _looked_over(image: ImageFile.ImageFile, chosen: list[int], how: Reading) ->
 
 def _single(image: ImageFile.ImageFile, how: Reading) -> Picture:
     gray = is_gray(image)
-    _scale_transparency(image)
+    pillow.scale_transparency(image)
     if image.format in ("JPEG", "MPO"):  # other plugins prepare in ways of their own
         pillow.prepare(image)
     kept = metadata.read(image, turn(image))
     lost = ("further pictures",) if image.format == "MPO" else ()
     return Picture((_plain(image, gray, how),), format_of(image), (kept,), lost=lost)
-
-
-def _scale_transparency(image: ImageFile.ImageFile) -> None:
-    """Give the transparent value of a PNG of 2 or 4 bits in units of 8, as its samples are."""
-    times = {"L;2": 85, "L;4": 17}.get(str(image.tile[0].args) if image.tile else "")
-    if times and isinstance(image.info.get("transparency"), int):
-        image.info["transparency"] *= times
 
 
 def _several(image: ImageFile.ImageFile, chosen: Iterable[int], how: Reading) -> Picture:

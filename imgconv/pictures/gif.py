@@ -7,11 +7,25 @@ from typing import Any
 
 from PIL import Image
 
+from imgconv.pictures.picture import Reading, refuse_too_many
 from imgconv.pictures.pixels import ImagePixels, Pixels
 
 COLOURS = 256  # of a frame
 FRAME, EXTENSION, END = b",!;"  # what begins
 TABLE = 0x80  # whether colours follow a head
+LAST, TAIL = b"\0;", 64  # a last block of no bytes, the trailer, and what some put behind it
+CUT_OFF = "what follows its last frame (the file is cut off)"
+
+
+def refuse_too_large(data: bytes, how: Reading) -> None:
+    """Raise an error for more pixels than are allowed, before Pillow makes room for them."""
+    width, height, count = canvas(data)
+    refuse_too_many([(width, height)] * (count if how.frame is None and count else 1), how)
+
+
+def is_cut_off(data: bytes) -> bool:
+    """Return whether a file ends before its trailer."""
+    return LAST not in data[-TAIL:]
 
 
 def canvas(data: bytes) -> tuple[int, int, int]:

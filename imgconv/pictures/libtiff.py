@@ -20,7 +20,7 @@ _heard = threading.local()
 @contextlib.contextmanager
 def listening() -> Iterator[list[bytes]]:
     """Collect the codecs' errors of this thread: some of them go on behind what is damaged."""
-    _handler()
+    hush()
     found: list[bytes] = []
     _heard.faults = found
     try:
@@ -30,8 +30,8 @@ def listening() -> Iterator[list[bytes]]:
 
 
 @functools.cache
-def _handler() -> object:
-    """What libtiff calls from now on, where Pillow's can be reached; kept, as it is called."""
+def hush() -> object:
+    """Have libtiff tell its errors to us, where Pillow's can be reached; kept, as it is called."""
 
     def heard(module: bytes | None, said: bytes | None, _: object) -> None:
         if module and any(codec in module for codec in CODECS) and hasattr(_heard, "faults"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import functools
 import sys
@@ -68,18 +67,6 @@ def keep_memory() -> None:
 @functools.cache
 def _c_library() -> ctypes.CDLL:
     return ctypes.CDLL(None)
-
-
-@functools.cache
-def hush_libtiff() -> None:
-    """Have libtiff, which Pillow brings, print nothing: our own error tells what is wrong."""
-    from PIL import Image
-
-    with contextlib.suppress(AttributeError, OSError):  # a Pillow built otherwise
-        library = ctypes.CDLL(Image.core.__file__)  # type: ignore[attr-defined]
-        silence = library.TIFFSetErrorHandler
-        silence.restype, silence.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
-        silence(None)
 
 
 def prepare(image: ImageFile.ImageFile) -> None:
@@ -171,3 +158,10 @@ def is_lossless(data: bytes) -> bool:
         kinds.add(kind)
         at += 8 + (16 if kind == b"ANMF" else length + length % 2)  # a frame has chunks of its own
     return b"VP8L" in kinds and b"VP8 " not in kinds
+
+
+def scale_transparency(image: ImageFile.ImageFile) -> None:
+    """Give the transparent value of a PNG of 2 or 4 bits in units of 8, as its samples are."""
+    times = {"L;2": 85, "L;4": 17}.get(str(image.tile[0].args) if image.tile else "")
+    if times and isinstance(image.info.get("transparency"), int):
+        image.info["transparency"] *= times
