@@ -38,7 +38,7 @@ MAX_TEXT = 1 << 26
 DEEP = "bits a channel"  # what Pillow would cut
 UNKNOWN = "has a layout that Pillow does not read"
 BITS, COMPRESSION, PHOTOMETRIC = 258, 259, 262
-STRIPS, TILES = 273, 324
+STRIPS, TILE_WIDTH, TILES = 273, 322, 324
 PLANES, EXTRA_SAMPLES, FORMAT = 284, 338, 339
 FOREIGN = (34676, 34677, 50001)  # packed as SGILog or WebP, of which Pillow makes nothing
 TABLES = b"\x93\xef \t\r\n+-.0123456789nNiI"  # what an array in a file may begin with
@@ -87,12 +87,12 @@ def _tiff(data: bytes, how: Reading) -> Picture:
     from imgconv.pictures import tiff_heads
 
     pages = tiff_heads.pages(io.BytesIO(data), how)
-    if not pages.broken:
-        return _opened(data, how, pages)
-    repaired = bytearray(data)
-    tiff_heads.sound(repaired, pages.broken)
-    picture = _opened(bytes(repaired), how, pages)
-    return picture._replace(lost=(*picture.lost, tiff_heads.BROKEN))
+    if pages.broken:
+        repaired = bytearray(data)
+        tiff_heads.sound(repaired, pages.broken)
+        data = bytes(repaired)
+    picture = _opened(data, how, pages)
+    return picture._replace(lost=(*picture.lost, *pages.lost))
 
 
 def _bmp(data: bytes, how: Reading) -> Picture:
@@ -324,10 +324,11 @@ def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
     if 0 in (tags.get(STRIPS) or tags.get(TILES)):  # which Pillow would read from the file's head
         return "has strips or tiles that are left out"
     kinds, bits = tags.get(FORMAT, (1,)), max(tags.get(BITS, (1,)))
-    colours, coded = tags.get(PHOTOMETRIC, 1), tags.get(COMPRESSION, 1)
+    colours, coded = tags.get(PHOTOMETRIC, 0), tags.get(COMPRESSION, 1)
     refuse_samples(bits, kinds, colours)
-    if coded in FOREIGN:
-        return "is packed in a way that Pillow does not read"
+    as_strips = STRIPS in tags and TILE_WIDTH in tags  # which Pillow takes for strips
+    if coded in FOREIGN or as_strips or (coded in JPEG and bits > 8):
+        return UNKNOWN
     if colours == YCBCR and (coded not in JPEG or tags.get(PLANES, 1) == 2):
         return "has YCbCr colours"
     if bits not in (1, 2, 4, 8, 16, 32, 64):

@@ -35,6 +35,7 @@ PACKED = (10, 12, 14)  # bits of samples that are read as 16, scaled
 PHOTOMETRIC = {"l": "minisblack", "rgb": "rgb", "cmyk": "separated"}
 COLOURS = {0: "l", 1: "l", 2: "rgb", 3: "rgb", 5: "cmyk", 6: "rgb"}  # by the number of the same
 WHITE_IS_0, PALETTE = 0, 3
+FAX, FAX_OPTIONS, OLD_JPEG = 3, 292, 6
 FEW = (1, 2, 4)  # bits of samples that are read as 8, scaled
 UNSPECIFIED, MULTIPLIED, ALPHA = 0, 1, 2  # what a channel beside the colours is said to be
 
@@ -56,7 +57,7 @@ def opened(
 ) -> Iterator[list[Any]]:
     """Give the pages of a TIFF of so many bytes that are asked for, by their heads; see `read`."""
     tifffile = library("tifffile", fault, cuttable=cuttable and not how.shallow)
-    chosen, count, _ = tiff_heads.pages(data, how)
+    chosen, count, *_ = tiff_heads.pages(data, how)
     data.seek(0)
     with tifffile.TiffFile(data) as file:
         refuse_part_of(file.pages[0], count, size)
@@ -118,7 +119,7 @@ def channels_of(page: Any) -> str:
         count = page.samplesperpixel
         raise ImageError(f"has {count} channels of a layout that is not read; make it gray or RGB")
     ycbcr.refuse_other(page)
-    _refuse_coder(int(page.compression))
+    _refuse_coder(page)
     colour, said = COLOURS[colours], _said(page)
     if not any(said):
         return colour + NAMELESS * len(said)
@@ -128,8 +129,12 @@ def channels_of(page: Any) -> str:
     return f"{colour}a"
 
 
-def _refuse_coder(number: int) -> None:
-    """Raise an error for what samples are packed as, if nothing here unpacks it."""
+def _refuse_coder(page: Any) -> None:
+    """Raise an error for what samples are packed as, if nothing here unpacks it rightly."""
+    number = int(page.compression)
+    if number == OLD_JPEG or (number == FAX and page.tags.valueof(FAX_OPTIONS, 0) & 1):
+        name = "old JPEG" if number == OLD_JPEG else "fax in two dimensions"
+        raise ImageError(f"is packed as {name}, which is decoded as a whole; leave out --tile")
     tifffile = library("tifffile", "is a TIFF", cuttable=False)
     try:
         tifffile.TIFF.DECOMPRESSORS[number]
@@ -188,14 +193,16 @@ def samples_of(page: Any, array: npt.NDArray[Any], how: Reading) -> npt.NDArray[
     colours, bits, kind = int(page.photometric), page.bitspersample, kind_of(page)
     array = array.astype(kind, copy=False)
     if colours == PALETTE:
-        table = (page.colormap >> 8).astype(kind).T
+        table = np.zeros((1 << bits, 3), kind)  # black where it has no colour
+        table[: page.colormap.shape[1]] = page.colormap.T[: 1 << bits] >> 8
         array = np.dstack([table[array[:, :, 0]], array[:, :, 1:]])
     elif bits in FEW:
         array = array * np.uint8(255 // ((1 << bits) - 1))
     if bits in PACKED:
         top = (1 << bits) - 1
         array = ((array.astype("uint32") * 65535 + top // 2) // top).astype("uint16")
-    if colours == WHITE_IS_0:
+    said = tiff_heads.COLOURS in page.tags or kind != "float32"  # reals are black at 0 else
+    if colours == WHITE_IS_0 and said:
         white = np.array(1 if kind == "float32" else np.iinfo(kind).max, kind)
         array = np.dstack([white - array[:, :, :1], array[:, :, 1:]])
     if ycbcr.is_plain(page):

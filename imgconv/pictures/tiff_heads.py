@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 from typing import IO, TYPE_CHECKING, NamedTuple
 
@@ -29,6 +30,7 @@ BYTES = {
     1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8,
     18: 8,
 }  # fmt: skip
+CIRCLE = "what follows its last frame (it leads back to one before)"
 BROKEN = "EXIF (broken)"  # what is said where entries that are not of the samples point nowhere
 
 Tags = dict[int, tuple[int, ...]]
@@ -36,14 +38,15 @@ Places = list[tuple[int, bytes]]
 
 
 class Pages(NamedTuple):
-    """The numbers of the pages that are asked for, how many there are, and their broken entries.
+    """The numbers of the pages that are asked for, how many there are, and what is wrong with them.
 
-    These are told by where their directory begins, and their bytes.
+    Broken entries are told by where their directory begins, and their bytes.
     """
 
     chosen: list[int]
     total: int
     broken: Places
+    lost: tuple[str, ...]
 
 
 class Head(NamedTuple):
@@ -115,7 +118,8 @@ def pages(file: IO[bytes], how: Reading) -> Pages:
         If one is not there, is broken, or has no samples.
     """
     found, fault = _found(file)
-    if fault and (how.frame is None or how.frame >= len(found)):
+    circular = fault == CIRCLE
+    if fault and not circular and (how.frame is None or how.frame >= len(found)):
         raise ImageError(fault)
     chosen = list(range(len(found))) if how.frame is None else [choose(len(found), how)]
     size = file.seek(0, io.SEEK_END)
@@ -123,7 +127,9 @@ def pages(file: IO[bytes], how: Reading) -> Pages:
     for head in looked_at:
         _refuse_odd(head.tags)
         _refuse_lacking(head.tags, size)
-    return Pages(chosen, len(found), [each for head in looked_at for each in head.broken])
+    broken = [each for head in looked_at for each in head.broken]
+    lost = (BROKEN,) * bool(broken) + (CIRCLE,) * (circular and how.frame is None)
+    return Pages(chosen, len(found), broken, lost)
 
 
 def _refuse_odd(page: Tags) -> None:
@@ -132,9 +138,13 @@ def _refuse_odd(page: Tags) -> None:
         raise ImageError(NO_SAMPLES)
     if not page[WIDTH][0] or not page[LENGTH][0]:
         raise ImageError(f"broken image: it is {page[WIDTH][0]}x{page[LENGTH][0]}")
-    tiled = TILES[0] in page
+    tiled = TILE[0] in page
     sides = [_one(page, tag, 0) for tag in TILE] if tiled else [_one(page, ROWS, ALL_ROWS)]
-    if (STRIPS[0] in page and tiled) or not all(sides) or _one(page, PLANES, 1) not in (1, 2):
+    if (
+        (STRIPS[0] in page and TILES[0] in page)
+        or not all(sides)
+        or _one(page, PLANES, 1) not in (1, 2)
+    ):
         raise ImageError("broken image: its tags do not say how its samples lie")
     if _one(page, PREDICTOR, 1) != 1 and _one(page, PACKED, 1) in UNPREDICTED:
         raise ImageError(
@@ -150,20 +160,28 @@ def _refuse_lacking(page: Tags, size: int) -> None:
         raise ImageError(NO_SAMPLES)
     if not counts:
         raise ImageError("broken image: it does not say how long its strips or tiles are")
-    pairs = list(zip(starts, counts, strict=False))
+    pairs = [(s, min(c, _most(page))) for s, c in zip(starts, counts, strict=False)]
     if any(start + count > size for start, count in pairs):
         raise ImageError("broken image: it is cut off")  # some would fill it with zeros
     if any(bool(start) != bool(count) for start, count in pairs):  # both: it is left out
         raise ImageError("broken image: a strip or tile has no place, or no length")
-    if len(pairs) < (all_of := _parts(page)):
-        raise ImageError(f"broken image: it has {len(pairs)} of its {all_of} strips or tiles")
+    if len(pairs) != (all_of := _parts(page)):
+        raise ImageError(f"broken image: it has {len(pairs)} strips or tiles for {all_of}")
+
+
+def _most(page: Tags) -> float:
+    """How many bytes of a strip are wanted, whatever it says; any, where it is compressed."""
+    if _one(page, PACKED, 1) != 1 or TILE[0] in page:
+        return math.inf
+    bits = max(page.get(BITS, (1,))) * _one(page, CHANNELS, 1)
+    return (page[WIDTH][0] * bits + 7) // 8 * min(page[LENGTH][0], _one(page, ROWS, ALL_ROWS))
 
 
 def _parts(page: Tags) -> int:
     """How many strips or tiles a page should have."""
     width, length = page[WIDTH][0], page[LENGTH][0]
     wide, high = width, _one(page, ROWS, ALL_ROWS)
-    if TILES[0] in page:
+    if TILE[0] in page:
         wide, high = page[TILE[0]][0], page[TILE[1]][0]
     planes = _one(page, CHANNELS, 1) if _one(page, PLANES, 1) == 2 else 1
     return -(-width // wide) * -(-length // high) * planes
@@ -221,5 +239,5 @@ def _found(file: IO[bytes]) -> tuple[list[Head], str]:
     except (struct.error, EOFError, OverflowError):
         return found, f"broken image: it ends before all of frame {len(found)} is there"
     if offset:
-        return found, "broken image: its frames go round in a circle"
+        return found, CIRCLE
     return found, "" if found else "broken image: it has no page"

@@ -6,6 +6,7 @@ import struct
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image, ImageCms
 
 from imgconv.errors import ImageError
 from imgconv.pictures import decode, tiff_pieces
@@ -138,9 +139,12 @@ def test_a_frame_is_read_where_others_are_broken(kind, big, tmp_path):
     assert answers(data, tmp_path) == {"[50.0, 200.0]"}
     assert answers(data, tmp_path, 1) == {"[200.0]"}
     assert answers(data, tmp_path, 7) == {"has no frame 7; its frames are 0 to 1"}
+    circle = changed(data, after, struct.pack(link, first.offset))
+    assert answers(circle, tmp_path) == answers(circle, tmp_path, 0) == {"[50.0]"}
+    assert answers(circle, tmp_path, 1) == {"has no frame 1; its frames are 0 to 0"}
+    assert "leads back" in decode.read(circle).lost[0]
     for broken, fault in (
         (changed(data, after, struct.pack(link, 1 << 30)), "it ends before all of frame 1"),
-        (changed(data, after, struct.pack(link, first.offset)), "its frames go round in a circle"),
         (changed(data, second.offset, b"\xff\xff"), "it ends before all of frame 1"),
         (data[: second.offset + 40], "it ends before all of frame 1"),
         (without_offsets(data, 1), "a page has no samples"),
@@ -172,7 +176,7 @@ def test_what_is_left_out_is_black_and_what_is_missing_is_told(kind, side, compr
     (message,) = answers(unplaced, tmp_path)
     assert message.startswith("broken image: a strip or tile has no place, or no length")
     fewer = changed(data, places.offset + 4, struct.pack("<I", 3))
-    assert answers(fewer, tmp_path) == {"broken image: it has 3 of its 4 strips or tiles"}
+    assert answers(fewer, tmp_path) == {"broken image: it has 3 strips or tiles for 4"}
     far = changed(data, places.valueoffset + step[0], b"\xff" * step[0])
     assert answers(far, tmp_path) == {"broken image: it is cut off"}
 
@@ -388,3 +392,55 @@ def test_tags_that_contradict_each_other_are_told_alike(kind, tmp_path):
     ):
         (message,) = answers(odd, tmp_path)
         assert message == "broken image: its tags do not say how its samples lie"
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+def test_tiles_in_the_place_of_strips_are_tiles(kind, tmp_path):
+    """As old programs wrote them: what their sides are decides."""
+    out = io.BytesIO()
+    image = np.random.default_rng(5).integers(0, 256, (40, 24), kind)
+    tifffile.imwrite(out, image, tile=(16, 16), metadata=None)
+    data = out.getvalue()
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        for code, other in ((324, 273), (325, 279)):
+            data = changed(data, file.pages[0].tags[code].offset, struct.pack("<H", other))
+    (frame,) = decode.read(data).frames
+    np.testing.assert_array_equal(frame.array()[:, :, 0], image)
+    assert answers(data, tmp_path) == {str([float(image.mean())])}
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+def test_a_page_has_no_profile_of_the_page_before(kind, tmp_path):
+    """Each page says by itself what its colours are."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    with tifffile.TiffWriter(tmp_path / "x.tif") as file:
+        for options in ({"iccprofile": profile}, {}):
+            file.write(np.zeros((8, 6, 3), kind), photometric="rgb", metadata=None, **options)
+    opened = tiff_pieces.File(str(tmp_path / "x.tif"), Reading())
+    opened.close()
+    for found in (opened, decode.read((tmp_path / "x.tif").read_bytes())):
+        assert [kept.icc for kept in found.metadata] == [profile, b""]
+
+
+def test_a_strip_that_says_it_is_longer_than_the_file_is_read_if_all_is_there(tmp_path):
+    """What is not compressed is as long as its rows."""
+    out = io.BytesIO()
+    tifffile.imwrite(out, np.full((8, 6), 7, "uint8"), metadata=None)
+    with tifffile.TiffFile(out := io.BytesIO(out.getvalue())) as file:
+        at = file.pages[0].tags[279].valueoffset
+        data = changed(out.getvalue(), at, b"\xff\xff\xff")
+    assert answers(data, tmp_path) == {"[7.0]"}
+
+
+def test_old_fax_and_jpeg_are_decoded_as_a_whole(tmp_path):
+    """Where tifffile's coders read other samples than libtiff, or none."""
+    out = io.BytesIO()
+    Image.new("1", (64, 32), 1).save(out, "TIFF", compression="group3", tiffinfo={292: 0})
+    data = out.getvalue()
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        coder, options = (file.pages[0].tags[code].valueoffset for code in (259, 292))
+    assert answers(data, tmp_path) == {"[255.0]"}
+    for at, value, name in ((coder, 6, "old JPEG"), (options, 1, "fax in two dimensions")):
+        (tmp_path / "x.tif").write_bytes(changed(data, at, bytes([value])))
+        message = fault_of(lambda: tiff_pieces.File(str(tmp_path / "x.tif"), Reading()))
+        assert message == f"is packed as {name}, which is decoded as a whole; leave out --tile"
