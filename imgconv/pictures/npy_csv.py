@@ -123,7 +123,9 @@ def _looked_over(file: IO[bytes], size: int, how: Reading) -> _Laid:
         old = version == (1, 0)
         read = npy.read_array_header_1_0 if old else npy.read_array_header_2_0
         shape, _, dtype = read(file)
-    except (ValueError, EOFError):  # which say what is wrong with a text of Python's
+    except ImageError:
+        raise
+    except Exception:  # several kinds, of what is wrong with a text of Python's
         raise ImageError("broken NPY: its head is cut off or damaged; save it anew") from None
     laid = _laid(shape, dtype, how)
     wanted = file.tell() + math.prod(shape) * dtype.itemsize

@@ -12,6 +12,11 @@ from imgconv.kernels import dialects
 from tests.images import noise
 from tests.peers import call, imagemagick, kernels, peer
 
+# A head of more numbers than anybody has memory for.
+HUGE = b"\x93NUMPY\x01\0\x4e\0" + (
+    b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000, 1000000000)}".ljust(78)
+)
+
 
 @pytest.fixture(autouse=True)
 def _here(tmp_path, monkeypatch):
@@ -60,17 +65,21 @@ def test_every_file_form_is_a_kernel_to_apply(run, name):
         ("k.mat", "", "width height"),
         ("k.mat", "2 1 0 0\n1 2", "divisor"),
         ("k.csv", "1,2\n3", "row 2"),
-        ("k.csv", "1,x", "x"),
+        ("k.csv", "1,x", "'x' is no number; "),
+        ("k.mat", "a b", "'a' is no number; "),
         ("k.csv", "", "empty"),
         ("k.json", "{", "JSON"),
-        ("k.npy", "text", "k.npy"),
+        ("k.npy", "text", "is no array of numbers"),
+        ("k.npy", "", "is no array of numbers"),
+        ("k.npy", HUGE.decode("latin-1"), "is no array of numbers"),
+        ("k.npy", HUGE[:-9].decode("latin-1") + "{", "is no array of numbers"),
         ("gone.csv", None, "cannot be read"),
     ],
 )
 def test_a_wrong_file_is_one_line(run, name, text, word):
     """With its name, exit 2."""
     if text is not None:
-        Path(name).write_text(text)
+        Path(name).write_text(text, encoding="latin-1")
     result = run("apply", "a.png", "-k", name)
     assert (result.code, len(result.errors)) == (2, 1)
     assert name in result.err

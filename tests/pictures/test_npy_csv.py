@@ -153,6 +153,7 @@ def test_a_table_may_begin_with_any_number(text):
         (npy(np.array([[{}]], dtype=object)), "object"),
         (npy(np.zeros((9, 9)))[:150], "NPY"),
         (b"\x93NUMPY\x01\x00", "NPY"),
+        (npy(np.zeros((9, 9))).replace(b"}", b"{"), "NPY"),
     ],
 )
 def test_a_wrong_array_is_one_line(data, word):
