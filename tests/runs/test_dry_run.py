@@ -3,9 +3,11 @@
 import io
 import json
 import shutil
+import sys
 import zlib
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -63,6 +65,7 @@ FILES = {
     "rgb.ppm": saved(RGB, "PPM"),
     "gray.pgm": saved(RGB[:, :, 0], "PPM"),
     "16.png": saved(GRAY16, "PNG"),
+    "deep.png": imagecodecs.png_encode(np.dstack([GRAY16] * 3)),
     "16.tif": tiff(np.dstack([GRAY16] * 3), photometric="rgb"),
     "real.tif": tiff(GRAY16.astype("float32")),
     "int.tif": tiff(GRAY16.astype("int32")),
@@ -232,6 +235,24 @@ def test_a_dry_run_tells_programs_too(run):
     ]
     assert outcomes[:2] == outcomes[2:]
     assert [o["status"] for o in outcomes] == ["failed"] * 4
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("line", "package"),
+    [
+        ("deep.png o.png", "imagecodecs"),
+        ("16.tif o.tif", "tifffile"),
+        ("16.tif o.tif --tile 16", "tifffile"),
+        ("plane.zarr o.tif", "zarr"),
+    ],
+)
+def test_a_package_that_is_missing_is_missed_by_a_dry_run(line, package, run, monkeypatch):
+    """In the words of the run, which name what to install."""
+    monkeypatch.setitem(sys.modules, package, None)
+    dry, real = run(*command(line), "-n"), run(*command(line))
+    assert (dry.code, dry.err) == (real.code, real.err)
+    assert (real.code, len(real.errors), "pip install" in real.err) == (1, 1, True)
 
 
 @pytest.mark.usefixtures("folder")
