@@ -11,10 +11,12 @@ from imgconv.errors import ImageError, one_line, shortened
 from imgconv.pictures.formats import of_head, pillows
 
 START = 4096  # bytes by which a kind of file is known
+SOUND = "get a sound copy"
 EMPTY = "the file is empty; name another"
-CUT_OFF = "broken image: it is cut off; get the whole file"
-TAGS = "broken image: its tags are damaged or cut off; get a sound copy"
-UNTOLD = "it cannot be decoded"
+WHOLE = "get the whole file"
+CUT_OFF = f"broken image: it is cut off; {WHOLE}"
+TAGS = f"broken image: its tags are damaged or cut off; {SOUND}"
+UNTOLD = "its data are damaged"
 # What Python itself raises: its words are about a decoder, and not about the file.
 _PYTHONS = (
     ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError,
@@ -88,7 +90,7 @@ def broken(error: object = "") -> ImageError:
         return ImageError(CUT_OFF)
     elif _STRUCTURE.search(said):
         return ImageError(TAGS)
-    return ImageError(f"broken image: {shortened(said, 160)}; get a sound copy")
+    return ImageError(f"broken image: {shortened(said, 160)}; {SOUND}")
 
 
 def of_unknown(start: bytes, formats: tuple[str, ...] = ()) -> ImageError:

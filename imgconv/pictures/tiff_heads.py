@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 from imgconv.errors import ImageError
 from imgconv.pictures.extras import SAMPLES
+from imgconv.pictures.faults import CUT_OFF, SOUND, WHOLE
 from imgconv.pictures.picture import NO_SAMPLES, Reading, choose
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def widths(file: IO[bytes]) -> Widths:
     head = file.read(8)
     order, big = "<" if head[:2] == b"II" else ">", 43 in head[2:4]
     if big and struct.unpack(f"{order}HH", head[4:]) != (8, 0):
-        raise ImageError("broken image: it has offsets of no known size")
+        raise ImageError(f"broken image: it has offsets of no known size; {SOUND}")
     return Widths(order, "Q", 20, "Q") if big else Widths(order, "H", 12, "I")
 
 
@@ -137,7 +138,7 @@ def _refuse_odd(page: Tags) -> None:
     if not page.keys() >= {WIDTH, LENGTH} or not page.keys() & {STRIPS[0], TILES[0]}:
         raise ImageError(NO_SAMPLES)
     if not page[WIDTH][0] or not page[LENGTH][0]:
-        raise ImageError(f"broken image: it is {page[WIDTH][0]}x{page[LENGTH][0]}")
+        raise ImageError(f"broken image: it is {page[WIDTH][0]}x{page[LENGTH][0]}; {SOUND}")
     tiled = TILE[0] in page
     sides = [_one(page, tag, 0) for tag in TILE] if tiled else [_one(page, ROWS, ALL_ROWS)]
     if (
@@ -145,7 +146,7 @@ def _refuse_odd(page: Tags) -> None:
         or not all(sides)
         or _one(page, PLANES, 1) not in (1, 2)
     ):
-        raise ImageError("broken image: its tags do not say how its samples lie")
+        raise ImageError(f"broken image: its tags do not say how its samples lie; {SOUND}")
     if _one(page, PREDICTOR, 1) != 1 and _one(page, PACKED, 1) in UNPREDICTED:
         raise ImageError(
             "has a predictor without compression, which programs take in two ways; save it anew"
@@ -159,14 +160,14 @@ def _refuse_lacking(page: Tags, size: int) -> None:
     if not any(starts):
         raise ImageError(NO_SAMPLES)
     if not counts:
-        raise ImageError("broken image: it does not say how long its strips or tiles are")
+        raise ImageError(f"broken image: it does not say how long its strips or tiles are; {SOUND}")
     pairs = [(s, min(c, _most(page))) for s, c in zip(starts, counts, strict=False)]
     if any(start + count > size for start, count in pairs):
-        raise ImageError("broken image: it is cut off")  # some would fill it with zeros
+        raise ImageError(CUT_OFF)  # some would fill it with zeros
     if any(bool(start) != bool(count) for start, count in pairs):  # both: it is left out
-        raise ImageError("broken image: a strip or tile has no place, or no length")
+        raise ImageError(f"broken image: a strip or tile has no place, or no length; {SOUND}")
     if len(pairs) != (all_of := _parts(page)):
-        raise ImageError(f"broken image: it has {len(pairs)} strips or tiles for {all_of}")
+        raise ImageError(f"broken image: it has {len(pairs)} strips or tiles for {all_of}; {SOUND}")
 
 
 def _most(page: Tags) -> float:
@@ -197,7 +198,7 @@ def _values(file: IO[bytes], entry: bytes, how: Widths) -> tuple[int, ...]:
     head = f"{how.order}HH{how.link}"
     tag, kind, count = struct.unpack_from(head, entry)
     if kind not in FORMS or (tag in SINGLE and count != 1):
-        raise ImageError(f"broken image: its tag {tag} is not a whole number")
+        raise ImageError(f"broken image: its tag {tag} is not a whole number; {SOUND}")
     form, start = f"{how.order}{count}{FORMS[kind]}", struct.calcsize(head)
     if struct.calcsize(form) <= len(entry) - start:
         return struct.unpack_from(form, entry, start)
@@ -237,7 +238,7 @@ def _found(file: IO[bytes]) -> tuple[list[Head], str]:
     except ImageError as error:
         return found, str(error)
     except (struct.error, EOFError, OverflowError):
-        return found, f"broken image: it ends before all of frame {len(found)} is there"
+        return found, f"broken image: it ends before all of frame {len(found)} is there; {WHOLE}"
     if offset:
         return found, CIRCLE
-    return found, "" if found else "broken image: it has no page"
+    return found, "" if found else f"broken image: it has no page; {SOUND}"

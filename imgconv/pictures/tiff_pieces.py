@@ -19,7 +19,7 @@ import numpy as np
 from imgconv.errors import ImageError
 from imgconv.pictures import tiff, tiff_heads, tiff_tags, ycbcr
 from imgconv.pictures.extras import library
-from imgconv.pictures.faults import CUT_OFF, told
+from imgconv.pictures.faults import CUT_OFF, SOUND, told
 from imgconv.pictures.metadata import SWAPPED, Metadata
 from imgconv.pictures.orientation import lying, upright
 from imgconv.pictures.picture import Reading, refuse_unlisted
@@ -91,7 +91,7 @@ class Page:
         self.shape = tiff.size_of(page)[::-1]
         self._segment = _segment(page, np.dtype(page.dtype))
         if not all(self.shape + self._segment):
-            raise ImageError(f"broken image: it is {self.shape[1]}x{self.shape[0]}")
+            raise ImageError(f"broken image: it is {self.shape[1]}x{self.shape[0]}; {SOUND}")
         self._read = functools.lru_cache(maxsize=1)(self._decoded)
 
     def keep(self, rows: int) -> None:

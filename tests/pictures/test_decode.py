@@ -287,7 +287,7 @@ def test_damage_that_libtiff_tells_stderr_of_is_refused(compression, capfd):
         (start,), (size,) = file.pages[0].dataoffsets, file.pages[0].databytecounts
     end = start + size - size // 3
     data[start + size // 3 : end] = (b"\xff\x4f\0\x11" * size)[: end - start - size // 3]
-    assert refusal(bytes(data)) == "broken image: it cannot be decoded; get a sound copy"
+    assert refusal(bytes(data)) == "broken image: its data are damaged; get a sound copy"
     assert capfd.readouterr() == ("", "")
 
 
@@ -310,7 +310,7 @@ def test_words_about_a_decoder_are_not_told_as_words_about_a_file(error, monkeyp
         raise error
 
     monkeypatch.setattr(decode, "_decoded", failing)
-    assert refusal(b"BM") == "broken image: it cannot be decoded; get a sound copy"
+    assert refusal(b"BM") == "broken image: its data are damaged; get a sound copy"
 
 
 @pytest.mark.parametrize(

@@ -176,9 +176,11 @@ def test_what_is_left_out_is_black_and_what_is_missing_is_told(kind, side, compr
     (message,) = answers(unplaced, tmp_path)
     assert message.startswith("broken image: a strip or tile has no place, or no length")
     fewer = changed(data, places.offset + 4, struct.pack("<I", 3))
-    assert answers(fewer, tmp_path) == {"broken image: it has 3 strips or tiles for 4"}
+    assert answers(fewer, tmp_path) == {
+        "broken image: it has 3 strips or tiles for 4; get a sound copy"
+    }
     far = changed(data, places.valueoffset + step[0], b"\xff" * step[0])
-    assert answers(far, tmp_path) == {"broken image: it is cut off"}
+    assert answers(far, tmp_path) == {"broken image: it is cut off; get the whole file"}
 
 
 @pytest.mark.parametrize("kind", ["uint8", "uint16"])
@@ -201,10 +203,10 @@ def test_a_broken_note_is_no_reason_to_refuse_samples(kind, tmp_path):
     assert (tmp_path / "x.tif").read_bytes() == far
     assert answers(changed(data, artist + 2, b"\x63\0"), tmp_path) == {"[7.0]"}
     assert answers(changed(data, coder + 2, b"\x63\0"), tmp_path) == {
-        "broken image: its tag 259 is not a whole number"
+        "broken image: its tag 259 is not a whole number; get a sound copy"
     }
     assert answers(changed(data, width + 4, b"\2\0"), tmp_path) == {
-        "broken image: its tag 256 is not a whole number"
+        "broken image: its tag 256 is not a whole number; get a sound copy"
     }
     for number, name in ((34676, "SGILOG"), (9999, "compression 9999")):
         packed = changed(data, coder + 8, struct.pack("<H", number))
@@ -391,7 +393,7 @@ def test_tags_that_contradict_each_other_are_told_alike(kind, tmp_path):
         bytes(tagged(image, 273, 8, tile=(16, 16))),
     ):
         (message,) = answers(odd, tmp_path)
-        assert message == "broken image: its tags do not say how its samples lie"
+        assert message == "broken image: its tags do not say how its samples lie; get a sound copy"
 
 
 @pytest.mark.parametrize("kind", ["uint8", "uint16"])
