@@ -49,6 +49,11 @@ def read(file: IO[bytes], how: Reading = AS_IT_IS) -> Head:
             bmp.refuse_other(start)
         if start[:4] in TIFF_MAGIC:
             return _tiff(file, size, how)
+        if start[:3] == b"GIF":
+            from imgconv.pictures import gif
+
+            file.seek(0)
+            gif.refuse_too_large(file.read(), how)
         return _opened(file, size, how)
 
 

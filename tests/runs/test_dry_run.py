@@ -56,6 +56,8 @@ def palette(size: tuple[int, int]) -> bytes:
 
 
 ANIMATION = animated("PNG")
+LAST = animated("GIF").rindex(b"!\xf9\4")  # before the head of the last frame
+FAR = animated("GIF")[: LAST + 9] + b"\xf0\xff" * 2 + animated("GIF")[LAST + 13 :]
 FILES = {
     "rgb.png": saved(RGB, "PNG"),
     "rgb.jpg": saved(RGB, "JPEG"),
@@ -72,6 +74,7 @@ FILES = {
     "strange.tif": tiff(GRAY16.astype("complex64")),
     "pages.tif": animated("TIFF"),
     "anim.gif": animated("GIF"),
+    "far.gif": FAR,
     "anim.png": ANIMATION,
     "anim.webp": animated("WEBP"),
     "turned.jpg": saved(RGB, "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\6\0\0"),
@@ -91,6 +94,12 @@ FILES = {
     "cut.npy": npy(np.zeros((24, 32)))[:999],
     "huge.npy": b"\x93NUMPY\x01\0\x4e\0"
     + b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000, 1000000000)}\n   ",
+    "frames.npy": npy(np.zeros((3, 24, 32, 3), np.uint8)),
+    "bands.tif": tiff(np.dstack([RGB] * 2)[:, :, :5], photometric="rgb", extrasamples=[0, 0]),
+    "few.tif": tiff(RGB[:, :, 0] // 16, bitspersample=4, photometric="minisblack"),
+    "turned.tif": tiff(
+        np.dstack([GRAY16] * 3), photometric="rgb", extratags=[(274, "H", 1, 6, True)]
+    ),
     "table.csv": b"1,2,3\n4,5,6\n",
     "word.csv": b"1,2,3\n4,x,6\n",
     "two.npy": npy(np.ones((2, 3, 3))),  # a kernel for two channels
@@ -154,6 +163,24 @@ REFUSED = [
     "five.npy o.npy --channels gray",
     "rgb.png o.tif --channels luma --levels none",
     "rgb.png o.png --border constant --fill 300",
+    "rgb.png o.png --formats jpeg",
+    "16.tif o.tif --formats png --tile 16",
+    "five.npy o.npy --formats csv",
+    "table.csv o.csv --formats npy",
+    "plane.zarr o.tif --formats tiff",
+    "five.npy o.npy --axes HW",
+    "frames.npy o.npy",
+    "frames.npy o.npy --axes NHWC --frame 3",
+    "frames.npy o.jpg --axes NHWC",
+    "plane.zarr o.tif --axes HWC",
+    "five.npy o.npy --border constant --fill red",
+    "16.tif o.tif --border constant --fill 70000 --tile 16",
+    "alpha.png o.png --alpha weighted --border constant --fill 300",
+    "bands.tif o.png",
+    "bands.tif o.tif --border constant --fill red --channels a",
+    "turned.tif o.tif --max-pixels 700 --tile 16",
+    "turned.tif o.tif -k box(size=3x31) --padding valid --tile 16",
+    "far.gif o.gif",
     "rgb.png o.tif --tile 16",
     "rgb.tif o.png --tile 16",
     "rgb.png o.zarr",
@@ -171,6 +198,11 @@ DONE = [
     "anim.png o.npy --frame 2", "anim.webp o.png", "turned.jpg o.png --padding 3,0",
     "alpha.png o.jpg", "rgb.png o.webp -k sepia", "wide.png o.tif",
     "alpha.png o.png --alpha weighted -k blur", "five.npy o.npy --padding 1,2",
+    "rgb.png o.png --formats png", "five.npy o.npy --axes CHW --frame 0",
+    "frames.npy o.npy --axes NHWC", "bands.tif o.tif", "bands.tif o.tif --tile 16",
+    "turned.tif o.tif", "turned.tif o.tif --tile 16", "few.tif o.png",
+    "rgb.png o.png --border constant --fill red",
+    "16.tif o.tif --border constant --fill 1,2,3 --tile 16",
     "real.npy o.png --levels stretch", "table.csv o.csv",
     "rgb.png o.pgm --channels gray", "rgb.png o.tif --channels luma -k blur",
     "rgb.tif o.zarr", "plane.zarr o.tif --padding 1,2",
