@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 MAX_TEXT = 1 << 26
 DEEP = "bits a channel"  # what Pillow would cut
 UNKNOWN = "has a layout that Pillow does not read"
-BITS, COMPRESSION, PHOTOMETRIC = 258, 259, 262
-STRIPS, TILE_WIDTH, TILES = 273, 322, 324
-PLANES, EXTRA_SAMPLES, FORMAT = 284, 338, 339
+BITS, COMPRESSION, PHOTOMETRIC, STRIPS, PLANES = 258, 259, 262, 273, 284
+COLOUR_MAP, TILE_WIDTH, TILES, EXTRA_SAMPLES, FORMAT = 320, 322, 324, 338, 339
+CLEAR = (2, 3, 4, 6)  # faxes and old JPEG, of which black is known where nothing says it
 FOREIGN = (34676, 34677, 50001)  # packed as SGILog or WebP, of which Pillow makes nothing
 TABLES = b"\x93\xef \t\r\n+-.0123456789nNiI"  # what an array in a file may begin with
 # What Pillow logs of a broken file is told by our own error.
@@ -326,6 +326,10 @@ def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
     kinds, bits = tags.get(FORMAT, (1,)), max(tags.get(BITS, (1,)))
     colours, coded = tags.get(PHOTOMETRIC, 0), tags.get(COMPRESSION, 1)
     refuse_samples(bits, kinds, colours)
+    if PHOTOMETRIC not in tags and coded not in CLEAR:  # to Pillow white is 0, to others black
+        return "does not say whether black is 0"
+    if "P" in image.mode and max(tags[COLOUR_MAP]) < 256:  # all black to Pillow
+        return "has a palette of 8 bits"
     as_strips = STRIPS in tags and TILE_WIDTH in tags  # which Pillow takes for strips
     if coded in FOREIGN or as_strips or (coded in JPEG and bits > 8):
         return UNKNOWN
@@ -341,8 +345,7 @@ def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
     # does not turn white at 0 into black.
     swapped = image.mode == "F" and tags.prefix == b"MM" and coded != 1
     odd = tags.get(PLANES, 1) == 2 or colours == 0 or swapped
-    plain = image.mode in ("I;16", "I;16B", "F")
-    if not odd and (plain or how.shallow):
+    if not odd and (how.shallow or image.mode in ("I;16", "I;16B", "F")):
         return ""
     return "has colours of real numbers" if 3 in kinds else f"has {bits} {DEEP}"
 

@@ -31,12 +31,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 COMPRESS = {"fast": "lzw", "small": "zlib", "none": None}
-PACKED = (10, 12, 14)  # bits of samples that are read as 16, scaled
 PHOTOMETRIC = {"l": "minisblack", "rgb": "rgb", "cmyk": "separated"}
 COLOURS = {0: "l", 1: "l", 2: "rgb", 3: "rgb", 5: "cmyk", 6: "rgb"}  # by the number of the same
 WHITE_IS_0, PALETTE = 0, 3
-FAX, FAX_OPTIONS, OLD_JPEG = 3, 292, 6
-FEW = (1, 2, 4)  # bits of samples that are read as 8, scaled
+GUESSED = {1: 1, 3: 2}  # what so many channels are where nothing says it, as to libtiff
+FAX, OLD_JPEG = (2, 3, 4), 6  # what packs samples
 UNSPECIFIED, MULTIPLIED, ALPHA = 0, 1, 2  # what a channel beside the colours is said to be
 
 
@@ -106,20 +105,19 @@ def channels_of(page: Any) -> str:
     """
     import numpy as np
 
-    kind, bits, colours = np.dtype(page.dtype), page.bitspersample, int(page.photometric)
+    kind, bits, colours = np.dtype(page.dtype), page.bitspersample, colours_of(page)
     if page.imagedepth > 1:
         raise ImageError(f"has {page.imagedepth} planes of depth; save them as pages")
     refuse_samples(bits, [int(page.sampleformat)], colours)
-    whole = bits in (8 * kind.itemsize, *PACKED, *FEW)
     if kind.kind not in "buf":
         raise ImageError(f"has samples of type {kind.name}; convert them to 16 bits")
-    if kind.kind == "u" and not whole:
+    if kind.kind == "u" and bits > 8 * kind.itemsize:
         raise ImageError(f"has samples of {bits} bits; convert them to 16")
     if colours not in COLOURS or _beside(page) < 0 or (colours == PALETTE and bits > 8):
         count = page.samplesperpixel
         raise ImageError(f"has {count} channels of a layout that is not read; make it gray or RGB")
     ycbcr.refuse_other(page)
-    _refuse_coder(page)
+    _refuse_coder(int(page.compression))
     colour, said = COLOURS[colours], _said(page)
     if not any(said):
         return colour + NAMELESS * len(said)
@@ -129,12 +127,23 @@ def channels_of(page: Any) -> str:
     return f"{colour}a"
 
 
-def _refuse_coder(page: Any) -> None:
+def colours_of(page: Any) -> int:
+    """Return what the colours of a page are, by their number in a TIFF; -1 if nothing tells it."""
+    said = int(page.photometric)
+    if said or tiff_heads.COLOURS in page.tags:  # tifffile has 0 where nothing is said
+        return said
+    return GUESSED.get(page.samplesperpixel - len(page.extrasamples), -1)
+
+
+def _refuse_coder(number: int) -> None:
     """Raise an error for what samples are packed as, if nothing here unpacks it rightly."""
-    number = int(page.compression)
-    if number == OLD_JPEG or (number == FAX and page.tags.valueof(FAX_OPTIONS, 0) & 1):
-        name = "old JPEG" if number == OLD_JPEG else "fax in two dimensions"
-        raise ImageError(f"is packed as {name}, which is decoded as a whole; leave out --tile")
+    if number in FAX:  # of which tifffile takes damaged codes for others, and libtiff tells
+        raise ImageError(
+            "is coded as a fax, which is read whole and by itself; leave out --tile, "
+            "or take its page by --frame"
+        )
+    if number == OLD_JPEG:
+        raise ImageError("is packed as old JPEG, which is decoded as a whole; leave out --tile")
     tifffile = library("tifffile", "is a TIFF", cuttable=False)
     try:
         tifffile.TIFF.DECOMPRESSORS[number]
@@ -146,7 +155,7 @@ def _refuse_coder(page: Any) -> None:
 
 def _beside(page: Any) -> int:
     """How many channels there are beside the colours, which in a palette are one."""
-    colours = int(page.photometric)
+    colours = colours_of(page)
     return int(page.samplesperpixel) - (1 if colours == PALETTE else len(COLOURS[colours]))
 
 
@@ -190,21 +199,20 @@ def samples_of(page: Any, array: npt.NDArray[Any], how: Reading) -> npt.NDArray[
     """Return samples of a page as we filter them: black is 0, white all bits, reals of 32 bits."""
     import numpy as np
 
-    colours, bits, kind = int(page.photometric), page.bitspersample, kind_of(page)
+    colours, bits, kind = colours_of(page), page.bitspersample, kind_of(page)
     array = array.astype(kind, copy=False)
     if colours == PALETTE:
+        eight = page.colormap.max() < 256  # bits, as some write them
+        colourmap = (page.colormap if eight else page.colormap >> 8).T[: 1 << bits]
         table = np.zeros((1 << bits, 3), kind)  # black where it has no colour
-        table[: page.colormap.shape[1]] = page.colormap.T[: 1 << bits] >> 8
+        table[: len(colourmap)] = colourmap
         array = np.dstack([table[array[:, :, 0]], array[:, :, 1:]])
-    elif bits in FEW:
-        array = array * np.uint8(255 // ((1 << bits) - 1))
-    if bits in PACKED:
-        top = (1 << bits) - 1
-        array = ((array.astype("uint32") * 65535 + top // 2) // top).astype("uint16")
-    said = tiff_heads.COLOURS in page.tags or kind != "float32"  # reals are black at 0 else
-    if colours == WHITE_IS_0 and said:
-        white = np.array(1 if kind == "float32" else np.iinfo(kind).max, kind)
-        array = np.dstack([white - array[:, :, :1], array[:, :, 1:]])
+    elif kind != "float32" and bits not in (8, 16):
+        top, white = (1 << bits) - 1, int(np.iinfo(kind).max)
+        array = ((np.arange(top + 1) * white + top // 2) // top).astype(kind)[array]
+    if colours == WHITE_IS_0:
+        full = np.array(1 if kind == "float32" else np.iinfo(kind).max, kind)
+        array = np.dstack([full - array[:, :, :1], array[:, :, 1:]])
     if ycbcr.is_plain(page):
         array = ycbcr.to_rgb(page, array)
     if MULTIPLIED in _said(page):

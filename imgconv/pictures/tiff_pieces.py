@@ -187,7 +187,7 @@ def _read_at(file: int, count: int, offset: int) -> bytes:
 
 def _is_plain(page: Any) -> bool:
     """Whether samples lie as they are in memory, row by row."""
-    packed = page.bitspersample in (*tiff.PACKED, *tiff.FEW) or ycbcr.is_shared(page)
+    packed = page.bitspersample != 8 * page.dtype.itemsize or ycbcr.is_shared(page)
     usual = page.compression == page.planarconfig == page.fillorder == 1
     return usual and not packed and all(page.dataoffsets)
 

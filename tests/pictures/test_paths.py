@@ -95,6 +95,7 @@ def tiffs(draw: st.DrawFn) -> Drawn:
             + [(16, "uint16")] * 4
             + [(32, "float32"), (64, "float64"), (16, "float16"), (10, "uint16"), (12, "uint16")]
             + [(14, "uint16"), (1, "uint8"), (4, "uint8"), (16, "int16"), (32, "uint32")]
+            + [(6, "uint8"), (13, "uint16")]
         )
     )
     photometric, colours = draw(
@@ -156,7 +157,7 @@ def tiffs(draw: st.DrawFn) -> Drawn:
     if draw(st.booleans()):
         place = earth(draw, tags)
     out = io.BytesIO()
-    packed = bits in (10, 12, 14)  # which tifffile writes in one order of bytes
+    packed = bits in (10, 12, 13, 14)  # which tifffile writes in one order of bytes
     order, big = draw(st.sampled_from("<" if packed else "<>")), draw(st.booleans())
     with tifffile.TiffWriter(out, byteorder=order, bigtiff=big) as file:
         for array in arrays:
@@ -171,7 +172,7 @@ def tiffs(draw: st.DrawFn) -> Drawn:
         one = UPRIGHT[orientation](array)
         if photometric == "palette":
             one = np.moveaxis(table[:, one[..., 0]] // 257, 0, 2).astype("uint8")
-        elif bits in (10, 12, 14, 1, 4):
+        elif bits in (10, 12, 13, 14, 1, 4, 6):
             one = scaled(one, top, "uint8" if bits < 8 else "uint16")
         if np.dtype(kind).kind == "f":
             one = one.astype("float32")

@@ -269,12 +269,10 @@ def test_webp_in_a_tiff_is_read(names, tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["1", "P", "PA"])
-@pytest.mark.parametrize("packed", [None, "group4", "tiff_lzw"])
+@pytest.mark.parametrize("packed", [None, "packbits", "tiff_lzw"])
 def test_few_bits_and_palettes_are_read_in_pieces_too(mode, packed, tmp_path):
     """As Pillow makes gray or colours of them."""
     image = Image.fromarray(noise(*SIZE, 3)).convert("P" if mode == "PA" else mode).convert(mode)
-    if packed == "group4" and mode != "1":
-        packed = "packbits"
     out = io.BytesIO()
     image.save(out, "TIFF", compression=packed)
     names, samples, _ = both(out.getvalue(), tmp_path)
@@ -284,16 +282,73 @@ def test_few_bits_and_palettes_are_read_in_pieces_too(mode, packed, tmp_path):
     np.testing.assert_array_equal(samples, np.array(image.convert(wanted)).reshape(shape))
 
 
-@pytest.mark.parametrize("bits", [2, 4])
+@pytest.mark.parametrize("bits", [2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15])
 @pytest.mark.parametrize("photometric", ["minisblack", "miniswhite", "rgb"])
-def test_few_bits_are_scaled_to_8(bits, photometric, tmp_path):
-    """White is white."""
-    top = (1 << bits) - 1
-    image = noise(*SIZE, 3 if photometric == "rgb" else 1) >> (8 - bits)
+def test_samples_of_any_depth_are_scaled(bits, photometric, tmp_path):
+    """To all of 8 bits, or of 16 where there are more, rounded; white is white."""
+    top, kind = (1 << bits) - 1, "uint8" if bits < 8 else "uint16"
+    most = int(np.iinfo(kind).max)
+    image = noise(*SIZE, 3 if photometric == "rgb" else 1, kind=kind) >> (most.bit_length() - bits)
     image = image if photometric == "rgb" else image[:, :, 0]
-    _, samples, _ = both(tiff(image, photometric=photometric, bitspersample=bits), tmp_path)
-    shown = top - image if photometric == "miniswhite" else image
-    np.testing.assert_array_equal(np.squeeze(samples), shown * (255 // top))
+    options = {"photometric": photometric, "bitspersample": bits, "rowsperstrip": 10}
+    _, samples, _ = both(tiff(image, **options), tmp_path)
+    levels = np.rint(image * (most / top)).astype(kind)
+    assert samples.dtype == kind
+    np.testing.assert_array_equal(
+        np.squeeze(samples), most - levels if photometric == "miniswhite" else levels
+    )
+
+
+def test_reals_of_24_bits_are_read_in_pieces_too(tmp_path):
+    """With 7 bits of exponent, 63 for 1."""
+    signs = np.resize([1, -1], SIZE)
+    samples = np.resize(np.frombuffer(b"\0\0\x3f\0\0\xbf", "uint8"), (*SIZE, 4))
+    lengths = {"BitsPerSample": 24, "StripByteCounts": 3 * signs.size}
+    data = patched(tiff(samples.view("float32")[:, :, 0]), **lengths)
+    _, samples, _ = both(data, tmp_path)
+    np.testing.assert_array_equal(samples[:, :, 0], signs)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("depth", [8, 16])
+def test_palettes_have_colours_of_8_or_16_bits(bits, depth, tmp_path):
+    """Which are of 8, as some programs write them, if none needs more: so libtiff takes them."""
+    levels, colours = noise(*SIZE) >> (8 - bits), noise(256, 3)
+    table = colours.T.astype("uint16") * (257 if depth == 16 else 1)
+    data = tiff(levels, photometric="palette", colormap=table, bitspersample=bits)
+    _, samples, _ = both(data, tmp_path)
+    np.testing.assert_array_equal(samples, colours[levels])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("said", ["minisblack", "rgb", "separated"])
+def test_black_is_0_where_nothing_says_so(said, kind, run, tmp_path):
+    """As libtiff guesses of one channel or three; of four it is not known what they are."""
+    count = {"minisblack": 1, "rgb": 3, "separated": 4}[said]
+    image = noise(*SIZE, count, kind=kind).squeeze()
+    data = untagged(tiff(image, photometric=said), 262)
+    names, samples, lost = both(data, tmp_path)
+    if said == "separated":
+        assert lost[0].startswith("has 4 channels of a layout that is not read")
+        return
+    assert (names, lost) == ("l" if count == 1 else said, ())
+    np.testing.assert_array_equal(samples.squeeze(), image)
+    for samples, colour, _ in written(run, tmp_path / "in.tif", "-k", "identity"):
+        np.testing.assert_array_equal(samples, image)
+        assert colour == said.upper()
+
+
+@pytest.mark.parametrize("coder", ["tiff_ccitt", "group3", "group4"])
+def test_a_fax_is_left_to_libtiff(coder, tmp_path):
+    """Which tells where it is damaged, and has white at 0 where nothing says so."""
+    image, out = Image.fromarray(noise(*SIZE) > 128), io.BytesIO()
+    image.save(out, "TIFF", compression=coder, tiffinfo={262: 0})
+    for data in (out.getvalue(), untagged(out.getvalue(), 262)):
+        (frame,) = decode.read(data).frames
+        np.testing.assert_array_equal(frame.array()[:, :, 0], np.array(image) * 255)
+        (tmp_path / "in.tif").write_bytes(data)
+        with pytest.raises(ImageError, match=r"is coded as a fax, .* leave out --tile"):
+            tiff_pieces.File(str(tmp_path / "in.tif"), Reading())
 
 
 @pytest.mark.parametrize(
@@ -306,7 +361,6 @@ def test_few_bits_are_scaled_to_8(bits, photometric, tmp_path):
         ({"kind": "int16"}, {}, "has signed samples"),
         ({"kind": "uint32"}, {}, "has samples of 32 bits"),
         ({"kind": "complex64"}, {}, "has samples of type complex64"),
-        ({"bitspersample": 6}, {}, "has samples of 6 bits"),
     ],
 )
 def test_what_is_not_read_is_named_alike(options, changes, words, tmp_path):
