@@ -16,6 +16,7 @@ PACKED = (b"IDAT", b"fdAT")
 SAMPLES = {2: 3, 4: 2, 6: 4}  # of a pixel, by the kind of its colours
 NUMBER = 4  # bytes of a frame's data that tell its place
 ANCILLARY = 0x20  # the bit of a name's first letter
+COLOUR_TYPE, PALETTE = slice(25, 26), b"\3"  # where a head says so
 
 
 class Chunk(NamedTuple):
@@ -89,13 +90,17 @@ def sound(data: bytes) -> tuple[bytes, tuple[str, ...]]:
 
     stream = PngStream(io.BytesIO(data))
     bad: list[Chunk] = []
-    end, kinds, promised = len(SIGNATURE), [], 0
+    end, kinds, promised, colours = len(SIGNATURE), [], 0, 0
     for chunk in split(data):
         kind, end = chunk.kind, chunk.place.stop
         kinds.append(kind)
         if kind == b"acTL" and b"IDAT" not in kinds:
             promised = int.from_bytes(chunk.data[:4], "big")
         whole = zlib.crc32(chunk.data, zlib.crc32(kind)) == int.from_bytes(data[end - 4 : end])
+        if kind == b"PLTE":
+            colours = len(chunk.data) // 3
+        elif kind == b"tRNS" and data[COLOUR_TYPE] == PALETTE:  # of colours that are there
+            whole &= len(chunk.data) <= colours
         if kind[0] & ANCILLARY and kind not in ANIMATION:
             if not whole or not _is_read(stream, chunk):
                 bad.append(chunk)

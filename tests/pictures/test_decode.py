@@ -460,6 +460,21 @@ def test_an_animation_cut_off_between_frames_is_told():
     assert not decode.read(data + bytes(9)).lost
 
 
+@pytest.mark.parametrize("place", ["behind", "before"])
+@pytest.mark.parametrize("count", [2, 3])
+def test_transparency_that_is_not_of_the_palette_is_left_out(place, count):
+    """More entries than colours, or entries before them: as libpng, which leaves them out too."""
+    rows = np.array([[0, 1]], np.uint8)
+    data, colours = png(8, 3, rows), chunk(b"PLTE", bytes(range(6)))
+    notes = [colours, chunk(b"tRNS", bytes(count))]
+    notes = b"".join(notes if place == "behind" else notes[::-1])
+    picture = decode.read(data[:33] + notes + data[33:])
+    fits = (place, count) == ("behind", 2)
+    wanted = [[[0, 1, 2, 0], [3, 4, 5, 0]]] if fits else [[[0, 1, 2], [3, 4, 5]]]
+    np.testing.assert_array_equal(picture.frames[0].array(), wanted)
+    assert picture.lost == (() if fits else ("tRNS (broken)",))
+
+
 @pytest.mark.parametrize("depth", [8, 16])
 def test_a_png_whose_pixels_have_a_bad_crc_is_refused(depth):
     """Damaged pixels are told from their checksum, where zlib finds nothing."""
