@@ -204,8 +204,7 @@ def _animated(data: bytes, chosen: list[int], how: Reading) -> Picture:
     """The frames of a PNG, each part of which is read by itself."""
     from imgconv.pictures import apng
 
-    alone = how._replace(frame=None)
-    return apng.read(data, chosen, lambda part: _opened(part, alone))
+    return apng.read(data, chosen, lambda part: _opened(part, how._replace(frame=None)))
 
 
 def _deep(format: str, data: bytes, how: Reading, fault: str) -> Picture:
@@ -321,8 +320,8 @@ def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
     tags = image.tag_v2  # type: ignore[attr-defined]
     if not image.tile:  # Pillow would show the page before
         raise ImageError(NO_SAMPLES)
-    if 0 in (tags.get(STRIPS) or tags.get(TILES)):  # which Pillow would read from the file's head
-        return "has strips or tiles that are left out"
+    if 0 in (tags.get(STRIPS) or tags.get(TILES)) or (STRIPS in tags and TILE_WIDTH in tags):
+        return "has strips or tiles that Pillow does not find"  # but others in their places
     kinds, bits = tags.get(FORMAT, (1,)), max(tags.get(BITS, (1,)))
     colours, coded = tags.get(PHOTOMETRIC, 0), tags.get(COMPRESSION, 1)
     refuse_samples(bits, kinds, colours)

@@ -139,10 +139,10 @@ def _refuse_odd(page: Tags) -> None:
         raise ImageError(NO_SAMPLES)
     if not page[WIDTH][0] or not page[LENGTH][0]:
         raise ImageError(f"broken image: it is {page[WIDTH][0]}x{page[LENGTH][0]}; {SOUND}")
-    tiled = TILE[0] in page
+    tiled = _is_tiled(page)
     sides = [_one(page, tag, 0) for tag in TILE] if tiled else [_one(page, ROWS, ALL_ROWS)]
     if (
-        (STRIPS[0] in page and TILES[0] in page)
+        page.keys() >= {STRIPS[0], TILES[0]}
         or not all(sides)
         or _one(page, PLANES, 1) not in (1, 2)
     ):
@@ -166,13 +166,19 @@ def _refuse_lacking(page: Tags, size: int) -> None:
         raise ImageError(CUT_OFF)  # some would fill it with zeros
     if any(bool(start) != bool(count) for start, count in pairs):  # both: it is left out
         raise ImageError(f"broken image: a strip or tile has no place, or no length; {SOUND}")
-    if len(pairs) != (all_of := _parts(page)):
-        raise ImageError(f"broken image: it has {len(pairs)} strips or tiles for {all_of}; {SOUND}")
+    if {len(starts), len(counts)} != {all_of := _parts(page)}:
+        told = f"{len(starts)} strips or tiles and the lengths of {len(counts)}"
+        raise ImageError(f"broken image: it has {told}, and its size asks for {all_of}; {SOUND}")
+
+
+def _is_tiled(page: Tags) -> bool:
+    """Whether a page has tiles, which some writers put in the tags of strips."""
+    return not page.keys().isdisjoint({TILES[0], *TILE})
 
 
 def _most(page: Tags) -> float:
     """How many bytes of a strip are wanted, whatever it says; any, where it is compressed."""
-    if _one(page, PACKED, 1) != 1 or TILE[0] in page:
+    if _one(page, PACKED, 1) != 1 or _is_tiled(page):
         return math.inf
     bits = max(page.get(BITS, (1,))) * _one(page, CHANNELS, 1)
     return (page[WIDTH][0] * bits + 7) // 8 * min(page[LENGTH][0], _one(page, ROWS, ALL_ROWS))
@@ -182,7 +188,7 @@ def _parts(page: Tags) -> int:
     """How many strips or tiles a page should have."""
     width, length = page[WIDTH][0], page[LENGTH][0]
     wide, high = width, _one(page, ROWS, ALL_ROWS)
-    if TILE[0] in page:
+    if _is_tiled(page):
         wide, high = page[TILE[0]][0], page[TILE[1]][0]
     planes = _one(page, CHANNELS, 1) if _one(page, PLANES, 1) == 2 else 1
     return -(-width // wide) * -(-length // high) * planes
