@@ -173,6 +173,8 @@ def read(image: Image.Image, orientation: int = 1) -> Metadata:
         exif = _described(tags)
     except Exception:  # a dozen kinds, on broken tags
         lost.append("EXIF (broken)")
+    if info.get("icc_profile", b"") is None:  # parts of a JPEG's are missing
+        lost.append("colour profile (broken)")
     if iptc or any(key in info for key in ("photoshop", 33723)):
         lost.append("IPTC")
     for key in (XMP_KEY, "Raw profile type exif", "Raw profile type xmp"):

@@ -475,6 +475,26 @@ def test_transparency_that_is_not_of_the_palette_is_left_out(place, count):
     assert picture.lost == (() if fits else ("tRNS (broken)",))
 
 
+def test_a_png_without_colours_is_no_black_picture():
+    """A palette that is empty, missing or there twice; a packing that nobody knows."""
+    data, colours = png(8, 3, np.array([[0, 1]], np.uint8)), chunk(b"PLTE", bytes(range(6)))
+    for notes in (b"", chunk(b"PLTE", b""), colours * 2):
+        assert "palette" in refusal(data[:33] + notes + data[33:])
+    head = data[16:26] + b"\x80" + data[27:29]
+    assert "packed" in refusal(data[:8] + chunk(b"IHDR", head) + colours + data[33:])
+
+
+def test_a_profile_of_which_a_part_is_missing_is_told():
+    """A JPEG has it in parts, which say how many they are."""
+    profile = bytes(range(200))
+    data = saved(noise(), "JPEG", icc_profile=profile)
+    assert decode.read(data).metadata[0].icc == profile
+    at = data.index(b"ICC_PROFILE\0") + 13
+    picture = decode.read(data[:at] + b"\2" + data[at + 1 :])
+    assert not picture.metadata[0].icc
+    assert picture.metadata[0].lost == ("colour profile (broken)",)
+
+
 @pytest.mark.parametrize("depth", [8, 16])
 def test_a_png_whose_pixels_have_a_bad_crc_is_refused(depth):
     """Damaged pixels are told from their checksum, where zlib finds nothing."""
