@@ -111,7 +111,7 @@ def sound(data: bytes) -> tuple[bytes, tuple[str, ...]]:
         elif kind == b"IHDR":  # by which Pillow reads other chunks
             _is_read(stream, chunk)
             if any(chunk.data[10:12]):
-                raise ImageError("broken image: it is packed in a way that is not PNG's")
+                raise ImageError("broken image: its packing is not PNG's; get a sound copy")
     lost = [f"{name} (broken)" for name in dict.fromkeys(_shown(chunk.kind) for chunk in bad)]
     if kinds[-1:] != [b"IEND"]:
         cut = data[end + 4 : end + 8]
@@ -120,7 +120,7 @@ def sound(data: bytes) -> tuple[bytes, tuple[str, ...]]:
         lost.append("what follows its pixels (the file is cut off)")
         data = data[:end] + put_together((b"IEND", b""))[len(SIGNATURE) :]
     if data[COLOUR_TYPE] == PALETTE and not (colours and kinds.count(b"PLTE") == 1):
-        raise ImageError("broken image: it has no palette, or more than one")
+        raise ImageError("broken image: it has no palette, or more than one; get a sound copy")
     if (frames := kinds.count(b"fcTL")) < promised:
         raise ImageError(f"broken image: it has {frames} of {promised} frames; get the whole file")
     for chunk in reversed(bad):

@@ -167,8 +167,8 @@ def _refuse_lacking(page: Tags, size: int) -> None:
     if any(bool(start) != bool(count) for start, count in pairs):  # both: it is left out
         raise ImageError(f"broken image: a strip or tile has no place, or no length; {SOUND}")
     if {len(starts), len(counts)} != {all_of := _parts(page)}:
-        told = f"{len(starts)} strips or tiles and the lengths of {len(counts)}"
-        raise ImageError(f"broken image: it has {told}, and its size asks for {all_of}; {SOUND}")
+        told = f"{len(starts)} strips or tiles, with {len(counts)} lengths"
+        raise ImageError(f"broken image: it has {told}, and needs {all_of}; {SOUND}")
 
 
 def _is_tiled(page: Tags) -> bool:

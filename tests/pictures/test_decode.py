@@ -481,7 +481,7 @@ def test_a_png_without_colours_is_no_black_picture():
     for notes in (b"", chunk(b"PLTE", b""), colours * 2):
         assert "palette" in refusal(data[:33] + notes + data[33:])
     head = data[16:26] + b"\x80" + data[27:29]
-    assert "packed" in refusal(data[:8] + chunk(b"IHDR", head) + colours + data[33:])
+    assert "packing" in refusal(data[:8] + chunk(b"IHDR", head) + colours + data[33:])
 
 
 def test_a_profile_of_which_a_part_is_missing_is_told():

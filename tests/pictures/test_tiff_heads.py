@@ -177,8 +177,7 @@ def test_what_is_left_out_is_black_and_what_is_missing_is_told(kind, side, compr
     assert message.startswith("broken image: a strip or tile has no place, or no length")
     fewer = changed(data, places.offset + 4, struct.pack("<I", 3))
     assert answers(fewer, tmp_path) == {
-        "broken image: it has 3 strips or tiles and the lengths of 4, and its size asks for 4; "
-        "get a sound copy"
+        "broken image: it has 3 strips or tiles, with 4 lengths, and needs 4; get a sound copy"
     }
     far = changed(data, places.valueoffset + step[0], b"\xff" * step[0])
     assert answers(far, tmp_path) == {"broken image: it is cut off; get the whole file"}
@@ -198,7 +197,7 @@ def test_strips_and_tiles_are_counted_by_the_size(kind, side, compression, tmp_p
         length = tags["ImageLength"].valueoffset
         tiles = [tags[code].offset for code in (324, 325) if code in tags]
     (message,) = answers(changed(data, length, b"\x10\0"), tmp_path)
-    assert message.startswith("broken image: it has 4 strips or tiles and the lengths of 4")
+    assert message.startswith("broken image: it has 4 strips or tiles, with 4 lengths, and needs")
     for at, code in zip(tiles, (273, 279), strict=False):  # where old writers put them
         data = changed(data, at, struct.pack("<H", code))
     assert answers(data, tmp_path) == {str([float(image.mean())])}
