@@ -13,7 +13,7 @@ import tifffile
 from PIL import Image
 
 from imgconv.errors import ImageError
-from imgconv.pictures import decode, tiff_pieces
+from imgconv.pictures import decode, heads, tiff_pieces
 from imgconv.pictures.picture import Reading
 
 KINDS = ["uint8", "uint16", "float32"]
@@ -318,6 +318,10 @@ def test_palettes_have_colours_of_8_or_16_bits(bits, depth, tmp_path):
     data = tiff(levels, photometric="palette", colormap=table, bitspersample=bits)
     _, samples, _ = both(data, tmp_path)
     np.testing.assert_array_equal(samples, colours[levels])
+    _, _, (fault,) = both(untagged(data, 320), tmp_path)
+    assert fault.startswith("broken image: it has no palette")
+    with pytest.raises(ImageError, match="no palette"):
+        heads.read(io.BytesIO(untagged(data, 320)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
