@@ -327,7 +327,7 @@ def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
     refuse_samples(bits, kinds, colours)
     if PHOTOMETRIC not in tags and coded not in CLEAR:  # to Pillow white is 0, to others black
         return "does not say whether black is 0"
-    if "P" in image.mode and max(tags[COLOUR_MAP]) < 256:  # all black to Pillow
+    if "P" in image.mode and max(tags.get(COLOUR_MAP, (0,))) < 256:  # all black to Pillow
         return "has a palette of 8 bits"
     as_strips = STRIPS in tags and TILE_WIDTH in tags  # which Pillow takes for strips
     if coded in FOREIGN or as_strips or (coded in JPEG and bits > 8):

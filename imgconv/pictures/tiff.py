@@ -116,8 +116,8 @@ def channels_of(page: Any) -> str:
     if colours not in COLOURS or _beside(page) < 0 or (colours == PALETTE and bits > 8):
         count = page.samplesperpixel
         raise ImageError(f"has {count} channels of a layout that is not read; make it gray or RGB")
-    if colours == PALETTE and (page.colormap is None or page.colormap.size < 3 << bits):
-        raise ImageError("broken image: it has no palette, or a short one; get a sound copy")
+    if colours == PALETTE and page.colormap is None:
+        raise ImageError("broken image: it has no palette; get a sound copy")
     ycbcr.refuse_other(page)
     _refuse_coder(int(page.compression))
     colour, said = COLOURS[colours], _said(page)
