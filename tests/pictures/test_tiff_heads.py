@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, ImageCms
+from PIL import ImageCms
 
 from imgconv.errors import ImageError
 from imgconv.pictures import decode, tiff_pieces
