@@ -182,8 +182,7 @@ def test_a_full_disk_or_an_entry_that_cannot_be_read_is_a_hint(
 
 def test_without_verbose_a_damaged_cache_is_not_worth_a_word(cache: Path, tmp_path: Path) -> None:
     """The user is not told of what is mended by itself."""
-    for entry in cache.iterdir():
-        entry.write_bytes(b"")
+    min(cache.iterdir()).write_bytes(b"")
     assert "cache" not in outline(tmp_path, cache).stderr
 
 

