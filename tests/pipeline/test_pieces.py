@@ -20,7 +20,7 @@ zarr = pytest.importorskip("zarr")
 
 IMGCONV = (sys.executable, "-m", "imgconv")
 CHANCE = np.random.default_rng(11)
-SHAPE = 700, 530
+SHAPE = 360, 310
 
 
 def samples(kind="uint8", channels=3):
