@@ -22,15 +22,16 @@ _PYTHONS = (
     ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError,
     UnicodeError, struct.error,
 )  # fmt: skip
-_RAISED = re.compile(r"<[\w.]+> raised \w+\((['\"])(.*)\1\)")  # tifffile of its own error
-_PLACE = re.compile(r"<tifffile\.Tiff(\w+) ?(\d*) @\d+>")
+# Patterns, which are compiled when a file is broken and not at every start.
+_RAISED = r"<[\w.]+> raised \w+\((['\"])(.*)\1\)"  # tifffile of its own error
+_PLACE = r"<tifffile\.Tiff(\w+) ?(\d*) @\d+>"
 # Decoders' words for a file that ends too early, for broken tags, and those that say nothing.
-_ENDS = re.compile(
+_ENDS = (
     r"(?i)truncated|end of (file|data|stream)|unexpected eof|not enough (image )?data|Read error on"
     r"|buffer is (too small|smaller)|incomplete|zero length|\bEOF\b"
 )
-_STRUCTURE = re.compile(r"IFD|Missing dimensions|not a TIFF")
-_EMPTY = re.compile(
+_STRUCTURE = r"IFD|Missing dimensions|not a TIFF"
+_EMPTY = (
     r"decoder error|reshape|truth value|broadcast|literal|operand|raw mode"
     r"|^(broken data stream|could not create decoder|failed to (decode|read) next|cannot identify"
     r"|\w+ returned)"
@@ -82,13 +83,13 @@ def told() -> Iterator[None]:
 
 def broken(error: object = "") -> ImageError:
     """Return the error for a file that a decoder failed on, with its words if they say anything."""
-    said = _RAISED.sub(r"\2", one_line(error))
-    said = _PLACE.sub(lambda found: f"{found[1]} {found[2]}".strip().lower() + ":", said)
-    if not said or isinstance(error, _PYTHONS) or _EMPTY.search(said):
+    said = re.sub(_RAISED, r"\2", one_line(error))
+    said = re.sub(_PLACE, lambda found: f"{found[1]} {found[2]}".strip().lower() + ":", said)
+    if not said or isinstance(error, _PYTHONS) or re.search(_EMPTY, said):
         said = UNTOLD
-    elif _ENDS.search(said):
+    elif re.search(_ENDS, said):
         return ImageError(CUT_OFF)
-    elif _STRUCTURE.search(said):
+    elif re.search(_STRUCTURE, said):
         return ImageError(TAGS)
     return ImageError(f"broken image: {shortened(said, 160)}; {SOUND}")
 

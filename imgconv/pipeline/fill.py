@@ -14,7 +14,7 @@ from imgconv.pipeline.layout import border_named
 if TYPE_CHECKING:
     from imgconv.pictures.pixels import Colour
 
-PERCENT = re.compile(r"([+-]?\d{1,9}(?:\.\d{1,9})?)%")
+PERCENT = r"([+-]?\d{1,9}(?:\.\d{1,9})?)%"
 
 
 class Paint(NamedTuple):
@@ -88,7 +88,7 @@ def filling(text: str, border: str) -> tuple[float, Paint | None]:
         return float(text), None
     except ValueError:
         pass
-    if percent := PERCENT.fullmatch(text.strip()):
+    if percent := re.fullmatch(PERCENT, text.strip()):
         return 0, Paint(part=Fraction(percent[1]) / 100)
     if colour := colour_named(text):
         return 0, Paint(colour)
