@@ -4,6 +4,9 @@ Files are made and read back by tifffile and Pillow, never by imgconv.
 """
 
 import io
+import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -290,3 +293,47 @@ def test_ome_xml_of_another_picture_is_dropped_with_a_note(right, wrong, run, tm
     assert "OME-XML not kept" in noted
     with tifffile.TiffFile(out) as file:
         assert not file.is_ome
+
+
+@pytest.mark.peers
+@pytest.mark.skipif(not shutil.which("exiftool"), reason="ExifTool is not installed")
+@pytest.mark.parametrize("ending", [".tif", ".png", ".jpg", ".webp"])
+def test_exiftool_reads_what_is_so(ending, run, tmp_path):
+    """Sizes, the resolution, who made it; and that it is upright, by each path."""
+    image, exif = Image.fromarray(ramp(8, 18, 3, kind="uint8")), Image.Exif()
+    exif[274], exif[271], exif[282], exif[283], exif[296] = 6, "maker", 100.0, 50.0, 2
+    source = tmp_path / f"in{ending}"
+    image.save(source, exif=exif, dpi=(100, 50))
+    for path in PATHS if ending == ".tif" else PATHS[:1]:
+        options = ("-k", "1", "--stride", "2,1", *path)
+        out, _ = written(run, source, *options, out=f"out{ending}")
+        command = ["exiftool", "-json", "-n", str(out)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        (told,) = json.loads(done.stdout)
+        assert (told["ImageWidth"], told["ImageHeight"]) == (8, 9)
+        assert told.get("Orientation", 1) == 1
+        assert told["Make"] == "maker"
+        if "XResolution" in told:
+            assert (round(told["XResolution"]), round(told["YResolution"])) == (50, 50)
+        assert ending == ".png" or "XResolution" in told
+
+
+@pytest.mark.peers
+@pytest.mark.skipif(not shutil.which("exiftool"), reason="ExifTool is not installed")
+@WHOLE_OR_TILED
+def test_exiftool_reads_the_place_on_earth(path, run, tmp_path):
+    """The tie point on the first sample's corner, and samples as large as they are."""
+    keys = (1, 1, 0, 2, 1024, 0, 1, 1, 1025, 0, 1, 1)
+    source = tmp_path / "in.tif"
+    tifffile.imwrite(
+        source, ramp(40, 50), extratags=[*GEO["scale"], (34735, 3, len(keys), keys, True)]
+    )
+    out, _ = written(run, source, "-k", "identity", "--stride", "2", *path)
+    command = ["exiftool", "-json", "-n", str(out)]
+    (told,) = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    scale = [float(n) for n in str(told["PixelScale"]).split()]
+    i, j, _, x, y, _ = (float(n) for n in str(told["ModelTiePoint"]).split())
+    assert scale[:2] == [0.5, 1.0]
+    # The middle of the first sample, which lay half a sample of the input from its corner.
+    middle = x + (0.5 - i) * scale[0], y - (0.5 - j) * scale[1]
+    assert middle == pytest.approx((1e5 + (0.5 - 2) * 0.25, 2e5 - (0.5 - 3) * 0.5), abs=1e-6)
