@@ -87,11 +87,7 @@ def _tiff(data: bytes, how: Reading) -> Picture:
     from imgconv.pictures import tiff_heads
 
     pages = tiff_heads.pages(io.BytesIO(data), how)
-    if pages.broken:
-        repaired = bytearray(data)
-        tiff_heads.sound(repaired, pages.broken)
-        data = bytes(repaired)
-    picture = _opened(data, how, pages)
+    picture = _opened(tiff_heads.repaired(data, pages.broken), how, pages)
     return picture._replace(lost=(*picture.lost, *pages.lost))
 
 
@@ -136,13 +132,13 @@ def _opened(data: bytes, how: Reading, pages: Pages | None = None) -> Picture:
     """What Pillow opens, or another reader where Pillow must not; `pages` are those of a TIFF."""
     image = identified(io.BytesIO(data), how, pages)
     if not image:
-        return _deep("TIFF", data, how, UNKNOWN)
+        return _deep(data, how, UNKNOWN, pages)
     with image:
         if image.format == "WEBP":  # which Pillow does not tell
             image.info["lossless"] = pillow.is_lossless(data)
         count, chosen, fault = look_over(image, len(data), how, pages)
         if fault:
-            return _deep(image.format or "", data, how, fault)
+            return _deep(data, how, fault, pages)
         if is_animated(image, count):
             return _animated(data, chosen, how)
         with libtiff.listening() as heard:
@@ -207,15 +203,15 @@ def _animated(data: bytes, chosen: list[int], how: Reading) -> Picture:
     return apng.read(data, chosen, lambda part: _opened(part, how._replace(frame=None)))
 
 
-def _deep(format: str, data: bytes, how: Reading, fault: str) -> Picture:
-    """What the package of the format's extra decodes; `fault` is why Pillow must not."""
-    if format == "PNG":
+def _deep(data: bytes, how: Reading, fault: str, pages: Pages | None) -> Picture:
+    """What the package of the extra decodes, of a TIFF or a PNG; `fault` is why Pillow must not."""
+    if not pages:
         from imgconv.pictures import png
 
         return png.read(data, how, fault)
     from imgconv.pictures import tiff
 
-    return tiff.read(data, how, fault, cuttable=is_cuttable(fault))
+    return tiff.read(data, how, fault, pages, cuttable=is_cuttable(fault))
 
 
 def is_cuttable(fault: str) -> bool:
@@ -329,8 +325,7 @@ def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
         return "does not say whether black is 0"
     if "P" in image.mode and max(tags.get(COLOUR_MAP, (0,))) < 256:  # all black to Pillow
         return "has a palette of 8 bits"
-    as_strips = STRIPS in tags and TILE_WIDTH in tags  # which Pillow takes for strips
-    if coded in FOREIGN or as_strips or (coded in JPEG and bits > 8):
+    if coded in FOREIGN or (coded in JPEG and bits > 8):
         return UNKNOWN
     if colours == YCBCR and (coded not in JPEG or tags.get(PLANES, 1) == 2):
         return "has YCbCr colours"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from PIL import Image, ImageFile
 
@@ -16,6 +16,9 @@ from imgconv.pictures.metadata import ORIENTATION, SWAPPED
 from imgconv.pictures.orientation import of_image
 from imgconv.pictures.picture import AS_IT_IS, Head, Picture, Reading, refuse_unlisted
 from imgconv.pictures.pixels import MODES, Pixels, white
+
+if TYPE_CHECKING:
+    from imgconv.pictures.tiff_heads import Pages
 
 Size = tuple[int, int]
 
@@ -102,16 +105,14 @@ def _tiff(file: IO[bytes], size: int, how: Reading) -> Head:
     pages = tiff_heads.pages(file, how)
     if pages.broken:
         file.seek(0)
-        repaired = bytearray(file.read())
-        tiff_heads.sound(repaired, pages.broken)
-        file = io.BytesIO(repaired)
+        file = io.BytesIO(tiff_heads.repaired(file.read(), pages.broken))
     image = decode.identified(file, how, pages)
     if not image:
-        return _deep(file, size, how, decode.UNKNOWN)
+        return _deep(file, size, how, decode.UNKNOWN, pages)
     with image:
         _, chosen, fault = decode.look_over(image, size, how, pages)
         if fault:
-            return _deep(file, size, how, fault)
+            return _deep(file, size, how, fault, pages)
         frames, sizes = [], []
         for index in chosen:
             image.seek(index)
@@ -131,11 +132,12 @@ def _upright(image: ImageFile.ImageFile) -> Size:
     return image.size[::-1] if told not in SWAPPED and of_image(image) in SWAPPED else image.size
 
 
-def _deep(file: IO[bytes], size: int, how: Reading, fault: str) -> Head:
+def _deep(file: IO[bytes], size: int, how: Reading, fault: str, pages: Pages) -> Head:
     """A TIFF that Pillow must not decode."""
     from imgconv.pictures import tiff
 
-    with tiff.opened(file, size, how, fault, cuttable=decode.is_cuttable(fault)) as pages:
-        frames = tuple(white(*tiff.look_over(page, how)) for page in pages)
-        sizes = tuple(tiff.size_of(page) for page in pages)
+    cuttable = decode.is_cuttable(fault)
+    with tiff.opened(file, size, how, fault, pages, cuttable=cuttable) as found:
+        frames = tuple(white(*tiff.look_over(page, how)) for page in found)
+        sizes = tuple(tiff.size_of(page) for page in found)
     return Head(Picture(frames, "TIFF"), sizes)

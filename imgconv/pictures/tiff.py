@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image
 
+from imgconv.engine.levels import MAXIMUM
 from imgconv.errors import ImageError
 from imgconv.pictures import metadata, tiff_heads, ycbcr
 from imgconv.pictures.extras import library
@@ -30,6 +31,8 @@ from imgconv.pictures.pixels import NAMELESS, Pixels, coloured, of_array
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from imgconv.pictures.tiff_heads import Pages
+
 COMPRESS = {"fast": "lzw", "small": "zlib", "none": None}
 PHOTOMETRIC = {"l": "minisblack", "rgb": "rgb", "cmyk": "separated"}
 COLOURS = {0: "l", 1: "l", 2: "rgb", 3: "rgb", 5: "cmyk", 6: "rgb"}  # by the number of the same
@@ -39,12 +42,12 @@ FAX, OLD_JPEG = (2, 3, 4), 6  # what packs samples
 UNSPECIFIED, MULTIPLIED, ALPHA = 0, 1, 2  # what a channel beside the colours is said to be
 
 
-def read(data: bytes, how: Reading, fault: str, *, cuttable: bool = True) -> Picture:
-    """Decode the pages of a TIFF of any depth; `fault` is why Pillow must not.
+def read(data: bytes, how: Reading, fault: str, found: Pages, *, cuttable: bool) -> Picture:
+    """Decode the pages that were found in a TIFF of any depth; `fault` is why Pillow must not.
 
     `cuttable` says that Pillow could, if the samples were to be cut to 8 bits.
     """
-    with opened(io.BytesIO(data), len(data), how, fault, cuttable=cuttable) as pages:
+    with opened(io.BytesIO(data), len(data), how, fault, found, cuttable=cuttable) as pages:
         frames = [_page(page, how) for page in pages]
         kept = [metadata_of(io.BytesIO(data), page) for page in pages]
         return Picture(tuple(frames), "TIFF", tuple(kept), lost=tuple(changed(pages, how)))
@@ -52,18 +55,28 @@ def read(data: bytes, how: Reading, fault: str, *, cuttable: bool = True) -> Pic
 
 @contextlib.contextmanager
 def opened(
-    data: IO[bytes], size: int, how: Reading, fault: str, *, cuttable: bool
+    data: IO[bytes], size: int, how: Reading, fault: str, found: Pages, *, cuttable: bool
 ) -> Iterator[list[Any]]:
     """Give the pages of a TIFF of so many bytes that are asked for, by their heads; see `read`."""
     tifffile = library("tifffile", fault, cuttable=cuttable and not how.shallow)
-    chosen, count, *_ = tiff_heads.pages(data, how)
     data.seek(0)
     with tifffile.TiffFile(data) as file:
-        refuse_part_of(file.pages[0], count, size)
-        pages = [file.pages[i].aspage() for i in chosen]
+        pages = chosen(file, found, size)
         for i in range(len(pages)):
             refuse_too_many([(p.imagewidth, p.imagelength) for p in pages[: i + 1]], how)
         yield pages
+
+
+def chosen(file: Any, found: Pages, size: int) -> list[Any]:
+    """Return those pages of tifffile's that are asked for, of a file of so many bytes.
+
+    Raises
+    ------
+    ImageError
+        If the first is only a part of the picture, see `refuse_part`.
+    """
+    _refuse_part_of(file.pages[0], found.total, size)
+    return [file.pages[i].aspage() for i in found.chosen]
 
 
 def look_over(page: Any, how: Reading) -> tuple[str, str]:
@@ -180,7 +193,7 @@ def changed(pages: list[Any], how: Reading) -> list[str]:
     return lost + ["the multiplication of colours by alpha"] * multiplied
 
 
-def refuse_part_of(first: Any, count: int, size: int) -> None:
+def _refuse_part_of(first: Any, count: int, size: int) -> None:
     """Raise an error for so many pages of which the first is a part, as `refuse_part`."""
     tags = first.aspage().tags
     found = {code: tags[code].value for code in PART_TAGS if code in tags}
@@ -210,10 +223,10 @@ def samples_of(page: Any, array: npt.NDArray[Any], how: Reading) -> npt.NDArray[
         table[: len(colourmap)] = colourmap
         array = np.dstack([table[array[:, :, 0]], array[:, :, 1:]])
     elif kind != "float32" and bits not in (8, 16):
-        top, white = (1 << bits) - 1, int(np.iinfo(kind).max)
+        top, white = (1 << bits) - 1, MAXIMUM[kind]
         array = ((np.arange(top + 1) * white + top // 2) // top).astype(kind)[array]
     if colours == WHITE_IS_0:
-        full = np.array(1 if kind == "float32" else np.iinfo(kind).max, kind)
+        full = np.array(MAXIMUM[kind], kind)
         array = np.dstack([full - array[:, :, :1], array[:, :, 1:]])
     if ycbcr.is_plain(page):
         array = ycbcr.to_rgb(page, array)

@@ -108,6 +108,15 @@ def sound(data: bytearray | mmap.mmap, broken: Places) -> None:
         data[at : at + width] = bytes(width)
 
 
+def repaired(data: bytes, broken: Places) -> bytes:
+    """Return a file's bytes with broken entries emptied, see `sound`."""
+    if not broken:
+        return data
+    copy = bytearray(data)
+    sound(copy, broken)
+    return bytes(copy)
+
+
 def pages(file: IO[bytes], how: Reading) -> Pages:
     """Return which pages are asked for, and what is wrong with them that can be left out.
 

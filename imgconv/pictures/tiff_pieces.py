@@ -51,14 +51,13 @@ class File:
         self._file = open(path, "rb")  # noqa: SIM115
         try:
             with told():
-                numbers, count, broken, lost = tiff_heads.pages(self._file, how)
+                found, number = tiff_heads.pages(self._file, how), self._file.fileno()
                 self._file.seek(0)
-                pages = tifffile.TiffFile(self._file).pages
-                tiff.refuse_part_of(pages[0], count, os.fstat(self._file.fileno()).st_size)
-                chosen = [pages[i].aspage() for i in numbers]
-                self.pages = [Page(page, self._file.fileno(), how) for page in chosen]
-                self.lost = [*tiff.changed(chosen, how), *lost]
-                with _sound(self._file, broken) as file:
+                opened = tifffile.TiffFile(self._file)
+                chosen = tiff.chosen(opened, found, os.fstat(number).st_size)
+                self.pages = [Page(page, number, how) for page in chosen]
+                self.lost = [*tiff.changed(chosen, how), *found.lost]
+                with _sound(self._file, found.broken) as file:
                     self.metadata = tuple(tiff.metadata_of(file, page) for page in chosen)
         except BaseException:
             self._file.close()

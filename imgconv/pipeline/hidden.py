@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from imgconv.engine.levels import MAXIMUM
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
 from imgconv.kernels.separable import Separable
@@ -11,7 +12,6 @@ from imgconv.pictures.pixels import ImagePixels, Pixels
 from imgconv.pipeline.work import Work
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
 Span = tuple[int, int]
@@ -73,7 +73,8 @@ def _differ(samples: npt.NDArray[Any], reach: tuple[Span, Span]) -> bool:
     hidden = samples[:, :, -1] == 0
     if not hidden.any() or hidden.all():
         return False
-    low, high = (-np.inf, np.inf) if samples.dtype.kind == "f" else _ends(samples.dtype)
+    real = samples.dtype.kind == "f"
+    low, high = (-np.inf, np.inf) if real else (0, MAXIMUM[samples.dtype.name])
     for i in range(samples.shape[2] - 1):
         colour = samples[:, :, i]
         least = _spread(np.where(hidden, high, colour).astype(colour.dtype), reach, np.minimum)
@@ -81,12 +82,6 @@ def _differ(samples: npt.NDArray[Any], reach: tuple[Span, Span]) -> bool:
         if (hidden & (least <= most) & ((least != colour) | (most != colour))).any():
             return True
     return False
-
-
-def _ends(kind: np.dtype[Any]) -> tuple[int, int]:
-    import numpy as np
-
-    return int(np.iinfo(kind).min), int(np.iinfo(kind).max)
 
 
 def _spread(samples: npt.NDArray[Any], reach: tuple[Span, Span], extreme: Any) -> npt.NDArray[Any]:
