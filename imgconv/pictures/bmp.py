@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from imgconv.errors import ImageError
 from imgconv.pictures.faults import CUT_OFF
-from imgconv.pictures.picture import Picture, Reading, cut, refuse_too_many
+from imgconv.pictures.picture import Picture, Reading, Tally, cut
 from imgconv.pictures.pixels import of_array
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def look_over(found: Header, size: int, how: Reading) -> tuple[str, str]:
     ImageError
         If its masks are none, or it is cut off or too large.
     """
-    refuse_too_many([(max(found.width, 0), found.height)], how)
+    Tally(how).add((max(found.width, 0), found.height))
     masks = found.masks if found.masks[3] else found.masks[:3]
     taken = 0
     for mask in masks:

@@ -22,11 +22,11 @@ from imgconv.pictures.picture import (
     YCBCR,
     Picture,
     Reading,
+    Tally,
     choose,
     cut,
     refuse_part,
     refuse_samples,
-    refuse_too_many,
     refuse_unlisted,
 )
 from imgconv.pictures.pixels import MODES, ImagePixels, Pixels
@@ -221,17 +221,17 @@ def is_cuttable(fault: str) -> bool:
 
 def _looked_over(image: ImageFile.ImageFile, chosen: list[int], how: Reading) -> str:
     """Look at the headers of all frames; return why Pillow must not decode them, if so."""
+    tally = Tally(how)
     if image.format != "TIFF":  # its frames are all alike
-        refuse_too_many([image.size] * len(chosen), how)
+        tally.add(image.size, len(chosen))
         return _fault(image, how)
-    sizes, found = [], []
+    found = []
     for index in chosen:
         try:
             image.seek(index)
         except Exception:  # several kinds
             return UNKNOWN
-        sizes.append(image.size)
-        refuse_too_many(sizes, how)
+        tally.add(image.size)
         found.append(_fault(image, how))
     image.seek(chosen[0])
     return next(filter(None, found), "")

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from imgconv.pictures.picture import Reading, refuse_too_many
+from imgconv.pictures.picture import Reading, Tally
 from imgconv.pictures.pixels import ImagePixels, Pixels
 
 COLOURS = 256  # of a frame
@@ -20,7 +20,7 @@ CUT_OFF = "what follows its last frame (the file is cut off)"
 def refuse_too_large(data: bytes, how: Reading) -> None:
     """Raise an error for more pixels than are allowed, before Pillow makes room for them."""
     width, height, count = canvas(data)
-    refuse_too_many([(width, height)] * (count if how.frame is None and count else 1), how)
+    Tally(how).add((width, height), count if how.frame is None and count else 1)
 
 
 def is_cut_off(data: bytes) -> bool:

@@ -15,8 +15,8 @@ from imgconv.pictures.picture import (
     Head,
     Picture,
     Reading,
+    Tally,
     choose,
-    refuse_too_many,
     refuse_unlisted,
 )
 from imgconv.pictures.pixels import NAMELESS, ArrayPixels, Pixels, white
@@ -145,7 +145,7 @@ def _laid(shape: tuple[int, ...], dtype: np.dtype[Any], how: Reading) -> _Laid:
     if how.frame is not None:
         first = choose(count, how)
         chosen = range(first, first + 1)
-    refuse_too_many([size] * len(chosen), how)
+    Tally(how).add(size, len(chosen))
     kind = dtype.name if dtype.name in SAMPLES else "float32"
     return _Laid(letters, chosen, size, sides.get("c", 1), kind, tuple(notes))
 

@@ -133,15 +133,31 @@ def refuse_samples(bits: int, kinds: Iterable[int], colours: int) -> None:
         raise ImageError(f"has colours of {COLOURS[colours]}, which are not read; make them RGB")
 
 
-def refuse_too_many(sizes: list[tuple[int, int]], how: Reading) -> None:
-    """Raise an error for more pixels than are allowed, or none, before any is decoded."""
-    width, height = sizes[-1]
-    if not width or not height:
-        raise ImageError(f"broken image: it is {width}x{height}; get a sound copy")
-    if sum(w * h for w, h in sizes) > how.max_pixels:
-        times = f"{len(sizes)} frames up to " if len(sizes) > 1 else ""
-        limit = f"{how.max_pixels / 1e6:g} million pixels"
-        raise ImageError(f"{times}{width}x{height} is more than {limit}; --max-pixels allows more")
+class Tally:
+    """The pixels of a file's frames, counted by their heads before any is decoded."""
+
+    def __init__(self, how: Reading) -> None:
+        self._most, self._frames, self._pixels = how.max_pixels, 0, 0
+
+    def add(self, size: tuple[int, int], frames: int = 1) -> None:
+        """Count the next frames, which are of one size.
+
+        Raises
+        ------
+        ImageError
+            If they have no pixels, or there are now more than are allowed.
+        """
+        width, height = size
+        if not width or not height:
+            raise ImageError(f"broken image: it is {width}x{height}; get a sound copy")
+        self._frames += frames
+        self._pixels += width * height * frames
+        if self._pixels > self._most:
+            times = f"{self._frames} frames up to " if self._frames > 1 else ""
+            limit = f"{self._most / 1e6:g} million pixels"
+            raise ImageError(
+                f"{times}{width}x{height} is more than {limit}; --max-pixels allows more"
+            )
 
 
 def choose(count: int, how: Reading) -> int:

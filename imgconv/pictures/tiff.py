@@ -21,10 +21,10 @@ from imgconv.pictures.picture import (
     PLANES_OF_METAMORPH,
     Picture,
     Reading,
+    Tally,
     cut,
     refuse_part,
     refuse_samples,
-    refuse_too_many,
 )
 from imgconv.pictures.pixels import NAMELESS, Pixels, coloured, of_array
 
@@ -62,8 +62,9 @@ def opened(
     data.seek(0)
     with tifffile.TiffFile(data) as file:
         pages = chosen(file, found, size)
-        for i in range(len(pages)):
-            refuse_too_many([(p.imagewidth, p.imagelength) for p in pages[: i + 1]], how)
+        tally = Tally(how)
+        for page in pages:
+            tally.add((page.imagewidth, page.imagelength))
         yield pages
 
 

@@ -25,7 +25,7 @@ from imgconv.pictures.encode import Writing
 from imgconv.pictures.files import MAX_PIXELS
 from imgconv.pictures.formats import PIECES, TIFF_MAGIC
 from imgconv.pictures.metadata import Grid, Metadata
-from imgconv.pictures.picture import Reading, refuse_too_many
+from imgconv.pictures.picture import Reading, Tally
 from imgconv.pictures.pixels import ArrayPixels, Pixels, white
 from imgconv.pictures.tiff_pieces import Wanted
 from imgconv.pipeline import views
@@ -138,9 +138,9 @@ def _begun(
     opened.callback(picture.close)
     count = len(picture.pages)
     if route.reading.max_pixels != MAX_PIXELS:  # which is for pictures decoded whole
-        sizes = [page.shape[::-1] for page in picture.pages]
-        for i in range(count):
-            refuse_too_many(sizes[: i + 1], route.reading)
+        tally = Tally(route.reading)
+        for page in picture.pages:
+            tally.add((page.shape[1], page.shape[0]))
     jobs = [
         _Job(page, meta.icc, work, name, route.side, _part(progress, i, count))
         for i, (page, meta) in enumerate(zip(_pages(picture), cycle(picture.metadata)))
