@@ -57,12 +57,12 @@ def read(data: bytes, chosen: Sequence[int], single: Read) -> Picture:
     frames, durations = [], []
     if apart and chosen[0] == 0:  # which is upright already
         frames, durations = [_with_alpha(picture.frames[0])], [0.0]
-    wanted = {index - apart for index in chosen}
+    wanted, last = {index - apart for index in chosen}, max(chosen) - apart
     for i, (seen, delay) in enumerate(_seen(chunks, single)):
         if i in wanted:
             frames.append(orientation.upright(seen, turns))
             durations.append(delay)
-        if i >= max(wanted):
+        if i >= last:
             break
     (promised, loop), found = _control(chunks), [c.kind for c in chunks].count(b"fcTL")
     lost = picture.lost + (f"frames beyond the {promised} it says",) * (found > promised)

@@ -172,6 +172,7 @@ def look_over(
     chosen, count = pages[:2] if pages else _frames(image, how)
     if image.format == "TIFF":
         libtiff.hush()
+        pillow.expect_pages(image)
         refuse_part(image.tag_v2, count, size)  # type: ignore[attr-defined]
     fault = _looked_over(image, chosen, how)
     if is_animated(image, count) and fault:

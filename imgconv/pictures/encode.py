@@ -13,6 +13,7 @@ from PIL import Image
 
 from imgconv.engine.levels import MAXIMUM
 from imgconv.errors import ImageError, OptionError, one_line, shortened
+from imgconv.pictures import pillow
 from imgconv.pictures.descriptions import Written
 from imgconv.pictures.formats import ARRAYS, BY_NAME, PIECES, SEVERAL, keeping
 from imgconv.pictures.metadata import Metadata
@@ -320,7 +321,7 @@ def _saved(frames: list[Pixels], name: str, options: dict[str, Any], picture: Pi
 
         images = [gif.with_palette(image) for image in images]
     first, *others = images
-    if others:
+    if others and name != "TIFF":
         options = options | {"save_all": True, "append_images": others}
         if picture.durations:
             shown = picture.durations[1:] if picture.apart else picture.durations
@@ -334,7 +335,10 @@ def _saved(frames: list[Pixels], name: str, options: dict[str, Any], picture: Pi
     if name == "JPEG" and first.mode == "L" and "qtables" in options:
         options = options | {"qtables": {0: options["qtables"][0]}, "subsampling": -1}
     with _memory(name) as out:
-        first.save(out, BY_NAME[name].pillow or name, **options)
+        if name == "TIFF" and others:
+            pillow.append(out, images, options)
+        else:
+            first.save(out, BY_NAME[name].pillow or name, **options)
         out.seek(0)
         return out.read()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 import functools
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import IO, TYPE_CHECKING, Any
 
 from imgconv.engine import samples
 from imgconv.engine.samples import Samples
@@ -90,6 +90,46 @@ def _use_large_pages(image: Any) -> None:
     first, end = -(-view.address // LARGE_PAGE) * LARGE_PAGE, end // LARGE_PAGE * LARGE_PAGE
     if end > first:
         madvise(ctypes.c_void_p(first), ctypes.c_size_t(end - first), MADV_HUGEPAGE)
+
+
+class _Places(list[int]):
+    """Where directories of a TIFF are, which is asked for each of them whether it was there."""
+
+    def __init__(self, places: Iterable[int]) -> None:
+        super().__init__(places)
+        self._seen = set(self)
+
+    def append(self, place: int) -> None:
+        super().append(place)
+        self._seen.add(place)
+
+    def __contains__(self, place: object) -> bool:
+        return place in self._seen
+
+
+def expect_pages(image: ImageFile.ImageFile) -> None:
+    """Have Pillow go from page to page of a TIFF in the same time, however many it has been at."""
+    image._frame_pos = _Places(getattr(image, "_frame_pos", ()))  # type: ignore[attr-defined]
+
+
+def append(out: IO[bytes], images: Iterable[Image.Image], options: dict[str, Any]) -> None:
+    """Write images as the pages of a TIFF, each in the same time."""
+    from PIL import TiffImagePlugin
+
+    class Writer(TiffImagePlugin.AppendingTiffWriter):
+        """Goes on from the last link that it knows, and not from the first one."""
+
+        known = 0
+
+        def skipIFDs(self) -> None:  # noqa: N802
+            self.f.seek(self.known or self.f.tell())
+            super().skipIFDs()
+            self.known = self.whereToWriteNewIFDOffset or 0
+
+    with Writer(out) as file:
+        for image in images:
+            image.save(file, "TIFF", **options)
+            file.newFrame()
 
 
 # Arrow's C data interface, https://arrow.apache.org/docs/format/CDataInterface.html
