@@ -2,45 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from imgconv.errors import ImageError
-from imgconv.pictures import faults, libtiff, metadata, pillow
+from imgconv.pictures import faults, libtiff, metadata, misread, pillow
 from imgconv.pictures.formats import TIFF_MAGIC, of_head, pillows
+from imgconv.pictures.lazy import Lazy, each
 from imgconv.pictures.metadata import Metadata
 from imgconv.pictures.orientation import of_image, turn
 from imgconv.pictures.picture import (
     AS_IT_IS,
-    JPEG,
-    NO_SAMPLES,
-    YCBCR,
     Picture,
     Reading,
     Tally,
     choose,
     cut,
     refuse_part,
-    refuse_samples,
     refuse_unlisted,
 )
-from imgconv.pictures.pixels import MODES, ImagePixels, Pixels
+from imgconv.pictures.pixels import MODES, ImagePixels, Pixels, common
 
 if TYPE_CHECKING:
     from imgconv.pictures.tiff_heads import Pages
 
 MAX_TEXT = 1 << 26
-DEEP = "bits a channel"  # what Pillow would cut
-UNKNOWN = "has a layout that Pillow does not read"
-BITS, COMPRESSION, PHOTOMETRIC, STRIPS, PLANES = 258, 259, 262, 273, 284
-COLOUR_MAP, TILE_WIDTH, TILES, EXTRA_SAMPLES, FORMAT = 320, 322, 324, 338, 339
-CLEAR = (2, 3, 4, 6)  # faxes and old JPEG, of which black is known where nothing says it
-FOREIGN = (34676, 34677, 50001)  # packed as SGILog or WebP, of which Pillow makes nothing
 TABLES = b"\x93\xef \t\r\n+-.0123456789nNiI"  # what an array in a file may begin with
 # What Pillow logs of a broken file is told by our own error.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -132,20 +124,29 @@ def _opened(data: bytes, how: Reading, pages: Pages | None = None) -> Picture:
     """What Pillow opens, or another reader where Pillow must not; `pages` are those of a TIFF."""
     image = identified(io.BytesIO(data), how, pages)
     if not image:
-        return _deep(data, how, UNKNOWN, pages)
-    with image:
-        if image.format == "WEBP":  # which Pillow does not tell
-            image.info["lossless"] = pillow.is_lossless(data)
-        count, chosen, fault = look_over(image, len(data), how, pages)
-        if fault:
-            return _deep(data, how, fault, pages)
-        if is_animated(image, count):
-            return _animated(data, chosen, how)
-        with libtiff.listening() as heard:
-            picture = _single(image, how) if count == 1 else _several(image, chosen, how)
-        if heard:  # behind which it has gone on
-            raise faults.broken()
-        return picture
+        return _deep(data, how, misread.UNKNOWN, pages)
+    if image.format == "WEBP":  # which Pillow does not tell
+        from imgconv.pictures import webp
+
+        image.info["lossless"] = webp.is_lossless(data)
+    count, chosen, fault = look_over(image, len(data), how, pages)
+    if fault:
+        return _deep(data, how, fault, pages)
+    if is_animated(image, count):
+        return _animated(data, chosen, how)
+    if count == 1:
+        with image, _heard():
+            return _single(image, how)
+    return _several(image, chosen, how)
+
+
+@contextlib.contextmanager
+def _heard() -> Iterator[None]:
+    """Decode, unless libtiff tells of what is damaged, behind which it has gone on."""
+    with libtiff.listening() as heard:
+        yield
+    if heard:
+        raise faults.broken()
 
 
 def identified(
@@ -212,12 +213,7 @@ def _deep(data: bytes, how: Reading, fault: str, pages: Pages | None) -> Picture
         return png.read(data, how, fault)
     from imgconv.pictures import tiff
 
-    return tiff.read(data, how, fault, pages, cuttable=is_cuttable(fault))
-
-
-def is_cuttable(fault: str) -> bool:
-    """Return whether Pillow could decode a TIFF if its samples were to be cut to 8 bits."""
-    return fault.endswith(DEEP)
+    return tiff.read(data, how, fault, pages, cuttable=misread.is_cuttable(fault))
 
 
 def _looked_over(image: ImageFile.ImageFile, chosen: list[int], how: Reading) -> str:
@@ -225,15 +221,15 @@ def _looked_over(image: ImageFile.ImageFile, chosen: list[int], how: Reading) ->
     tally = Tally(how)
     if image.format != "TIFF":  # its frames are all alike
         tally.add(image.size, len(chosen))
-        return _fault(image, how)
+        return misread.fault(image, how)
     found = []
     for index in chosen:
         try:
             image.seek(index)
         except Exception:  # several kinds
-            return UNKNOWN
+            return misread.UNKNOWN
         tally.add(image.size)
-        found.append(_fault(image, how))
+        found.append(misread.fault(image, how))
     image.seek(chosen[0])
     return next(filter(None, found), "")
 
@@ -248,47 +244,49 @@ def _single(image: ImageFile.ImageFile, how: Reading) -> Picture:
     return Picture((_plain(image, gray, how),), format_of(image), (kept,), lost=lost)
 
 
-def _several(image: ImageFile.ImageFile, chosen: Iterable[int], how: Reading) -> Picture:
+def _several(image: ImageFile.ImageFile, chosen: Sequence[int], how: Reading) -> Picture:
     """Frames as they are seen: Pillow has laid those that are only changes upon the others."""
     pages = image.format == "TIFF"
-    frames: list[Pixels] = []
-    durations: list[float] = []
-    kept: list[Metadata] = []
-    for index in chosen:
-        image.seek(index)
-        gray = is_gray(image)
-        if pages:
-            stood = turn(image)  # as it is loaded
-        else:
-            image.load()
-            stood = of_image(image)
-        durations.append(float(image.info.get("duration") or 0))
-        frame = image.copy()
-        if pages or not kept:
-            kept.append(metadata.read(image, stood))
-        if not pages:
-            turn(frame)
-        frames.append(_plain(frame, gray, how))
-    if not pages:
-        frames = _alike(frames)
-    several = len(frames) > 1
+    mode, durations = ("", ()) if pages else _looked_through(image, chosen, how)
+
+    def at(place: int) -> tuple[Pixels, Metadata]:
+        with faults.told(), _heard():
+            image.seek(chosen[place])
+            gray = is_gray(image)
+            if pages:
+                stood = turn(image)  # as it is loaded
+            else:
+                image.load()
+                stood = of_image(image)
+            wanted = pages or not place  # an animation has those of its first frame
+            kept = metadata.read(image, stood) if wanted else Metadata()
+            frame = image.copy()
+            if not pages:
+                turn(frame)
+            return _plain(frame, gray, how, mode), kept
+
+    both = Lazy(len(chosen), at)
+    several = len(chosen) > 1
     return Picture(
-        tuple(frames),
+        each(both, lambda found: found[0]),
         format_of(image),
-        tuple(kept),
-        tuple(durations) if several and not pages else (),
+        each(both if pages else both[:1], lambda found: found[1]),
+        durations if several else (),
         image.info.get("loop") if several else None,
     )
 
 
-def _alike(frames: list[Pixels]) -> list[Pixels]:
-    """Frames of the same channels: of all that any of them has."""
-    names = {frame.names for frame in frames}
-    if len(names) == 1:
-        return frames
-    colour, alpha = any("r" in n for n in names), any("a" in n for n in names)
-    mode = ("RGB" if colour else "L") + "A" * alpha
-    return [ImagePixels(f.image.convert(mode)) if isinstance(f, ImagePixels) else f for f in frames]
+def _looked_through(
+    image: ImageFile.ImageFile, chosen: Iterable[int], how: Reading
+) -> tuple[str, tuple[float, ...]]:
+    """The mode that has the channels of all frames of an animation, and how long each is shown."""
+    names, durations = set(), []
+    for index in chosen:
+        image.seek(index)
+        image.load()
+        names.add(MODES[mode_of(image, is_gray(image), how)][0])
+        durations.append(float(image.info.get("duration") or 0))
+    return common(names), tuple(durations)
 
 
 def format_of(image: Image.Image) -> str:
@@ -297,70 +295,18 @@ def format_of(image: Image.Image) -> str:
     return names.get(image.format or "", image.format or "")
 
 
-def _fault(image: ImageFile.ImageFile, how: Reading) -> str:
-    """Why Pillow must not decode an image: it would cut or change samples; by the header only."""
-    if image.format == "TIFF":
-        return _fault_of_tiff(image, how)
-    transparent = "transparency" in image.info
-    if image.mode in ("I;16", "I;16B", "F"):
-        return "has 16 bits and a transparent value" * (transparent and not how.shallow)
-    arguments = str(image.tile[0].args) if image.tile else ""
-    if image.format == "PPM":
-        deep = image.mode not in ("I", "F") and _maximum(image) > 255
-    else:
-        deep = ";16" in arguments
-    # Pillow compares the cut samples with the whole transparent value.
-    return f"has 16 {DEEP}" * (deep and (transparent or not how.shallow))
-
-
-def _fault_of_tiff(image: ImageFile.ImageFile, how: Reading) -> str:
-    tags = image.tag_v2  # type: ignore[attr-defined]
-    if not image.tile:  # Pillow would show the page before
-        raise ImageError(NO_SAMPLES)
-    if 0 in (tags.get(STRIPS) or tags.get(TILES)) or (STRIPS in tags and TILE_WIDTH in tags):
-        return "has strips or tiles that Pillow does not find"  # but others in their places
-    kinds, bits = tags.get(FORMAT, (1,)), max(tags.get(BITS, (1,)))
-    colours, coded = tags.get(PHOTOMETRIC, 0), tags.get(COMPRESSION, 1)
-    refuse_samples(bits, kinds, colours)
-    if PHOTOMETRIC not in tags and coded not in CLEAR:  # to Pillow white is 0, to others black
-        return "does not say whether black is 0"
-    if "P" in image.mode and max(tags.get(COLOUR_MAP, (0,))) < 256:  # all black to Pillow
-        return "has a palette of 8 bits"
-    if coded in FOREIGN or (coded in JPEG and bits > 8):
-        return UNKNOWN
-    if colours == YCBCR and (coded not in JPEG or tags.get(PLANES, 1) == 2):
-        return "has YCbCr colours"
-    if bits not in (1, 2, 4, 8, 16, 32, 64):
-        return f"has samples of {bits} bits"
-    if {0, 1} & set(others := tags.get(EXTRA_SAMPLES, ())) or len(others) > 1:
-        return "has channels beside its colours"
-    if bits <= 8:
-        return "has gray and alpha in planes" * (tags.get(PLANES, 1) == 2 and image.mode == "LA")
-    # Pillow mixes up planes of 16 bits and the bytes of reals that libtiff has put in order, and
-    # does not turn white at 0 into black.
-    swapped = image.mode == "F" and tags.prefix == b"MM" and coded != 1
-    odd = tags.get(PLANES, 1) == 2 or colours == 0 or swapped
-    if not odd and (how.shallow or image.mode in ("I;16", "I;16B", "F")):
-        return ""
-    return "has colours of real numbers" if 3 in kinds else f"has {bits} {DEEP}"
-
-
-def _maximum(image: ImageFile.ImageFile) -> int:
-    """What a PPM calls white."""
-    arguments = image.tile[0].args if image.tile else ()
-    found = arguments[1] if isinstance(arguments, tuple) and len(arguments) > 1 else 255
-    return found if isinstance(found, int) else 255
-
-
 def is_gray(image: ImageFile.ImageFile) -> bool:
     """Whether Pillow will give colours for a gray file: a PNG of 16 bits with alpha."""
     return "LA;16" in (str(image.tile[0].args) if image.tile else "")
 
 
-def _plain(image: Image.Image, gray: bool, how: Reading) -> Pixels:
-    """The pixels in channels that we filter: palettes expanded, transparency as alpha."""
+def _plain(image: Image.Image, gray: bool, how: Reading, mode: str = "") -> Pixels:
+    """The pixels in channels that we filter: palettes expanded, transparency as alpha.
+
+    `mode` is that of all frames, where they are to be alike.
+    """
     image.load()
-    target = mode_of(image, gray, how)
+    target = mode or mode_of(image, gray, how)
     if image.mode in ("I;16B", "I"):
         image = image.convert("I").convert("I;16")  # straight to I;16 would clip at 255
     if how.shallow and image.mode in ("I;16", "F"):

@@ -11,17 +11,16 @@ from typing import IO, Any, NamedTuple
 
 from PIL import Image
 
-from imgconv.engine.levels import MAXIMUM
 from imgconv.errors import ImageError, OptionError, one_line, shortened
-from imgconv.pictures import pillow
 from imgconv.pictures.descriptions import Written
-from imgconv.pictures.formats import ARRAYS, BY_NAME, PIECES, SEVERAL, keeping
+from imgconv.pictures.fitting import depends_on_alpha, fitting
+from imgconv.pictures.formats import ARRAYS, BY_NAME
+from imgconv.pictures.lazy import each
 from imgconv.pictures.metadata import Metadata
 from imgconv.pictures.picture import Head, Picture
-from imgconv.pictures.pixels import NAMELESS, ImagePixels, Pixels
+from imgconv.pictures.pixels import ImagePixels, Pixels, common
 
 QUALITY = 90  # of lossy formats
-SIDES = {"JPEG": 65_500, "GIF": 65_535, "WEBP": 16_383}  # what Pillow's writers can do
 LONGEST = {"GIF": 655_350, "PNG": 65_535_000, "WEBP": (1 << 24) - 1}  # ms that a frame is shown
 LOSSLESS = 100  # the quality at which a WebP loses nothing
 # How a lossless format is packed. For PNG, zlib's run-length strategy takes a quarter of the
@@ -31,9 +30,6 @@ COMPRESS: dict[str, dict[str, dict[str, Any]]] = {
     "small": {"PNG": {"compress_level": 9}, "TIFF": {"compression": "tiff_adobe_deflate"}},
     "none": {"PNG": {"compress_level": 0}, "TIFF": {}},
 }
-
-
-Size = tuple[int, int]
 
 
 class Writing(NamedTuple):
@@ -63,7 +59,14 @@ def checked(writing: Writing) -> Writing:
 
 
 def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, tuple[str, ...]]:
-    """Return the bytes of an image file, and the names of what it does not keep.
+    """Return the bytes of an image file, and the names of what it does not keep; see `write`."""
+    out = io.BytesIO()
+    lost = write(out, picture, name, how)
+    return out.getvalue(), lost
+
+
+def write(out: IO[bytes], picture: Picture, name: str, how: Writing = USUALLY) -> tuple[str, ...]:
+    """Write an image file into an open one, frame by frame; return the names of what is not kept.
 
     Raises
     ------
@@ -74,40 +77,46 @@ def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, 
         from imgconv.pictures import npy_csv
 
         npy_csv.refuse(picture, name)
-        return npy_csv.write(picture, name), (*_named(picture, name), *picture.lost)
+        npy_csv.write(out, picture, name)
+        return *_named(picture, name), *picture.lost
     picture, dropped = _shown(picture, name)
-    frames = fitting(picture.frames, [frame.size for frame in picture.frames], name)
-    pages = [
-        m.fitted(Written(f.names, f.kind, f.size, len(frames)))
-        for m, f in zip(picture.metadata, frames, strict=False)
-    ]  # an animation has those of its first frame
-    if how.strip:
-        pages = [Metadata(jpeg=page.jpeg, lossless=page.lossless) for page in pages[:1]]
+    frames = fitting(picture.frames, name)
+    pages = _told(picture.metadata, frames, how)
     options, lost = pages[0].options(name)
     lost += () if how.strip else (*pages[0].lost, *picture.lost)
     lost += dropped
-    if name == "GIF":
-        from imgconv.pictures import gif
-
-        lost += ["colours over 256 a frame"] * any(map(gif.has_more_colours, frames))
     try:
-        if name == "PNG" and frames[0].kind == "uint16" and frames[0].names != "l":
-            from imgconv.pictures import png
-
-            return png.write(frames[0], options, how.compress), tuple(lost)
-        data = _tiff(frames, pages, how) if name == "TIFF" else None
-        data = data or _saved(frames, name, options | _coding(name, pages[0], how), picture)
-        lost += _merged(data, len(frames), name)
-    except ImageError:
-        raise
-    except MemoryError:
+        if name == "TIFF":
+            _write_pages(out, frames, pages, how)
+        elif len(frames) > 1:
+            options |= _coding(name, pages[0], how)
+            lost += _write_animation(out, picture._replace(frames=frames), name, options)
+        else:
+            lost += _write_single(out, frames[0], name, options, pages[0], how)
+    except (ImageError, MemoryError):
         raise
     except Exception as error:  # a size or a note over a format's limit
+        if isinstance(error, OSError) and error.errno:  # of the disk
+            raise
         words = shortened(one_line(error), 160)
         raise ImageError(
             f"cannot be written as {name} ({words}); choose another format with -o, or try --strip"
         ) from None
-    return data, tuple(lost)
+    return tuple(lost)
+
+
+def _told(
+    metadata: Sequence[Metadata], frames: Sequence[Pixels], how: Writing
+) -> Sequence[Metadata]:
+    """What is said of each page, or of an animation as a whole: all that is true of the frames."""
+
+    def fitted(i: int) -> Metadata:
+        if how.strip:
+            return Metadata(jpeg=metadata[i].jpeg, lossless=metadata[i].lossless)
+        frame = frames[i]
+        return metadata[i].fitted(Written(frame.names, frame.kind, frame.size, len(frames)))
+
+    return each(range(min(len(metadata), len(frames))), fitted)
 
 
 def refuse(head: Head, name: str) -> tuple[str, ...]:
@@ -121,40 +130,12 @@ def refuse(head: Head, name: str) -> tuple[str, ...]:
         npy_csv.refuse(head.picture, name)
         return ()
     picture, _ = _shown(head.picture, name)
-    fitting(picture.frames, head.sizes[-len(picture.frames) :], name)
-    if not any(_depends_on_alpha(frame, name) for frame in picture.frames):
+    for _ in fitting(picture.frames, name, head.sizes[-len(picture.frames) :]):
+        pass
+    if not any(depends_on_alpha(frame, name) for frame in picture.frames):
         return ()
     part = "partly transparent" if name == "GIF" else "transparent"
     return (f"refused if a pixel is {part}, which only pixels tell; --background COLOUR fills it",)
-
-
-def _depends_on_alpha(frame: Pixels, name: str) -> bool:
-    """Whether it is for the alpha itself to tell if a format keeps a frame."""
-    able = name != "GIF" and frame.names in BY_NAME[name].keeps.get(frame.kind, ())
-    return frame.names.endswith("a") and not able
-
-
-def fitting(frames: Sequence[Pixels], sizes: Sequence[Size], name: str) -> list[Pixels]:
-    """Return frames of such sizes as a format keeps them.
-
-    Raises
-    ------
-    ImageError
-        If it cannot keep what can be seen.
-    """
-    if name == PIECES:
-        raise ImageError("is written to .zarr piece by piece; its source must be TIFF or .zarr")
-    found = [kept(named(frame, name), name) for frame in frames]
-    if len(found) > 1 and name not in SEVERAL:
-        able = ", ".join(SEVERAL)
-        raise ImageError(
-            f"has {len(found)} frames, of which {name} keeps one; "
-            f"choose one with --frame, or {able} with -o"
-        )
-    _refuse_long(sizes[0], name)
-    if len(found) > 1:
-        _refuse_frames(found, sizes, name)
-    return found
 
 
 def _shown(picture: Picture, name: str) -> tuple[Picture, list[str]]:
@@ -182,121 +163,10 @@ def _shown(picture: Picture, name: str) -> tuple[Picture, list[str]]:
     return picture, lost
 
 
-def _refuse_long(size: Size, name: str) -> None:
-    """Raise an error for sides that a format has no numbers for."""
-    width, height = size
-    most = SIDES.get(name)
-    if most and max(width, height) > most:
-        raise ImageError(
-            f"is {width}x{height}, and {name} keeps sides up to {most}; choose PNG or TIFF with -o"
-        )
-
-
-def _refuse_frames(frames: Sequence[Pixels], sizes: Sequence[Size], name: str) -> None:
-    """Raise an error for frames that a format would mix up."""
-    if name == "TIFF":
-        return
-    if len(set(sizes)) > 1:
-        raise ImageError(
-            f"has {len(frames)} pages of different sizes, which {name} cannot keep; "
-            "choose one with --frame, or TIFF with -o"
-        )
-    if any(frame.kind != "uint8" for frame in frames):
-        raise ImageError(
-            f"has {len(frames)} frames of 16 bits, which {name} cannot keep; --depth 8 cuts them, "
-            "--frame chooses one, TIFF keeps all"
-        )
-
-
 def _named(picture: Picture, name: str) -> list[str]:
     """What of the metadata an array has no place for."""
     _, lost = picture.metadata[0].options(name)
     return lost
-
-
-def named(frame: Pixels, name: str) -> Pixels:
-    """The frame with names for the channels of an array, as an image needs them.
-
-    A TIFF keeps any number of real channels, which have no names there either.
-    """
-    if not frame.names.startswith(NAMELESS):
-        return frame
-    bare = frame.names.removesuffix("a")
-    if names := {1: "l", 3: "rgb"}.get(len(bare)):
-        from imgconv.pictures.pixels import of_array
-
-        return of_array(frame.array(), frame.names.replace(bare, names))
-    if name == "TIFF" and frame.kind == "float32":
-        return frame
-    raise ImageError(
-        f"has {len(bare)} channels, and {name} keeps 1 or 3; choose .npy with -o, "
-        "or .tif with --levels none"
-    )
-
-
-def kept(frame: Pixels, name: str) -> Pixels:
-    """Return the frame as a format can keep it whole, or an error that names what it would lose."""
-    channels = BY_NAME[name].keeps.get(frame.kind, ())
-    if frame.names.startswith(NAMELESS) or (NAMELESS in frame.names and name == "TIFF"):
-        return frame
-    if NAMELESS in frame.names:
-        raise ImageError(
-            f"{name} cannot keep a channel that is neither colour nor alpha; "
-            "choose TIFF, .npy or .zarr with -o"
-        )
-    if frame.names in channels and (name != "GIF" or _is_binary(frame)):
-        return frame.colour() if name == "PPM" else frame
-    bare = frame.names.removesuffix("a")
-    if bare in channels and name != "GIF" and _is_opaque(frame):
-        return kept(_without_alpha(frame), name)
-    if not channels:
-        what = "16 bits" if frame.kind == "uint16" else "real samples"
-        remedy = "--depth 8 cuts them to 8 bits"
-        if frame.kind == "float32":
-            remedy = "--levels stretch makes pixels of them"
-        if frame.kind == "uint8":  # of PFM, which keeps nothing else
-            what, remedy = "samples of 8 bits", "--levels none --channels gray makes them real"
-    elif frame.names == "cmyk":
-        what, remedy = "CMYK", "--channels rgb converts it"
-    elif frame.names.endswith("a"):
-        part = "partial transparency" if name == "GIF" else "transparency"
-        what, remedy = part, "--background COLOUR fills it"
-    else:
-        what = "colour" if frame.kind == "uint8" else "colour of 16 bits"
-        remedy = "--channels gray leaves it out"
-    able = ", ".join(n for n in keeping(frame.names, frame.kind) if n not in (name, "GIF"))
-    raise ImageError(f"{name} cannot keep {what}; {remedy}, or choose {able} with -o")
-
-
-def _alpha(frame: Pixels) -> Pixels:
-    return frame.channel(len(frame.names) - 1)
-
-
-def _is_opaque(frame: Pixels) -> bool:
-    if not frame.names.endswith("a"):
-        return False
-    alpha, top = _alpha(frame), MAXIMUM[frame.kind]
-    if isinstance(alpha, ImagePixels):
-        low, _ = alpha.image.getextrema()
-        return bool(low == top)
-    return bool((alpha.array() == top).all())
-
-
-def _without_alpha(frame: Pixels) -> Pixels:
-    if isinstance(frame, ImagePixels):
-        return ImagePixels(frame.image.convert(frame.image.mode.removesuffix("A")))
-    from imgconv.pictures.pixels import of_array
-
-    return of_array(frame.array()[:, :, :-1], frame.names[:-1])
-
-
-def _is_binary(frame: Pixels) -> bool:
-    """Whether every pixel is seen or is not."""
-    if not frame.names.endswith("a"):
-        return True
-    alpha = _alpha(frame)
-    assert isinstance(alpha, ImagePixels)
-    return not any(alpha.image.histogram()[1:-1])
 
 
 def _coding(name: str, meta: Metadata, how: Writing) -> dict[str, Any]:
@@ -313,57 +183,78 @@ def _coding(name: str, meta: Metadata, how: Writing) -> dict[str, Any]:
     return options
 
 
-def _saved(frames: list[Pixels], name: str, options: dict[str, Any], picture: Picture) -> bytes:
-    """What Pillow writes."""
-    images = [f.image for f in frames if isinstance(f, ImagePixels)]
+def _write_single(
+    out: IO[bytes], frame: Pixels, name: str, options: dict[str, Any], meta: Metadata, how: Writing
+) -> list[str]:
+    """Write a picture of one frame; return what is lost."""
+    if name == "PNG" and frame.kind == "uint16" and frame.names != "l":
+        from imgconv.pictures import png
+
+        out.write(png.write(frame, options, how.compress))
+        return []
+    lost = []
     if name == "GIF":
         from imgconv.pictures import gif
 
-        images = [gif.with_palette(image) for image in images]
-    first, *others = images
-    if others and name != "TIFF":
-        options = options | {"save_all": True, "append_images": others}
-        if picture.durations:
-            shown = picture.durations[1:] if picture.apart else picture.durations
-            options["duration"] = [round(d) for d in shown]
-            if picture.loop is not None:
-                options["loop"] = picture.loop
-        if name == "PNG":
-            options["default_image"] = picture.apart
-        if name == "GIF":
-            options |= {"disposal": 2, "optimize": False}
-    if name == "JPEG" and first.mode == "L" and "qtables" in options:
-        options = options | {"qtables": {0: options["qtables"][0]}, "subsampling": -1}
-    with _memory(name) as out:
-        if name == "TIFF" and others:
-            pillow.append(out, images, options)
-        else:
-            first.save(out, BY_NAME[name].pillow or name, **options)
-        out.seek(0)
-        return out.read()
+        lost = [gif.FEWER] * gif.has_more_colours(frame)
+        frame = ImagePixels(gif.with_palette(_image(frame)))
+    out.write(_saved(_image(frame), name, options | _coding(name, meta, how)))
+    return lost
 
 
-def _merged(data: bytes, count: int, name: str) -> list[str]:
-    """What encoders leave out: frames equal to the one before, which is shown longer."""
-    if count == 1 or name == "TIFF":
+def _write_animation(
+    out: IO[bytes], picture: Picture, name: str, options: dict[str, Any]
+) -> list[str]:
+    """Write frames that are shown one after the other; return what is lost."""
+    images = each(picture.frames, _image)
+    if name == "GIF":
+        from imgconv.pictures import gif
+
+        return [gif.FEWER] * gif.write(out, images, picture, options)
+    if name == "PNG":
+        from imgconv.pictures import apng
+
+        if not picture.durations and (mode := common({f.names for f in picture.frames})):
+            images = each(images, lambda image: image.convert(mode))
+        apng.write(out, images, picture, options)
         return []
-    with Image.open(io.BytesIO(data), formats=[name]) as image:
-        fewer = count - getattr(image, "n_frames", 1)
-    return [f"{fewer} of {count} frames, equal to the one before,"] * bool(fewer)
+    from imgconv.pictures import webp
+
+    return webp.write(out, images, picture, options)
 
 
-def _tiff(frames: list[Pixels], pages: list[Metadata], how: Writing) -> bytes:
-    if all(isinstance(frame, ImagePixels) for frame in frames):
-        data = _saved(frames, "TIFF", COMPRESS[how.compress]["TIFF"], Picture((), ""))
-    else:
+def _write_pages(
+    out: IO[bytes], frames: Sequence[Pixels], kept: Sequence[Metadata], how: Writing
+) -> None:
+    """Write pages, each with what is said of it."""
+
+    def page(i: int) -> tuple[bytes, Metadata]:
+        meta = kept[i] if i < len(kept) and not how.strip else Metadata()
+        if isinstance(frames[i], ImagePixels):
+            return _saved(_image(frames[i]), "TIFF", COMPRESS[how.compress]["TIFF"]), meta
         from imgconv.pictures import tiff
 
-        data = tiff.write(tuple(frames), how.compress)
+        return tiff.write(frames[i], how.compress), meta
+
     from imgconv.pictures import tiff_tags
 
-    file = io.BytesIO(data)
-    tiff_tags.put(file, pages)
-    return file.getvalue()
+    tiff_tags.join(out, map(page, range(len(frames))))
+
+
+def _image(frame: Pixels) -> Image.Image:
+    """The image of pixels for which Pillow has a mode."""
+    assert isinstance(frame, ImagePixels)
+    return frame.image
+
+
+def _saved(image: Image.Image, name: str, options: dict[str, Any]) -> bytes:
+    """What Pillow writes."""
+    if name == "JPEG" and image.mode == "L" and "qtables" in options:
+        options = options | {"qtables": {0: options["qtables"][0]}, "subsampling": -1}
+    with _memory(name) as out:
+        image.save(out, BY_NAME[name].pillow or name, **options)
+        out.seek(0)
+        return out.read()
 
 
 def _memory(name: str) -> IO[bytes]:

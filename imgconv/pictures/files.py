@@ -16,6 +16,8 @@ from typing import IO, TYPE_CHECKING
 from imgconv.errors import ImageError
 
 if TYPE_CHECKING:
+    from mmap import mmap
+
     from imgconv.pictures.stores import Url
 
 PIPE = "-"
@@ -230,10 +232,22 @@ def write(data: bytes, path: Path | Url, *, force: bool, again: bool = False) ->
             return
     except OSError as error:
         raise _unwritten(path, error) from None
-    with whole(path, force=force, again=again) as temporary, temporary.open("xb") as file:
+    with filled(path, force=force, again=again) as file:
         file.write(data)
+
+
+@contextlib.contextmanager
+def filled(path: Path, *, force: bool, again: bool = False) -> Iterator[IO[bytes]]:
+    """Give an empty file that takes the place of another when it was filled; see `whole`."""
+    with whole(path, force=force, again=again) as temporary, temporary.open("x+b") as file:
+        yield file
         file.flush()
         os.fsync(file.fileno())
+
+
+def is_plain(path: Path | Url) -> bool:
+    """Return whether a file can be put in a place here: there is none, or no pipe or device."""
+    return isinstance(path, Path) and (path.is_file() or not path.exists())
 
 
 @contextlib.contextmanager
@@ -359,7 +373,7 @@ def discard_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def print_bytes(data: bytes) -> None:
+def print_bytes(data: bytes | mmap) -> None:
     """Write to stdout; a reader that has gone is no error of the image's."""
     if sys.stdout is None:
         raise ImageError("stdout is closed; name a file with -o")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import struct
-from typing import Any
+from collections.abc import Sequence
+from typing import IO, Any
 
 from PIL import Image
 
-from imgconv.pictures.picture import Reading, Tally
+from imgconv.pictures.picture import Picture, Reading, Tally
 from imgconv.pictures.pixels import ImagePixels, Pixels
 
 COLOURS = 256  # of a frame
 FRAME, EXTENSION, END = b",!;"  # what begins
+END_OF_FILE = b";"
+BACKGROUND = 2  # what takes a frame's place before the next one: nothing of it stays
 TABLE = 0x80  # whether colours follow a head
 LAST, TAIL = b"\0;", 64  # a last block of no bytes, the trailer, and what some put behind it
+FEWER = "colours over 256 a frame"
 CUT_OFF = "what follows its last frame (the file is cut off)"
 
 
@@ -54,6 +59,46 @@ def canvas(data: bytes) -> tuple[int, int, int]:
 def _colours(flags: int) -> int:
     """How many bytes of colours follow a head."""
     return 3 << (flags & 7) + 1 if flags & TABLE else 0
+
+
+def write(
+    out: IO[bytes], images: Sequence[Image.Image], picture: Picture, options: dict[str, Any]
+) -> bool:
+    """Write frames as an animation, each with colours of its own; return whether some had to go.
+
+    `options` are those by which Pillow writes the first; the picture has timing and loop.
+    """
+    fewer = False
+    if picture.loop is not None:
+        options = options | {"loop": picture.loop}
+    for i in range(len(images)):
+        image = images[i]
+        fewer |= has_more_colours(ImagePixels(image))
+        shown = {"duration": round(picture.durations[i])} if picture.durations else {}
+        file = io.BytesIO()
+        with_palette(image).save(
+            file, "GIF", optimize=False, disposal=BACKGROUND, **shown, **(options if not i else {})
+        )
+        data = file.getvalue().removesuffix(END_OF_FILE)
+        out.write(_further(data) if i else data)
+    out.write(END_OF_FILE)
+    return fewer
+
+
+def _further(data: bytes) -> bytes:
+    """The only frame of a file as a further one of another, with the file's colours for its own."""
+    length = _colours(data[10])
+    start = at = 13 + length
+    while data[at] == EXTENSION:
+        at += 2
+        while data[at]:
+            at += 1 + data[at]
+        at += 1
+    head, flags = data[start : at + 9], data[at + 9]
+    if flags & TABLE:
+        return data[start:]
+    flags |= TABLE | data[10] & 7
+    return head + bytes([flags]) + data[13:start] + data[at + 10 :]
 
 
 def has_more_colours(frame: Pixels) -> bool:

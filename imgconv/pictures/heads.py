@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 from PIL import Image, ImageFile
 
 from imgconv.errors import ImageError
-from imgconv.pictures import decode, faults, npy_csv
+from imgconv.pictures import decode, faults, misread, npy_csv
 from imgconv.pictures.formats import TIFF_MAGIC, of_head
 from imgconv.pictures.metadata import ORIENTATION, SWAPPED
 from imgconv.pictures.orientation import of_image
@@ -108,7 +108,7 @@ def _tiff(file: IO[bytes], size: int, how: Reading) -> Head:
         file = io.BytesIO(tiff_heads.repaired(file.read(), pages.broken))
     image = decode.identified(file, how, pages)
     if not image:
-        return _deep(file, size, how, decode.UNKNOWN, pages)
+        return _deep(file, size, how, misread.UNKNOWN, pages)
     with image:
         _, chosen, fault = decode.look_over(image, size, how, pages)
         if fault:
@@ -136,8 +136,8 @@ def _deep(file: IO[bytes], size: int, how: Reading, fault: str, pages: Pages) ->
     """A TIFF that Pillow must not decode."""
     from imgconv.pictures import tiff
 
-    cuttable = decode.is_cuttable(fault)
-    with tiff.opened(file, size, how, fault, pages, cuttable=cuttable) as found:
-        frames = tuple(white(*tiff.look_over(page, how)) for page in found)
-        sizes = tuple(tiff.size_of(page) for page in found)
+    cuttable = misread.is_cuttable(fault)
+    found = tiff.opened(file, size, how, fault, pages, cuttable=cuttable)
+    each = [(white(*tiff.look_over(page, how)), tiff.size_of(page)) for page in found]
+    frames, sizes = zip(*each, strict=True)
     return Head(Picture(frames, "TIFF"), sizes)

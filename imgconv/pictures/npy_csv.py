@@ -11,6 +11,7 @@ from imgconv.engine.levels import SAMPLES
 from imgconv.errors import ImageError, one_line, printable, shortened
 from imgconv.pictures import axes
 from imgconv.pictures.faults import START
+from imgconv.pictures.lazy import each
 from imgconv.pictures.picture import (
     Head,
     Picture,
@@ -54,20 +55,26 @@ def read(data: bytes, how: Reading) -> Picture:
     refuse_unlisted(name, how)
     if name == "NPY":
         looked = _looked_over(io.BytesIO(data), len(data), how)
-        array = np.load(io.BytesIO(data), allow_pickle=False)
+        array = _in_place(data)
     else:
         array = _table(data.removeprefix(MARK))
         looked = _laid(array.shape, array.dtype, how)
     array = _ordered(array, looked.axes)[looked.chosen.start : looked.chosen.stop]
-    kind = looked.kind
-    with np.errstate(over="ignore", invalid="ignore"):
-        samples = np.ascontiguousarray(array, dtype=kind)
+
+    def made(place: int) -> Pixels:
+        with np.errstate(over="ignore", invalid="ignore"):
+            samples = np.require(array[place], looked.kind, ["C", "ALIGNED"])
+        return ArrayPixels(samples, NAMELESS * array.shape[3])
+
+    def is_exact(place: int) -> bool:
+        reals = array.dtype.kind == "f"
+        return np.array_equal(made(place).array(), array[place], equal_nan=reals)
+
+    places = range(len(array))
     lost: tuple[str, ...] = ()
-    if name == "NPY" and array.dtype.name != kind:
-        exact = np.array_equal(samples, array, equal_nan=array.dtype.kind == "f")
-        lost = (f"the precision of {array.dtype.name} (read as {kind})",) * (not exact)
-    frames = tuple(ArrayPixels(each, NAMELESS * array.shape[3]) for each in samples)
-    return Picture(frames, name, lost=lost, axes=looked.axes, notes=looked.notes)
+    if name == "NPY" and array.dtype.name != looked.kind and not all(map(is_exact, places)):
+        lost = (f"the precision of {array.dtype.name} (read as {looked.kind})",)
+    return Picture(each(places, made), name, lost=lost, axes=looked.axes, notes=looked.notes)
 
 
 def _ordered(array: npt.NDArray[Any], letters: str) -> npt.NDArray[Any]:
@@ -111,8 +118,8 @@ class _Laid(NamedTuple):
     notes: tuple[str, ...]
 
 
-def _looked_over(file: IO[bytes], size: int, how: Reading) -> _Laid:
-    """How the array in an .npy of so many bytes is taken, by its head."""
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """The shape of an array in an .npy, whether its columns stand together, and its type."""
     from numpy.lib import format as npy
 
     file.seek(0)
@@ -121,17 +128,30 @@ def _looked_over(file: IO[bytes], size: int, how: Reading) -> _Laid:
         if version[0] not in (1, 2, 3):
             raise ImageError(f"is NPY of version {version[0]}, which is not read; save it anew")
         old = version == (1, 0)
-        read = npy.read_array_header_1_0 if old else npy.read_array_header_2_0
-        shape, _, dtype = read(file)
+        return (npy.read_array_header_1_0 if old else npy.read_array_header_2_0)(file)
     except ImageError:
         raise
     except Exception:  # several kinds, of what is wrong with a text of Python's
         raise ImageError("broken NPY: its head is cut off or damaged; save it anew") from None
+
+
+def _looked_over(file: IO[bytes], size: int, how: Reading) -> _Laid:
+    """How the array in an .npy of so many bytes is taken, by its head."""
+    shape, _, dtype = _header(file)
     laid = _laid(shape, dtype, how)
     wanted = file.tell() + math.prod(shape) * dtype.itemsize
     if size < wanted:
         raise ImageError(f"broken NPY: it has {size} of {wanted} bytes; get the whole file")
     return laid
+
+
+def _in_place(data: bytes) -> npt.NDArray[Any]:
+    """The array in an .npy that has been looked over, where it is."""
+    import numpy as np
+
+    file = io.BytesIO(data)
+    shape, turned, dtype = _header(file)
+    return np.ndarray(shape, dtype, data, file.tell(), order="F" if turned else "C")
 
 
 def _laid(shape: tuple[int, ...], dtype: np.dtype[Any], how: Reading) -> _Laid:
@@ -183,15 +203,24 @@ def _fault_of_table(data: bytes, between: str) -> str:
     return ""
 
 
-def npy(frames: Sequence[Pixels], letters: str) -> bytes:
-    """Return the bytes of an .npy file with such axes, where frames and channels are not one."""
+def npy(out: IO[bytes], frames: Sequence[Pixels], letters: str) -> None:
+    """Write an .npy file with such axes, where frames and channels are not one."""
     import numpy as np
+    from numpy.lib import format as npy
 
-    array, out = np.stack([frame.array() for frame in frames]), io.BytesIO()
-    array = array.squeeze(tuple(i for i, axis in enumerate(ORDER) if axis not in letters))
-    held = [axis for axis in ORDER if axis in letters]
-    np.save(out, np.ascontiguousarray(array.transpose([held.index(axis) for axis in letters])))
-    return out.getvalue()
+    first = frames[0]
+    width, height = first.size
+    sides = {"n": len(frames), "y": height, "x": width, "c": len(first.names)}
+    shape = tuple(sides[axis] for axis in letters)
+    kind = npy.dtype_to_descr(np.dtype(first.kind))
+    head = {"descr": kind, "fortran_order": False, "shape": shape}
+    npy.write_array_header_1_0(out, head)
+    others = [axis for axis in letters if axis != "n"]
+    held = [axis for axis in ORDER if axis in others]
+    for i in range(len(frames)):  # n is the first axis of all AXES
+        array = frames[i].array()
+        array = array if "c" in held else array[:, :, 0]
+        out.write(np.ascontiguousarray(array.transpose([held.index(a) for a in others])).data)
 
 
 def csv(pixels: Pixels) -> bytes:
@@ -235,8 +264,10 @@ def refuse(picture: Picture, name: str) -> None:
         _refuse_several(channels)
 
 
-def write(picture: Picture, name: str) -> bytes:
-    """Return what a file of a format holds, of what `refuse` does not."""
-    first, *_ = picture.frames
-    letters = picture.axes or axes.after("yx", 1, len(first.names))
-    return npy(picture.frames, letters) if name == "NPY" else csv(first)
+def write(out: IO[bytes], picture: Picture, name: str) -> None:
+    """Write a file of a format, of what `refuse` does not."""
+    first = picture.frames[0]
+    if name == "CSV":
+        out.write(csv(first))
+    else:
+        npy(out, picture.frames, picture.axes or axes.after("yx", 1, len(first.names)))

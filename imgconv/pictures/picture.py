@@ -14,7 +14,7 @@ from imgconv.pictures.pixels import Pixels
 from imgconv.pictures.responses import to_pixels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -51,14 +51,15 @@ AS_IT_IS = Reading()
 class Picture(NamedTuple):
     """The frames of a file, the format they came in, what it says beside, and their timing.
 
+    Of several, each is decoded when it is asked for, and its metadata are read with it.
     `metadata` are those of each frame of a TIFF, else one for all; `durations` are milliseconds,
     none where the frames are pages. `loop` is how often they are shown, 0 for ever. `axes` are
     those of an array, a letter for each; `notes` are what is to be told of how it was read.
     """
 
-    frames: tuple[Pixels, ...]
+    frames: Sequence[Pixels]
     format: str
-    metadata: tuple[Metadata, ...] = (Metadata(),)
+    metadata: Sequence[Metadata] = (Metadata(),)
     durations: tuple[float, ...] = ()
     loop: int | None = None
     apart: bool = False  # the first frame of a PNG is for viewers that show no animation

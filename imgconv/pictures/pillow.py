@@ -6,7 +6,7 @@ import ctypes
 import functools
 import sys
 from collections.abc import Callable, Iterable
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from imgconv.engine import samples
 from imgconv.engine.samples import Samples
@@ -112,26 +112,6 @@ def expect_pages(image: ImageFile.ImageFile) -> None:
     image._frame_pos = _Places(getattr(image, "_frame_pos", ()))  # type: ignore[attr-defined]
 
 
-def append(out: IO[bytes], images: Iterable[Image.Image], options: dict[str, Any]) -> None:
-    """Write images as the pages of a TIFF, each in the same time."""
-    from PIL import TiffImagePlugin
-
-    class Writer(TiffImagePlugin.AppendingTiffWriter):
-        """Goes on from the last link that it knows, and not from the first one."""
-
-        known = 0
-
-        def skipIFDs(self) -> None:  # noqa: N802
-            self.f.seek(self.known or self.f.tell())
-            super().skipIFDs()
-            self.known = self.whereToWriteNewIFDOffset or 0
-
-    with Writer(out) as file:
-        for image in images:
-            image.save(file, "TIFF", **options)
-            file.newFrame()
-
-
 # Arrow's C data interface, https://arrow.apache.org/docs/format/CDataInterface.html
 class _ArrowArray(ctypes.Structure):
     pass
@@ -188,16 +168,6 @@ def _reachable() -> bool:
         if image.getpixel((1, 1)) != pixel or image.getpixel((2, 1)) == pixel:
             return False
     return True
-
-
-def is_lossless(data: bytes) -> bool:
-    """Return whether no frame of a WebP is coded as VP8, which loses something."""
-    at, kinds = 12, set()
-    while at + 8 <= len(data):
-        kind, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
-        kinds.add(kind)
-        at += 8 + (16 if kind == b"ANMF" else length + length % 2)  # a frame has chunks of its own
-    return b"VP8L" in kinds and b"VP8 " not in kinds
 
 
 def scale_transparency(image: ImageFile.ImageFile) -> None:

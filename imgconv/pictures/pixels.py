@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from PIL import Image
@@ -192,6 +192,17 @@ def room(
     if names.endswith("a"):  # Pillow has gray three times, before alpha
         places[-1] = new.shape[2] - 1
     return samples.of_array(new), lambda: of_array(new[:, :, places], names)
+
+
+def common(names: Collection[str]) -> str:
+    """Return the mode of 8 bits that has the channels of all of these; nothing if they are alike.
+
+    They are gray, or red, green and blue, with alpha or without.
+    """
+    if len(names) == 1:
+        return ""
+    colour = any("r" in each for each in names)
+    return ("RGB" if colour else "L") + "A" * any(each.endswith("a") for each in names)
 
 
 def coloured(names: str) -> str:

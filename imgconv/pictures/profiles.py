@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from imgconv.pictures.lazy import each
+from imgconv.pictures.metadata import Metadata
 from imgconv.pictures.picture import Picture
 from imgconv.pictures.pixels import ImagePixels, Pixels, of_array
 
@@ -17,11 +19,20 @@ if TYPE_CHECKING:
 
 def in_srgb(picture: Picture, channels: str) -> Picture:
     """Return a picture in sRGB, without its profiles, where its inks are to be other channels."""
-    frames, kept = list(picture.frames), list(picture.metadata)
-    for i, (frame, meta) in enumerate(zip(frames, kept, strict=False)):
-        if serves(meta.icc, frame.names, frame.kind, channels):
-            frames[i], kept[i] = colour(frame, meta.icc), meta._replace(icc=b"")
-    return picture._replace(frames=tuple(frames), metadata=tuple(kept))
+    frames, kept = picture.frames, picture.metadata
+
+    def inks(place: int) -> bool:
+        return serves(kept[place].icc, frames[place].names, frames[place].kind, channels)
+
+    def made(place: int) -> Pixels:
+        return colour(frames[place], kept[place].icc) if inks(place) else frames[place]
+
+    def told(place: int) -> Metadata:
+        return kept[place]._replace(icc=b"") if inks(place) else kept[place]
+
+    return picture._replace(
+        frames=each(range(len(frames)), made), metadata=each(range(len(kept)), told)
+    )
 
 
 def serves(profile: bytes, names: str, kind: str, channels: str) -> bool:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image
 
 from imgconv.engine.levels import MAXIMUM
 from imgconv.errors import ImageError
-from imgconv.pictures import metadata, tiff_heads, ycbcr
+from imgconv.pictures import faults, metadata, tiff_heads, ycbcr
 from imgconv.pictures.extras import library
+from imgconv.pictures.lazy import each
 from imgconv.pictures.metadata import ORIENTATION, Metadata
 from imgconv.pictures.orientation import known, upright
 from imgconv.pictures.picture import (
@@ -47,28 +47,39 @@ def read(data: bytes, how: Reading, fault: str, found: Pages, *, cuttable: bool)
 
     `cuttable` says that Pillow could, if the samples were to be cut to 8 bits.
     """
-    with opened(io.BytesIO(data), len(data), how, fault, found, cuttable=cuttable) as pages:
-        frames = [_page(page, how) for page in pages]
-        kept = [metadata_of(io.BytesIO(data), page) for page in pages]
-        return Picture(tuple(frames), "TIFF", tuple(kept), lost=tuple(changed(pages, how)))
+    pages = opened(io.BytesIO(data), len(data), how, fault, found, cuttable=cuttable)
+
+    def frame(place: int) -> Pixels:
+        with faults.told():
+            return _page(pages[place], how)
+
+    def told(place: int) -> Metadata:
+        return metadata_of(io.BytesIO(data), pages[place])
+
+    for page in pages:  # before any is decoded
+        look_over(page, how)
+    places = range(len(pages))
+    lost = tuple(changed(pages, how))
+    return Picture(each(places, frame), "TIFF", each(places, told), lost=lost)
 
 
-@contextlib.contextmanager
 def opened(
     data: IO[bytes], size: int, how: Reading, fault: str, found: Pages, *, cuttable: bool
-) -> Iterator[list[Any]]:
-    """Give the pages of a TIFF of so many bytes that are asked for, by their heads; see `read`."""
+) -> Sequence[Any]:
+    """Return the pages of a TIFF of so many bytes that are asked for, by their heads; see `read`.
+
+    They are read when they are asked for.
+    """
     tifffile = library("tifffile", fault, cuttable=cuttable and not how.shallow)
     data.seek(0)
-    with tifffile.TiffFile(data) as file:
-        pages = chosen(file, found, size)
-        tally = Tally(how)
-        for page in pages:
-            tally.add((page.imagewidth, page.imagelength))
-        yield pages
+    pages = chosen(tifffile.TiffFile(data), found, size)
+    tally = Tally(how)
+    for page in pages:
+        tally.add((page.imagewidth, page.imagelength))
+    return pages
 
 
-def chosen(file: Any, found: Pages, size: int) -> list[Any]:
+def chosen(file: Any, found: Pages, size: int) -> Sequence[Any]:
     """Return those pages of tifffile's that are asked for, of a file of so many bytes.
 
     Raises
@@ -77,7 +88,7 @@ def chosen(file: Any, found: Pages, size: int) -> list[Any]:
         If the first is only a part of the picture, see `refuse_part`.
     """
     _refuse_part_of(file.pages[0], found.total, size)
-    return [file.pages[i].aspage() for i in found.chosen]
+    return each(found.chosen, lambda i: file.pages[i].aspage())
 
 
 def look_over(page: Any, how: Reading) -> tuple[str, str]:
@@ -186,11 +197,13 @@ def _said(page: Any) -> tuple[int, ...]:
     return said or (ALPHA if alone else UNSPECIFIED,) * extra
 
 
-def changed(pages: list[Any], how: Reading) -> list[str]:
+def changed(pages: Sequence[Any], how: Reading) -> list[str]:
     """Return what of the samples of pages is not kept as it is."""
-    multiplied = any(MULTIPLIED in _said(page) for page in pages)
-    doubles = any(page.dtype == "float64" for page in pages) and not how.shallow
-    lost = ["64-bit reals (read as 32-bit)"] * doubles
+    multiplied = doubles = False
+    for page in pages:
+        multiplied |= MULTIPLIED in _said(page)
+        doubles |= page.dtype == "float64"
+    lost = ["64-bit reals (read as 32-bit)"] * (doubles and not how.shallow)
     return lost + ["the multiplication of colours by alpha"] * multiplied
 
 
@@ -291,12 +304,11 @@ def how_to_write(names: str, compress: str) -> dict[str, Any]:
     }
 
 
-def write(frames: tuple[Pixels, ...], compress: str) -> bytes:
-    """Return the bytes of a TIFF without metadata."""
+def write(frame: Pixels, compress: str) -> bytes:
+    """Return the bytes of a TIFF of one page, without metadata."""
     tifffile = library("tifffile", "has 16 bits a channel")
     out = io.BytesIO()
     with tifffile.TiffWriter(out) as file:
-        for frame in frames:
-            array = frame.array() if len(frame.names) > 1 else frame.array()[:, :, 0]
-            file.write(array, **how_to_write(frame.names, compress), maxworkers=1)
+        array = frame.array() if len(frame.names) > 1 else frame.array()[:, :, 0]
+        file.write(array, **how_to_write(frame.names, compress), maxworkers=1)
     return out.getvalue()

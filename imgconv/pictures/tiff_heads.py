@@ -208,8 +208,8 @@ def _one(page: Tags, tag: int, usual: int) -> int:
     return page.get(tag, (usual,))[0]
 
 
-def _values(file: IO[bytes], entry: bytes, how: Widths) -> tuple[int, ...]:
-    """The whole numbers that an entry of a directory holds, or says where they are."""
+def values(file: IO[bytes], entry: bytes, how: Widths) -> tuple[int, ...]:
+    """Return the whole numbers that an entry of a directory holds, or says where they are."""
     head = f"{how.order}HH{how.link}"
     tag, kind, count = struct.unpack_from(head, entry)
     if kind not in FORMS or (tag in SINGLE and count != 1):
@@ -234,7 +234,7 @@ def _head(file: IO[bytes], start: int, entries: dict[int, bytes], how: Widths) -
     if beyond.keys() & SAMPLES:
         raise EOFError
     wanted = entries.keys() & WANTED
-    tags = {tag: _values(file, entries[tag], how) for tag in wanted}
+    tags = {tag: values(file, entries[tag], how) for tag in wanted}
     return Head(tags, [(start, entry) for entry in beyond.values()])
 
 

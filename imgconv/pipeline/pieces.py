@@ -19,7 +19,7 @@ import numpy as np
 from imgconv.engine import ready, samples
 from imgconv.engine.levels import NOTHING, Ends, outermost
 from imgconv.errors import ImageError
-from imgconv.pictures import encode, files, pillow, profiles, tiff_pieces, zarr_pieces
+from imgconv.pictures import files, fitting, pillow, profiles, tiff_pieces, zarr_pieces
 from imgconv.pictures.descriptions import Written
 from imgconv.pictures.encode import Writing
 from imgconv.pictures.files import MAX_PIXELS
@@ -269,7 +269,7 @@ class _Job:
         made = foretell(Outline(pixel, (page.shape[1], page.shape[0])), work)
         self.shape, first = made.shape, made.picture
         if name == "TIFF":
-            first = encode.kept(encode.named(first, name), name)
+            first = fitting.kept(fitting.named(first, name), name)
         self.names, self.kind = first.names, first.kind
         self._side = side
 

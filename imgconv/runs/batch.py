@@ -12,14 +12,16 @@ from pathlib import Path
 
 from imgconv.errors import ImageError, ImgconvError, one_line
 from imgconv.pictures import axes, decode, encode, files, pillow
+from imgconv.pictures.encode import Writing
 from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import ARRAYS, BY_NAME, ENDINGS, ending_format, format_of
+from imgconv.pictures.lazy import each
 from imgconv.pictures.picture import Head, Picture
 from imgconv.pictures.pixels import Pixels
 from imgconv.pipeline.filter import filter_pixels, find_extent, foretell, grid_of, over_all
 from imgconv.pipeline.hidden import BLEED, bleeds
 from imgconv.pipeline.views import Outline
-from imgconv.pipeline.work import Work
+from imgconv.pipeline.work import Clipped, Work
 from imgconv.runs.job import FAILED, OK, SKIPPED, Job, Outcome
 from imgconv.runs.task import Task
 
@@ -125,39 +127,85 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     work = _work(task, picture, name)
     if work.together:
         work = over_all(work, (find_extent(frame, work) for frame in picture.frames))
-    seen = picture.frames
-    filtered = [filter_pixels(frame, work) for frame in seen]
-    frames, clipped = zip(*filtered, strict=True)
+    made = _Made(picture.frames, work)
     grid = grid_of(work)
-    told = tuple(each.on(grid) for each in picture.metadata)
-    picture = _filtered(picture, frames)._replace(metadata=told)
-    data, lost = encode.encode(picture, name, task.writing)
-    if job.target == PIPE and name in ARRAYS and files.to_terminal():
-        from imgconv.pictures import npy_csv
-
-        files.print_bytes(npy_csv.matrices(frames))
-    elif job.target == PIPE:
-        files.print_bytes(data)
-    else:
-        files.write(data, target, force=task.writing.force, again=task.again)
-    width, height = frames[0].size
-    notes = [*picture.notes, *[f"{', '.join(lost)} not kept"] * bool(lost)]
-    if any(bleeds(frame, work) for frame in seen):
-        notes.append(BLEED)
+    told = each(picture.metadata, lambda kept: kept.on(grid))
+    first = made.frames[0]
+    picture = _filtered(picture, made.frames)._replace(metadata=told)
+    lost = _put(picture, name, job, task)
+    width, height = first.size
+    notes = [*picture.notes, *[f"{', '.join(lost)} not kept"] * bool(lost), *[BLEED] * made.bleeds]
     preview = ""
     if task.preview:
         try:
-            preview = task.preview(frames[0])
+            preview = task.preview(first)
         except ImageError as error:  # the output is written
             notes.append(f"no preview: {error}")
     return outcome._replace(
         width=width,
         height=height,
-        samples=sum(c.samples for c in clipped),
-        clipped=(sum(c.low for c in clipped), sum(c.high for c in clipped)),
+        samples=made.clipped.samples,
+        clipped=(made.clipped.low, made.clipped.high),
         notes=tuple(notes),
         preview=preview,
     )
+
+
+class _Made:
+    """The filtered frames of a picture, and what was seen while they were made."""
+
+    def __init__(self, frames: Sequence[Pixels], work: Work) -> None:
+        self._work, self._source = work, frames
+        self.bleeds, self.clipped, self._counted = False, Clipped(0, 0, 0), 0
+        self.frames = each(range(len(frames)), self._made)
+
+    def _made(self, place: int) -> Pixels:
+        frame = self._source[place]
+        out, clipped = filter_pixels(frame, self._work)
+        if place == self._counted:  # which is made for the first time
+            self._counted += 1
+            self.clipped = Clipped(*map(sum, zip(self.clipped, clipped, strict=True)))
+            self.bleeds = self.bleeds or bleeds(frame, self._work)
+        return out
+
+
+def _put(picture: Picture, name: str, job: Job, task: Task) -> tuple[str, ...]:
+    """Write a picture where it goes; return what is not kept."""
+    target, how = files.path(job.target), task.writing
+    several = len(picture.frames) > 1
+    if several and isinstance(target, Path) and job.target != PIPE and files.is_plain(target):
+        with files.filled(target, force=how.force, again=task.again) as file:  # frame by frame
+            return encode.write(file, picture, name, how)
+    if several and job.target == PIPE and not files.to_terminal():
+        return _print(picture, name, how)
+    data, lost = encode.encode(picture, name, how)
+    if job.target == PIPE and name in ARRAYS and files.to_terminal():
+        from imgconv.pictures import npy_csv
+
+        files.print_bytes(npy_csv.matrices(picture.frames))
+    elif job.target == PIPE:
+        files.print_bytes(data)
+    else:
+        files.write(data, target, force=how.force, again=task.again)
+    return lost
+
+
+def _print(picture: Picture, name: str, how: Writing) -> tuple[str, ...]:
+    """Write a picture to stdout, which gets nothing before all frames are done."""
+    from mmap import ACCESS_READ, mmap
+    from tempfile import TemporaryFile
+
+    with TemporaryFile() as file:
+        try:
+            lost = encode.write(file, picture, name, how)
+            file.flush()
+        except OSError as error:
+            raise ImageError(
+                f"the folder for temporary files: {error.strerror or error}; set TMPDIR to another"
+            ) from None
+        with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+            files.print_bytes(data)
+    return lost
 
 
 def _foretold(job: Job, task: Task, outcome: Outcome) -> Outcome:
@@ -177,7 +225,7 @@ def _foretold(job: Job, task: Task, outcome: Outcome) -> Outcome:
     return outcome._replace(width=width, height=height, notes=(*picture.notes, *notes))
 
 
-def _filtered(picture: Picture, frames: tuple[Pixels, ...]) -> Picture:
+def _filtered(picture: Picture, frames: Sequence[Pixels]) -> Picture:
     """A picture with the frames, and the axes, that come out."""
     letters = axes.after(picture.axes, *(len(p[0].names) for p in (picture.frames, frames)))
     return picture._replace(frames=frames, axes=picture.axes and letters)

@@ -727,12 +727,12 @@ def test_a_lossless_webp_stays_lossless(run, tmp_path, mode, count):
 
 @pytest.mark.parametrize("name", FILMS)
 def test_equal_frames_that_are_merged_are_told(run, tmp_path, name):
-    """What filtering made equal is one frame, shown as long; a note counts what went into it."""
+    """What filtering made equal are as many frames; WebP's encoder makes one, and a note counts."""
     source, out = tmp_path / f"in{FILMS[name]}", tmp_path / f"out{FILMS[name]}"
     source.write_bytes(film(name))
     result = run("apply", source, "-k", "identity", "-o", out)
     assert (result.code, result.err) == (0, "")
-    for kernel, left in (("0", 1), ("identity", 3)):
+    for kernel, left in (("0", 1 if name == "WEBP" else 3), ("identity", 3)):
         result = run("apply", source, "-k", kernel, "-o", out, "-f")
         assert result.code == 0, result.err
         assert ("2 of 3 frames, equal to the one before" in result.err) == (left == 1)
