@@ -11,7 +11,7 @@ import typer
 from imgconv.cli import options
 from imgconv.cli.app import app
 from imgconv.cli.specs import adjusted, catalogue, put_together
-from imgconv.cli.terminal import has_colours, show_compiling
+from imgconv.cli.terminal import has_colours, tell_of_compiling
 from imgconv.errors import OptionError, shortened
 from imgconv.pictures.files import MAX_PIXELS
 from imgconv.runs.report import Report
@@ -90,7 +90,6 @@ def apply(
     if force and skip_existing:
         raise OptionError("--force and --skip-existing contradict each other; give one")
 
-    from imgconv.engine import native
     from imgconv.engine.ready import thread_count
     from imgconv.pictures.axes import checked as axes_of
     from imgconv.pictures.encode import Writing, checked
@@ -140,7 +139,6 @@ def apply(
         draw,
         tile,
     )
-    native.compiling = show_compiling
     report = Report(
         quiet=quiet,
         total=len(todo),
@@ -154,8 +152,7 @@ def apply(
         report.note(text)
     if preview and not draw:
         report.note("no preview: stdout is no terminal with colours")
-    if verbose:
-        native.hint = report.note
+    tell_of_compiling(report.note, verbose=verbose)
     if len(todo) == 1 and not scheduler:
         task = task._replace(progress=report.advance)
     kept = None

@@ -3,7 +3,8 @@
 import typer
 
 from imgconv.cli.app import app
-from imgconv.cli.terminal import show_compiling
+from imgconv.cli.terminal import tell_of_compiling
+from imgconv.errors import printable
 from imgconv.runs.report import say
 
 cache = typer.Typer(help="Manage the code that was compiled for this machine.")
@@ -13,34 +14,40 @@ app.add_typer(cache, name="cache")
 @cache.command("info")
 def cache_info() -> None:
     """Say where compiled code is kept, and how much."""
-    from imgconv.engine import native
-
-    native.hint = say
-    folder, files = native.cache_folder(), list(native.entries())
-    if folder is None:
-        raise typer.Exit(1)
-    size = sum(path.stat().st_size for path in files) // 1024
-    print(f"{folder}: {len(native.kept())} of {len(native.parts())} parts, {size} kB")
+    _info()
 
 
 @cache.command("warm")
 def cache_warm() -> None:
     """Compile now all parts, of which every kernel takes some."""
-    from imgconv.engine import native
+    from imgconv.engine import cache, native
 
-    native.hint, native.compiling = say, show_compiling
-    if native.cache_folder() is None:
-        raise typer.Exit(1)
+    tell_of_compiling(say, verbose=True)
+    cache.sizes()  # fails before the work where nothing can be kept
     for name in native.parts():
         native.part(name)
-    cache_info()
+    if not _info():
+        raise typer.Exit(1)
 
 
 @cache.command("clear")
 def cache_clear() -> None:
     """Remove all compiled code."""
-    from imgconv.engine import native
+    from imgconv.engine import cache
 
-    native.hint = say
-    for path in native.entries():
-        path.unlink(missing_ok=True)
+    failed = cache.clear()
+    for text in failed:
+        say(text)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _info() -> bool:
+    """Print what is in the cache; return whether that is all that this processor takes."""
+    from imgconv.engine import cache, native
+
+    tell_of_compiling(say, verbose=True)
+    size = sum(cache.sizes().values()) // 1024
+    kept, parts = len(native.kept()), len(native.parts())
+    print(f"{printable(str(cache.place()))}: {kept} of {parts} parts, {size} kB")
+    return kept == parts

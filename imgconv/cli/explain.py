@@ -11,7 +11,7 @@ import typer
 from imgconv.cli import options
 from imgconv.cli.app import app
 from imgconv.cli.specs import adjusted, catalogue
-from imgconv.cli.terminal import show_compiling
+from imgconv.cli.terminal import tell_of_compiling
 from imgconv.errors import ImgconvError, OptionError, shortened
 from imgconv.kernels.kernel import MAX_SIDE, Kernel
 from imgconv.pictures.files import MAX_PIXELS
@@ -75,7 +75,6 @@ def explain_(
     number, paint = filling(fill, border)
     shape = layout(padding, border, number, stride, dilation)
 
-    from imgconv.engine import native
     from imgconv.pictures import files, profiles
     from imgconv.pictures.formats import listed
     from imgconv.pictures.picture import Reading
@@ -84,7 +83,7 @@ def explain_(
 
     if html:
         page.check(entry.kernel)
-    native.compiling = show_compiling
+    tell_of_compiling(lambda text: say(f"note: {text}"))
     work = Work((entry.kernel,), shape, levels or "clip", channels, paint=paint)
     reading = Reading(max_pixels, depth is not None, frame, formats=listed(None))
     target = Path(html) if html and html != files.PIPE else None

@@ -8,7 +8,7 @@ import typer
 from imgconv.cli import options
 from imgconv.cli.app import app
 from imgconv.cli.specs import catalogue
-from imgconv.cli.terminal import show_compiling
+from imgconv.cli.terminal import tell_of_compiling
 from imgconv.errors import ImgconvError, OptionError
 from imgconv.pictures.files import MAX_PIXELS
 from imgconv.runs.report import say
@@ -55,7 +55,6 @@ def sheet_(
     specs = kernel or list(dict.fromkeys([*known, *known.recipes]))
     steps = [find_step(spec, known) for spec in specs]
 
-    from imgconv.engine import native
     from imgconv.engine.levels import LEVELS, NONE
     from imgconv.engine.ready import thread_count
     from imgconv.pictures import decode, encode, files, profiles
@@ -73,7 +72,7 @@ def sheet_(
     titled = [(sheet.titled(spec, step), step) for spec, step in zip(specs, steps, strict=True)]
     name = _format(output)
     reading = Reading(max_pixels, True, frame, formats=listed(None))
-    native.compiling = show_compiling
+    tell_of_compiling(lambda text: say(f"note: {text}"))
     try:
         if output != files.PIPE and not force:  # before the work; `write` asks once more
             files.refuse_existing(Path(output))

@@ -1,7 +1,9 @@
 """What is printed to a terminal alone."""
 
+import contextlib
 import os
 import sys
+from collections.abc import Callable
 from typing import TextIO
 
 
@@ -12,8 +14,22 @@ def has_colours(stream: TextIO | None) -> bool:
     return os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
 
 
-def show_compiling(done: bool) -> None:
-    """Say on a terminal why this once takes longer, and wipe it out again."""
-    if sys.stderr.isatty():
-        text = "\r\x1b[K" if done else "compiling for this machine, once ..."
+def tell_of_compiling(note: Callable[[str], None], *, verbose: bool = False) -> None:
+    """Tell on a terminal that code is compiled and why it is not kept; all hints where asked."""
+    from imgconv.engine import cache, native
+
+    on_terminal = sys.stderr is not None and sys.stderr.isatty()
+    native.compiling = _show_compiling if on_terminal else _be_silent
+    cache.warn = note if verbose or on_terminal else _be_silent
+    cache.hint = note if verbose else _be_silent
+
+
+def _show_compiling(done: bool) -> None:
+    """Say why this once takes longer, and wipe it out again."""
+    text = "\r\x1b[K" if done else "compiling for this machine, once ..."
+    with contextlib.suppress(OSError):
         print(text, end="", file=sys.stderr, flush=True)
+
+
+def _be_silent(_: object) -> None:
+    """Tell nothing."""

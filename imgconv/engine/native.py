@@ -1,9 +1,9 @@
 """From the parts and the conductor to C functions: compiled once, kept as code, mapped later.
 
 Numba and its 600 ms are needed for the first call of a part on a machine; later processes map the
-code that was kept (see `linker`; llvmlite links it where that cannot). An entry is named by
-everything that decides the code, and begins with a SHA-256 of the rest. Whatever is wrong with the
-cache, the function is compiled in this process instead: the result never depends on it.
+code that was kept (see `linker`; llvmlite links it where that cannot), by everything that decides
+it. Whatever is wrong with the cache, the function is compiled in this process instead: the result
+never depends on it.
 
 The code refers to a few Python and Numba symbols, all of them on paths that cannot be reached:
 the loops raise nothing, so the error exit of the C wrapper is dead, and they allocate nothing.
@@ -19,13 +19,12 @@ import gc
 import hashlib
 import importlib.util
 import os
-import stat
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-from imgconv.engine import linker, processor
+from imgconv.engine import cache, linker, processor
 
 # All that is compiled: the conductor and what fills its rings, and what makes each of the others in
 # `parts` or `rows`, for the kinds that follow.
@@ -43,7 +42,10 @@ PARTS = (
 OF_VECTORS = ("paired", "mix")
 # What compiled loops may really call.
 LIBRARY = ("sqrt", "sqrtf", "memcpy", "memmove", "memset", "rint", "rintf")
-SUFFIX = ".code"
+# What decides the code of a part.
+SOURCES = (
+    "conductor", "linker", "machine", "native", "parts", "processor", "rows", "vectors", "words",
+)  # fmt: skip
 IMAGE = b"image\n"  # what an entry begins with that is mapped as it is
 
 _lock = threading.Lock()
@@ -81,16 +83,15 @@ def part(name: str) -> int:
 
 @functools.cache
 def _part(name: str) -> int:
-    folder, key = cache_folder(), _key(name)
-    entry = _load(folder / (key + SUFFIX)) if folder else None
+    key = _key(name)
+    entry = cache.load(key)
     if entry:
         try:
             return _link(entry)
         except (OSError, RuntimeError, ValueError) as error:
-            hint(f"cached code cannot be linked, it is compiled again: {error}")
+            cache.hint(f"cached code cannot be linked, it is compiled again: {error}")
     entry = _compile(name)
-    if folder:
-        _save(entry, folder / (key + SUFFIX))
+    cache.save(key, entry)
     return _link(entry)
 
 
@@ -102,82 +103,31 @@ def parts() -> list[str]:
 
 def kept() -> list[str]:
     """Return which of these are in the cache."""
-    folder = cache_folder()
-    return [n for n in parts() if folder and (folder / (_key(n) + SUFFIX)).exists()]
+    return [name for name in parts() if cache.load(_key(name))]
 
 
-def hint(text: str) -> None:
-    """Tell a hint on the cache; the command line replaces this to print it."""
+def _be_silent(_: bool) -> None:
+    """Tell nothing."""
 
 
-def compiling(done: bool) -> None:
-    """Tell that a compilation begins or is done; the command line replaces this to show it."""
+# Told that a compilation begins or is done; the command line replaces this to show it.
+compiling: Callable[[bool], None] = _be_silent
 
 
-def cache_folder() -> Path | None:
-    """Return the folder where compiled code is kept, made private to the user; None where not.
-
-    IMGCONV_CACHE_DIR, or `imgconv` in the platform's place for caches.
-    """
-    try:
-        folder = _folder_asked_for()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.lstat()
-    except (OSError, RuntimeError) as error:  # RuntimeError: the user has no home folder
-        hint(f"compiled code is not kept: {error}")
-        return None
-    if not stat.S_ISDIR(found.st_mode) or not _is_private(found):
-        hint(f"compiled code is not kept: {folder} is not a folder that only you can write to")
-        return None
-    return folder
-
-
-def _folder_asked_for() -> Path:
-    if asked := os.environ.get("IMGCONV_CACHE_DIR"):
-        return Path(asked)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "imgconv"
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/imgconv"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imgconv"
-
-
-def _is_private(found: os.stat_result) -> bool:
-    """Whether a file or folder is the user's, and nobody else may write to it."""
-    if not hasattr(os, "geteuid"):  # a system without such owners and modes
-        return True
-    return found.st_uid == os.geteuid() and not found.st_mode & 0o022
-
-
-def entries() -> Iterator[Path]:
-    """Yield the files of the cache, those that a stopped process left unfinished included."""
-    folder = cache_folder()
-    if folder:
-        yield from sorted(p for p in folder.iterdir() if p.name.endswith((SUFFIX, ".part")))
-
-
-def _key(wanted: str) -> str:
-    return hashlib.sha256(f"{wanted}\n{_circumstances()}".encode()).hexdigest()[:40]
+def _key(wanted: str) -> bytes:
+    return hashlib.sha256(f"{wanted}\n{_circumstances()}".encode()).digest()
 
 
 @functools.cache
 def _circumstances() -> str:
     """Everything but the function itself that decides its machine code."""
     packages = [_version(name) for name in ("numba", "llvmlite")]
-    files = (
-        "conductor",
-        "linker",
-        "machine",
-        "native",
-        "parts",
-        "processor",
-        "rows",
-        "vectors",
-        "words",
-    )
-    texts = (Path(__file__).with_name(f"{name}.py").read_bytes() for name in files)
+    texts = (Path(__file__).with_name(f"{name}.py").read_bytes() for name in SOURCES)
     ours = [hashlib.sha256(text).hexdigest() for text in texts]
     settings = sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith("NUMBA_"))
+    with contextlib.suppress(OSError):  # where Numba looks for more of them
+        found = os.stat(".numba_config.yaml")
+        settings.append(repr((found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)))
     return repr(
         (sys.version_info[:2], sys.platform, packages, ours, processor.described(), settings)
     )
@@ -193,37 +143,6 @@ def _version(package: str) -> str:
         from importlib.metadata import version  # takes 10 ms to import
 
         return version(package)
-
-
-def _load(path: Path) -> bytes | None:
-    """Return an entry, or None where it is missing, not ours or damaged."""
-    try:
-        with path.open("rb") as file:
-            private = _is_private(os.fstat(file.fileno()))
-            data = file.read()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        hint(f"cached code cannot be read: {error}")
-        return None
-    digest, entry = data[:32], data[32:]
-    if not private or hashlib.sha256(entry).digest() != digest:
-        hint(f"cached code {path} is damaged or not yours; it is made again")
-        return None
-    return entry
-
-
-def _save(entry: bytes, path: Path) -> None:
-    """Keep an entry, whole or not at all; failing to is only a hint."""
-    temporary = path.with_name(f"{path.stem}.{os.getpid()}.part")
-    try:
-        with temporary.open("xb") as file:
-            file.write(hashlib.sha256(entry).digest() + entry)
-        temporary.replace(path)
-    except OSError as error:
-        hint(f"compiled code is not kept: {error}")
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 def _compile(name: str) -> bytes:
