@@ -33,7 +33,7 @@ def of_shape(shape: tuple[int, ...], asked: str) -> str:
     ImageError
         If an array of this shape has other axes, or no samples.
     """
-    told = f"is an array of shape {shape}"
+    told = f"is an array of shape {shortened(str(shape), 80)}"
     if asked and len(asked) != len(shape):
         fit = [axes for axes in AXES if len(axes) == len(shape)]
         remedy = f"; choose {' or '.join(fit)}" if fit else ""

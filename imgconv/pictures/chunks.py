@@ -13,6 +13,7 @@ from imgconv.pictures.faults import CUT_OFF
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 ANIMATION = (b"acTL", b"fcTL", b"fdAT")  # ancillary by their names, but without them other pixels
 PACKED = (b"IDAT", b"fdAT")
+TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 SAMPLES = {2: 3, 4: 2, 6: 4}  # of a pixel, by the kind of its colours
 NUMBER = 4  # bytes of a frame's data that tell its place
 ANCILLARY = 0x20  # the bit of a name's first letter
@@ -86,7 +87,7 @@ def sound(data: bytes) -> tuple[bytes, tuple[str, ...]]:
     ImageError
         If what the pixels are made of is broken, or frames are missing.
     """
-    from PIL.PngImagePlugin import PngStream
+    from PIL.PngImagePlugin import MAX_TEXT_MEMORY, PngStream
 
     stream = PngStream(io.BytesIO(data))
     bad: list[Chunk] = []
@@ -102,7 +103,8 @@ def sound(data: bytes) -> tuple[bytes, tuple[str, ...]]:
         elif kind == b"tRNS" and data[COLOUR_TYPE] == PALETTE:  # of colours that are there
             whole &= len(chunk.data) <= colours
         if kind[0] & ANCILLARY and kind not in ANIMATION:
-            if not whole or not _is_read(stream, chunk):
+            told = kind in TEXTS and stream.text_memory > MAX_TEXT_MEMORY
+            if told or not whole or not _is_read(stream, chunk):
                 bad.append(chunk)
         elif not whole:
             raise ImageError(

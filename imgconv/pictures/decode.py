@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from imgconv.errors import ImageError
-from imgconv.pictures import faults, libtiff, metadata, misread, pillow
+from imgconv.pictures import faults, libtiff, limits, metadata, misread, pillow
 from imgconv.pictures.formats import TIFF_MAGIC, of_head, pillows
 from imgconv.pictures.lazy import Lazy, each
 from imgconv.pictures.metadata import Metadata
@@ -176,6 +176,7 @@ def look_over(
         pillow.expect_pages(image)
         refuse_part(image.tag_v2, count, size)  # type: ignore[attr-defined]
     fault = _looked_over(image, chosen, how)
+    limits.refuse_hollow(image, size, how)
     if is_animated(image, count) and fault:
         if not how.shallow:
             raise ImageError("has frames of 16 bits, which are not read; --depth 8 cuts them")

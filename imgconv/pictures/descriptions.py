@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 OME, IMAGEJ = "OME-XML", "ImageJ="
 TYPES = {"uint8": "uint8", "uint16": "uint16", "float32": "float"}  # of samples, as OME says them
-PIXELS = re.compile(r"<(?:\w+:)?Pixels\b[^>]*>")
-CHANNEL = re.compile(r"<(?:\w+:)?Channel\b[^>]*>")
+PIXELS = re.compile(r"<(?:\w+:)?Pixels\b[^<>]*>")
+CHANNEL = re.compile(r"<(?:\w+:)?Channel\b[^<>]*>")
 ROIS = re.compile(r"<(?:\w+:)?ROI(?:Ref)?\b")
-UUID = re.compile(r"<(\w+:)?UUID\b[^>]*>[^<]*</(\w+:)?UUID>")
-ROOT = re.compile(r"<(?:\w+:)?OME\b[^>]*>")
+UUID = re.compile(r"<(\w+:)?UUID\b[^<>]*>[^<]*</(\w+:)?UUID>")
+ROOT = re.compile(r"<(?:\w+:)?OME\b[^<>]*>")
 COUNTS = ("images", "channels", "slices", "frames", "hyperstack")
 
 

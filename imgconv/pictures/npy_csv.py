@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 MAGIC = b"\x93NUMPY"
 # The first line of a table of numbers; no image begins so.
 _LINE = re.compile(rb"[\s\d.,;+\-eEaAfFiInNtTyY]+")
+REAL = "uif"  # what NumPy calls kinds of real numbers
 ORDER = "nyxc"  # of axes, as frames have them
 MARK = b"\xef\xbb\xbf"  # of UTF-8, with which some programs begin a text
 
@@ -138,11 +139,10 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
 def _looked_over(file: IO[bytes], size: int, how: Reading) -> _Laid:
     """How the array in an .npy of so many bytes is taken, by its head."""
     shape, _, dtype = _header(file)
-    laid = _laid(shape, dtype, how)
     wanted = file.tell() + math.prod(shape) * dtype.itemsize
-    if size < wanted:
+    if dtype.kind in REAL and size < wanted:
         raise ImageError(f"broken NPY: it has {size} of {wanted} bytes; get the whole file")
-    return laid
+    return _laid(shape, dtype, how)
 
 
 def _in_place(data: bytes) -> npt.NDArray[Any]:
@@ -157,7 +157,7 @@ def _in_place(data: bytes) -> npt.NDArray[Any]:
 def _laid(shape: tuple[int, ...], dtype: np.dtype[Any], how: Reading) -> _Laid:
     """How an array of a shape and a type is taken, or an error if it is no picture."""
     letters, notes = axes.of_shape(shape, how.axes), axes.assumed(shape, how.axes)
-    if dtype.kind not in "uif":
+    if dtype.kind not in REAL:
         raise ImageError(f"is an array of {dtype}; it must be one of real numbers")
     sides = dict(zip(letters, shape, strict=True))
     count, size = sides.get("n", 1), (sides["x"], sides["y"])
@@ -186,20 +186,20 @@ def _table(data: bytes) -> npt.NDArray[Any]:
 
 def _fault_of_table(data: bytes, between: str) -> str:
     """What is wrong with lines that are no table, by the first of them that is none."""
-    count = 0
-    for i, line in enumerate(data.decode("latin-1").splitlines(), 1):
-        cells = line.partition("#")[0].split(between)
-        if cells == [""]:
+    count, cells = 0, re.compile(f"(?:^|(?<={between}))[^{between}]*")
+    for i, line in enumerate(io.TextIOWrapper(io.BytesIO(data), "latin-1"), 1):
+        row, found = line.partition("#")[0].rstrip("\n"), 0
+        if not row:
             continue
-        for j, cell in enumerate(cells, 1):
+        for found, cell in enumerate(cells.finditer(row), 1):  # one by one: a line may have many
             try:
-                float(cell.replace(",", "."))
+                float(cell[0].replace(",", "."))
             except ValueError:
-                shown = shortened(printable(cell.strip()), 20)
-                return f"{shown!r}, cell {j} of line {i}, is no number; put one there"
-        count = count or len(cells)
-        if len(cells) != count:
-            return f"line {i} has {len(cells)} numbers, and others {count}; make them alike"
+                shown = shortened(printable(cell[0].strip()), 20)
+                return f"{shown!r}, cell {found} of line {i}, is no number; put one there"
+        count = count or found
+        if found != count:
+            return f"line {i} has {found} numbers, and others {count}; make them alike"
     return ""
 
 

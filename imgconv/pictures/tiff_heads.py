@@ -10,7 +10,8 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 from imgconv.errors import ImageError
 from imgconv.pictures.extras import SAMPLES
 from imgconv.pictures.faults import CUT_OFF, SOUND, WHOLE
-from imgconv.pictures.picture import NO_SAMPLES, Reading, choose
+from imgconv.pictures.limits import DEFLATED, JPEG, LZW, refuse_claim
+from imgconv.pictures.picture import NO_SAMPLES, YCBCR, Reading, choose
 
 if TYPE_CHECKING:
     import mmap
@@ -25,6 +26,11 @@ WANTED = {BITS, *SINGLE, *STRIPS, *TILES}
 FORMS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
 ALL_ROWS = (1 << 32) - 1  # in a strip
+# Bytes that a byte makes at most, by what packs them: none, LZW, deflate, PackBits; others; faxes,
+# of which a row takes a bit; JPEG. Sparse files leave tiles out, but hardly so many of each.
+MOST = {1: 1, 5: LZW, 8: DEFLATED, 32946: DEFLATED, 32773: 64}
+OTHERS, FAX, JPEGS, SPARSE = 1 << 15, (2, 3, 4), 7, 100
+FEW = 16  # numbers, which pages may share
 UNPREDICTED = (1, 32773)  # what packs samples without their differences: not at all, PackBits
 # Bytes of any kind of value, by the same.
 BYTES = {
@@ -137,6 +143,7 @@ def pages(file: IO[bytes], how: Reading) -> Pages:
     for head in looked_at:
         _refuse_odd(head.tags)
         _refuse_lacking(head.tags, size)
+        _refuse_hollow(head.tags, how)
     broken = [each for head in looked_at for each in head.broken]
     lost = (BROKEN,) * bool(broken) + (CIRCLE,) * (circular and how.frame is None)
     return Pages(chosen, len(found), broken, lost)
@@ -180,6 +187,31 @@ def _refuse_lacking(page: Tags, size: int) -> None:
         raise ImageError(f"broken image: it has {told}, and needs {all_of}; {SOUND}")
 
 
+def _refuse_hollow(page: Tags, how: Reading) -> None:
+    """Raise an error for a page of more pixels than the bytes of its strips or tiles can hold."""
+    wide, high = _sides(page)
+    counts = page[(TILES if TILES[0] in page else STRIPS)[1]]
+    part, held = (wide, min(high, page[LENGTH][0])), 0.0
+    for count in counts:
+        most = _holds(page, wide, count)
+        if count:
+            refuse_claim(part, most, count, how)
+        held += min(most, math.prod(part))
+    refuse_claim((page[WIDTH][0], page[LENGTH][0]), SPARSE * held, sum(counts), how)
+
+
+def _holds(page: Tags, wide: int, count: int) -> float:
+    """How many pixels at most so many bytes of a strip or tile can hold."""
+    packed = _one(page, PACKED, 1)
+    if packed in FAX:
+        return 8.0 * wide * count
+    if packed == JPEGS:
+        return JPEG * count
+    together = _one(page, PLANES, 1) == 1 and _one(page, COLOURS, 1) != YCBCR  # which may share
+    bits = max(page.get(BITS, (1,))) * (_one(page, CHANNELS, 1) if together else 1)
+    return 8.0 * count * MOST.get(packed, OTHERS) / max(bits, 1)
+
+
 def _is_tiled(page: Tags) -> bool:
     """Whether a page has tiles, which some writers put in the tags of strips."""
     return not page.keys().isdisjoint({TILES[0], *TILE})
@@ -195,12 +227,16 @@ def _most(page: Tags) -> float:
 
 def _parts(page: Tags) -> int:
     """How many strips or tiles a page should have."""
-    width, length = page[WIDTH][0], page[LENGTH][0]
-    wide, high = width, _one(page, ROWS, ALL_ROWS)
-    if _is_tiled(page):
-        wide, high = page[TILE[0]][0], page[TILE[1]][0]
+    wide, high = _sides(page)
     planes = _one(page, CHANNELS, 1) if _one(page, PLANES, 1) == 2 else 1
-    return -(-width // wide) * -(-length // high) * planes
+    return -(-page[WIDTH][0] // wide) * -(-page[LENGTH][0] // high) * planes
+
+
+def _sides(page: Tags) -> tuple[int, int]:
+    """Width and height of a strip or a tile."""
+    if _is_tiled(page):
+        return page[TILE[0]][0], page[TILE[1]][0]
+    return page[WIDTH][0], _one(page, ROWS, ALL_ROWS)
 
 
 def _one(page: Tags, tag: int, usual: int) -> int:
@@ -241,14 +277,18 @@ def _head(file: IO[bytes], start: int, entries: dict[int, bytes], how: Widths) -
 def _found(file: IO[bytes]) -> tuple[list[Head], str]:
     """The heads of all pages, as far as they can be followed; and why no further, if so."""
     found: list[Head] = []
-    seen = {0}
+    seen, taken, size = {0}, 0, file.seek(0, io.SEEK_END)
     try:
         how = widths(file)
         (offset,) = numbers(file, how.first, how.order + how.link)
         while offset not in seen:
             seen.add(offset)
             entries, following = directory(file, offset, how)
+            taken += file.tell() - offset
             found.append(_head(file, offset, entries, how))
+            taken += sum(len(n) for n in found[-1].tags.values() if len(n) > FEW)
+            if taken > size:  # small files would say anything at length
+                raise ImageError(f"broken image: its pages lie upon each other; {SOUND}")
             (offset,) = struct.unpack(how.order + how.link, following)
     except ImageError as error:
         return found, str(error)

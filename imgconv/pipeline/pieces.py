@@ -24,6 +24,7 @@ from imgconv.pictures.descriptions import Written
 from imgconv.pictures.encode import Writing
 from imgconv.pictures.files import MAX_PIXELS
 from imgconv.pictures.formats import PIECES, TIFF_MAGIC
+from imgconv.pictures.limits import memory
 from imgconv.pictures.metadata import Grid, Metadata
 from imgconv.pictures.picture import Reading, Tally
 from imgconv.pictures.pixels import ArrayPixels, Pixels, white
@@ -173,24 +174,6 @@ def _need(page: tiff_pieces.Page, work: Work) -> float:
     depth = 4 if page.names.startswith("rgb") and page.kind == "uint8" else len(page.names)
     each = samples.size(page.kind) * 2 + 4 * min(len(work.kernels) - 1, 2)
     return float(height * width * depth * each)
-
-
-def memory() -> float:
-    """Return how many bytes this process may still take; infinite where nothing tells."""
-    found: list[float] = []
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        fields = dict(line.split(":", 1) for line in lines)
-        found.append(1024.0 * int(fields["MemAvailable"].split()[0]))
-        group = Path("/sys/fs/cgroup")
-        limit = (group / "memory.max").read_text().strip()
-        if limit != "max":
-            found.append(float(limit) - int((group / "memory.current").read_text()))
-    except (OSError, KeyError, ValueError):
-        pass
-    if not found and hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        found.append(float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")))
-    return min(found, default=math.inf)
 
 
 def _open(source: str, reading: Reading) -> File:

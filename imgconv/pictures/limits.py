@@ -1,0 +1,88 @@
+"""Heads are claims: how far they are believed, by the bytes and the memory that are there."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgconv.errors import ImageError
+from imgconv.pictures.files import MAX_PIXELS
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from imgconv.pictures.picture import Reading
+
+BELIEVED = 1 << 24  # pixels that a file may claim without anything behind it: they cost little
+DEFLATED = 1032  # bytes that a byte of deflate's makes at most
+LZW = 2560  # pixels that a byte of GIF's makes at most: 3,840 of a code of 12 bits
+JPEG = 512  # pixels: a block of 64 takes a bit at least
+SCANS = 1000  # of a JPEG, each of which goes through all of its pixels; ten are many
+BITS = {"RGB": 24, "RGBA": 32, "LA": 16, "I;16": 16}  # of a pixel of PNG; of others one is enough
+BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}  # of a pixel in memory; of others four
+
+
+def refuse_hollow(image: Image.Image, length: int, how: Reading) -> None:
+    """Raise an error for a picture of more pixels than so many bytes, or the memory, can hold.
+
+    A TIFF says by itself where its bytes are, see `tiff_heads`.
+    """
+    width, height = image.size
+    if image.format != "TIFF":
+        most = 8 * DEFLATED
+        if image.format == "PNG":
+            most //= BITS.get(image.mode, 1)
+        elif image.format in ("JPEG", "MPO"):
+            most = JPEG
+        refuse_claim((width, height), most * length, length, how)
+    refuse_beyond_memory(float(width * height * BYTES.get(image.mode, 4)))
+
+
+def refuse_claim(size: tuple[int, int], most: float, length: int, how: Reading) -> None:
+    """Raise an error for a size of more than the most pixels that its so many bytes can hold.
+
+    Some coders have no such most, for pixels that are all alike; who asks for so many gets them.
+    """
+    pixels = math.prod(size)
+    if pixels > max(BELIEVED, most) and how.max_pixels <= MAX_PIXELS:
+        raise ImageError(
+            f"says {size[0]}x{size[1]}, for which its {length} bytes are too few; "
+            f"get the whole file, or believe it with --max-pixels {max(pixels, MAX_PIXELS) + 1}"
+        )
+
+
+def refuse_beyond_memory(need: float) -> None:
+    """Raise an error for what takes clearly more bytes than there are: all, and once."""
+    if need > 4 * BELIEVED and need > (free := memory()):
+        raise ImageError(
+            f"needs {need / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free; "
+            "--tile does TIFF and .zarr piece by piece"
+        )
+
+
+def memory() -> float:
+    """Return how many bytes this process may still take; infinite where nothing tells."""
+    found: list[float] = []
+    try:
+        fields = _numbers(Path("/proc/meminfo"))
+        found.append(1024.0 * fields["MemAvailable:"])
+        group = Path("/sys/fs/cgroup")
+        limit = (group / "memory.max").read_text().strip()
+        if limit != "max":
+            cached = _numbers(group / "memory.stat")  # which goes when it is in the way
+            kept = int((group / "memory.current").read_text())
+            kept -= cached["inactive_file"] + cached["active_file"]
+            found.append(float(limit) - kept)
+    except (OSError, KeyError, ValueError):
+        pass
+    if not found and hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        found.append(float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")))
+    return min(found, default=math.inf)
+
+
+def _numbers(path: Path) -> dict[str, int]:
+    """The numbers of a file of the kernel's, by the words before them."""
+    lines = [line.split() for line in path.read_text().splitlines()]
+    return {words[0]: int(words[1]) for words in lines if len(words) > 1}
