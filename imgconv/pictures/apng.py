@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 OVER = 1  # a part is laid upon what is there, else in its place
 BACKGROUND, PREVIOUS = 1, 2  # what comes in a part's place before the next one, if anything
 CODING = ("compress_level", "compress_type")  # of Pillow's options
-COMMON = (b"PLTE", b"tRNS")  # what all parts are made of
+COMMON, LONGEST = (b"PLTE", b"tRNS"), 768  # what all parts are made of, and its most bytes
 HUNDREDTHS = 100  # of a second, where a delay has no unit
 
 Read = Callable[[bytes], Picture]
@@ -160,7 +160,7 @@ def _parts(chunks: list[Chunk]) -> Iterator[_Part]:
     """The parts in their order, each as a PNG of its own."""
     head = bytes(chunks[0].data)
     width, height = struct.unpack(">II", head[:8])
-    common = [(c.kind, c.data) for c in chunks if c.kind in COMMON]
+    common = {c.kind: c.data[:LONGEST] for c in chunks if c.kind in COMMON}.items()
     control, data, number = b"", [], 0
     for chunk in chunks:
         kind, part = chunk.kind, chunk.data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
@@ -91,11 +92,12 @@ def sound(data: bytes) -> tuple[bytes, tuple[str, ...]]:
 
     stream = PngStream(io.BytesIO(data))
     bad: list[Chunk] = []
-    end, kinds, promised, colours = len(SIGNATURE), [], 0, 0
+    kinds: Counter[bytes] = Counter()
+    kind, end, promised, colours = b"", len(SIGNATURE), 0, 0
     for chunk in split(data):
         kind, end = chunk.kind, chunk.place.stop
-        kinds.append(kind)
-        if kind == b"acTL" and b"IDAT" not in kinds:
+        kinds[kind] += 1
+        if kind == b"acTL" and not kinds[b"IDAT"]:
             promised = int.from_bytes(chunk.data[:4], "big")
         whole = zlib.crc32(chunk.data, zlib.crc32(kind)) == int.from_bytes(data[end - 4 : end])
         if kind == b"PLTE":
@@ -115,19 +117,26 @@ def sound(data: bytes) -> tuple[bytes, tuple[str, ...]]:
             if any(chunk.data[10:12]):
                 raise ImageError("broken image: its packing is not PNG's; get a sound copy")
     lost = [f"{name} (broken)" for name in dict.fromkeys(_shown(chunk.kind) for chunk in bad)]
-    if kinds[-1:] != [b"IEND"]:
+    if kind != b"IEND":
         cut = data[end + 4 : end + 8]
-        if b"IDAT" not in kinds or cut in (b"IDAT", *ANIMATION):
+        if not kinds[b"IDAT"] or cut in (b"IDAT", *ANIMATION):
             raise ImageError(CUT_OFF)
         lost.append("what follows its pixels (the file is cut off)")
         data = data[:end] + put_together((b"IEND", b""))[len(SIGNATURE) :]
-    if data[COLOUR_TYPE] == PALETTE and not (colours and kinds.count(b"PLTE") == 1):
+    if data[COLOUR_TYPE] == PALETTE and not (colours and kinds[b"PLTE"] == 1):
         raise ImageError("broken image: it has no palette, or more than one; get a sound copy")
-    if (frames := kinds.count(b"fcTL")) < promised:
+    if (frames := kinds[b"fcTL"]) < promised:
         raise ImageError(f"broken image: it has {frames} of {promised} frames; get the whole file")
-    for chunk in reversed(bad):
-        data = data[: chunk.place.start] + data[chunk.place.stop :]
-    return data, tuple(lost)
+    return _without(data, [chunk.place for chunk in bad]), tuple(lost)
+
+
+def _without(data: bytes, places: list[slice]) -> bytes:
+    """What is left of a file without what is in some places, which follow each other."""
+    if not places:
+        return data
+    view, starts = memoryview(data), [0, *(place.stop for place in places)]
+    ends = [*(place.start for place in places), len(data)]
+    return b"".join(view[start:end] for start, end in zip(starts, ends, strict=True))
 
 
 def _is_read(stream: object, chunk: Chunk) -> bool:
