@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import struct
+from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from imgconv.errors import ImageError
@@ -133,20 +134,25 @@ def pages(file: IO[bytes], how: Reading) -> Pages:
     ImageError
         If one is not there, is broken, or has no samples.
     """
-    found, fault = _found(file)
-    circular = fault == CIRCLE
-    if fault and not circular and (how.frame is None or how.frame >= len(found)):
-        raise ImageError(fault)
-    chosen = list(range(len(found))) if how.frame is None else [choose(len(found), how)]
-    size = file.seek(0, io.SEEK_END)
-    looked_at = [found[i] for i in sorted({0, *chosen})]
-    for head in looked_at:
-        _refuse_odd(head.tags)
-        _refuse_lacking(head.tags, size)
-        _refuse_hollow(head.tags, how)
-    broken = [each for head in looked_at for each in head.broken]
+    size, faults, broken = file.seek(0, io.SEEK_END), list[str](), list[tuple[int, bytes]]()
+    count, refused = 0, None
+    for count, head in enumerate(_walked(file, faults), 1):
+        if how.frame is None or count - 1 in (0, how.frame):
+            broken += head.broken
+            try:
+                _refuse_odd(head.tags)
+                _refuse_lacking(head.tags, size)
+                _refuse_hollow(head.tags, how)
+            except ImageError as error:  # unless the walk ends at a worse one
+                refused = refused or error
+    circular = faults == [CIRCLE]
+    if faults and not circular and (how.frame is None or how.frame >= count):
+        raise ImageError(*faults)
+    chosen = list(range(count)) if how.frame is None else [choose(count, how)]
+    if refused:
+        raise refused
     lost = (BROKEN,) * bool(broken) + (CIRCLE,) * (circular and how.frame is None)
-    return Pages(chosen, len(found), broken, lost)
+    return Pages(chosen, count, broken, lost)
 
 
 def _refuse_odd(page: Tags) -> None:
@@ -274,10 +280,9 @@ def _head(file: IO[bytes], start: int, entries: dict[int, bytes], how: Widths) -
     return Head(tags, [(start, entry) for entry in beyond.values()])
 
 
-def _found(file: IO[bytes]) -> tuple[list[Head], str]:
-    """The heads of all pages, as far as they can be followed; and why no further, if so."""
-    found: list[Head] = []
-    seen, taken, size = {0}, 0, file.seek(0, io.SEEK_END)
+def _walked(file: IO[bytes], faults: list[str]) -> Iterator[Head]:
+    """Yield the heads of all pages, as far as they can be followed; then why no further, if so."""
+    seen, taken, size, count = {0}, 0, file.seek(0, io.SEEK_END), 0
     try:
         how = widths(file)
         (offset,) = numbers(file, how.first, how.order + how.link)
@@ -285,15 +290,18 @@ def _found(file: IO[bytes]) -> tuple[list[Head], str]:
             seen.add(offset)
             entries, following = directory(file, offset, how)
             taken += file.tell() - offset
-            found.append(_head(file, offset, entries, how))
-            taken += sum(len(n) for n in found[-1].tags.values() if len(n) > FEW)
+            head = _head(file, offset, entries, how)
+            taken += sum(len(n) for n in head.tags.values() if len(n) > FEW)
             if taken > size:  # small files would say anything at length
                 raise ImageError(f"broken image: its pages lie upon each other; {SOUND}")
+            yield head
+            count += 1
             (offset,) = struct.unpack(how.order + how.link, following)
+        if offset:
+            faults.append(CIRCLE)
+        elif not count:
+            faults.append(f"broken image: it has no page; {SOUND}")
     except ImageError as error:
-        return found, str(error)
+        faults.append(str(error))
     except (struct.error, EOFError, OverflowError):
-        return found, f"broken image: it ends before all of frame {len(found)} is there; {WHOLE}"
-    if offset:
-        return found, CIRCLE
-    return found, "" if found else f"broken image: it has no page; {SOUND}"
+        faults.append(f"broken image: it ends before all of frame {count} is there; {WHOLE}")
