@@ -235,6 +235,9 @@ THINGS: dict[str, Way] = {
     "a link to a device": link("/dev/zero"),
     "a link to memory": link("/proc/self/mem"),
     "a link to itself": instead(lambda entry: entry.symlink_to(entry.name)),
+    "a hard link to one of them": instead(
+        lambda entry: os.link(min(entry.parent.parent.glob(f"{entry.parent.name}-*")), entry)
+    ),
     "a pipe": instead(os.mkfifo),
     "a socket": instead(bind),
     "an empty file that nobody may read": instead(lambda entry: entry.touch(0)),
@@ -458,6 +461,23 @@ def test_a_folder_that_vanishes_is_made_by_the_next(
     assert cache.load(KEY) is None
     cache.save(KEY, b"code")
     assert cache.load(KEY) == b"code"
+    assert told == []
+
+
+def test_where_no_folder_can_be_opened_and_no_file_locked_it_works(
+    tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows."""
+    monkeypatch.setenv("IMGCONV_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(cache.os, "supports_dir_fd", set())
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    for entry in (b"code", b"more code"):
+        cache.save(KEY, entry)
+        assert cache.load(KEY) == entry
+    assert cache.load(OTHER) is None
+    assert list(cache.sizes().values()) == [41]
+    assert cache.clear() == []
+    assert list((tmp_path / "cache").iterdir()) == []
     assert told == []
 
 
