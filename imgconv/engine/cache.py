@@ -37,7 +37,9 @@ class CacheError(ImgconvError):
     def __init__(self, why: object) -> None:
         if isinstance(why, OSError):
             why = f"{why.filename}: {why.strerror}"
-        super().__init__(f"compiled code is not kept: {why}; IMGCONV_CACHE_DIR names another place")
+        super().__init__(
+            f"compiled code is not kept: {why}; name another folder in IMGCONV_CACHE_DIR"
+        )
 
 
 def _be_silent(_: str) -> None:

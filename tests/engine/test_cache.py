@@ -328,7 +328,7 @@ def test_a_folder_that_cannot_be_used_is_told_once_on_a_terminal(
         told = found.pop(name)
         assert len(told) == 1, (name, told)
         assert "compiled code is not kept: " in told[0], name
-        assert told[0].endswith("; IMGCONV_CACHE_DIR names another place"), name
+        assert told[0].endswith("; name another folder in IMGCONV_CACHE_DIR"), name
     assert found == {name: [] for name in (*piped, "hushed")}
     assert list((tmp_path / "full").iterdir()) == []
 
@@ -433,7 +433,7 @@ def test_what_cannot_be_kept_leaves_what_was(
         cache.save(KEY, b"other")
     assert told == [
         f"compiled code is not kept: {folder}: {os.strerror(number)}; "
-        "IMGCONV_CACHE_DIR names another place"
+        "name another folder in IMGCONV_CACHE_DIR"
     ]
     assert cache.load(KEY) == b"code"
     assert len(list(folder.iterdir())) == 1
@@ -615,4 +615,4 @@ def test_the_commands_tell_of_a_folder_that_cannot_be_used(
     monkeypatch.setenv("IMGCONV_CACHE_DIR", "/dev/null/cache")
     told = run("cache", command)
     assert (told.code, told.out, len(told.errors)) == (2, b"", 1)
-    assert "/dev/null/cache: Not a directory; IMGCONV_CACHE_DIR names" in told.err
+    assert "/dev/null/cache: Not a directory; name another folder" in told.err
