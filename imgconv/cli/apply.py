@@ -138,6 +138,7 @@ def apply(
         dry_run,
         draw,
         tile,
+        alone=len(found) == 1 and found[0].named and not scheduler,
     )
     report = Report(
         quiet=quiet,

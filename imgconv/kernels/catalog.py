@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import stat
 import sys
 import tomllib
 import warnings
@@ -255,15 +256,31 @@ def _check_name(name: str, path: Path) -> None:
         )
 
 
+def contents(path: Path, most: int, what: str) -> bytes:
+    """Return the bytes of a file of kernels, of so many at most.
+
+    What is no file, as a pipe, may keep waiting who opens it, and can be read only once.
+
+    Raises
+    ------
+    KernelError
+        If it cannot be read, or is more than `what` has.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+            raise KernelError(f"{path}: is no file but a pipe or a device; name a file")
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except OSError as error:
+        raise KernelError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if len(data) > most:
+        raise KernelError(f"{path}: over {most // 1_000_000} MB, too large for {what}")
+    return data
+
+
 def _tables(path: Path) -> dict[str, Any]:
     """The tables of a TOML file; every way in which it can be broken ends in one line."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise KernelError(f"{path}: cannot be read: {error.strerror}") from None
-    if len(data) > MAX_BYTES:
-        raise KernelError(f"{path}: over 1 MB, too large for a catalogue; split it")
+    data = contents(path, MAX_BYTES, "a catalogue; split it")
     if data.startswith(b"\xef\xbb\xbf"):
         raise KernelError(f"{path}: begins with a byte-order mark; save it as UTF-8 without one")
     try:

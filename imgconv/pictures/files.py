@@ -26,6 +26,10 @@ MAX_STREAM = 2 << 30
 MAX_PIXELS = 500_000_000  # of a picture that is decoded whole, where nothing else is asked for
 CHUNK = 1 << 20
 FULL = (errno.ENOSPC, errno.EDQUOT)
+# What is neither file nor folder: whoever opens it may wait without end.
+SPECIAL = {
+    stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device",
+}  # fmt: skip
 ELSEWHERE = "name another place with -o"
 
 
@@ -68,6 +72,14 @@ def is_zarr(name: str) -> bool:
     return bare.endswith(".zarr")
 
 
+def special(name: str) -> str:
+    """Return what is here, perhaps behind links, that is no file nor folder; "" for others."""
+    try:
+        return SPECIAL.get(stat.S_IFMT(os.stat(name).st_mode), "")
+    except (OSError, ValueError):
+        return ""
+
+
 def exists(target: Path | Url) -> bool:
     """Return whether there is such a file, or a link in its place."""
     return os.path.lexists(target) if isinstance(target, Path) else target.exists()
@@ -83,7 +95,7 @@ def stamp(name: str) -> str:
         return ""
     if stat.S_ISDIR(seen.st_mode):  # a .zarr, whose own time does not tell of its chunks
         return str(_tree(Path(name)))
-    return f"{seen.st_size} {seen.st_mtime_ns}"
+    return f"{seen.st_size} {seen.st_mtime_ns}" if stat.S_ISREG(seen.st_mode) else ""
 
 
 def _tree(folder: Path) -> list[tuple[str, int, int]]:
@@ -109,11 +121,22 @@ def read(source: str, limit: int = MAX_STREAM) -> bytes:
         if source == PIPE:
             return _read_up_to(sys.stdin.buffer, limit)
         with open(source, "rb") as file:
-            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return file.read()
+            seen = os.fstat(file.fileno())
+            if stat.S_ISREG(seen.st_mode) and seen.st_size:  # and no more, if it grows meanwhile
+                return _whole(file, seen.st_size)
             return _read_up_to(file, limit)
     except OSError as error:
         raise ImageError(f"cannot be read: {error.strerror or error}") from None
+
+
+def _whole(file: IO[bytes], size: int) -> bytes:
+    try:
+        return file.read(size)
+    except MemoryError:
+        raise ImageError(
+            f"is {size >> 20} MB, more than this process may hold; --tile does TIFF and .zarr "
+            "piece by piece"
+        ) from None
 
 
 @contextlib.contextmanager
@@ -163,18 +186,23 @@ def refuse_readonly(target: Path | Url) -> None:
         target.refuse_writing()
 
 
-def refuse_unwritable(target: Path | Url) -> None:
-    """Raise an error for a file that cannot be made or replaced, by its name and its place."""
+def refuse_unwritable(target: Path | Url, *, alone: bool = True) -> None:
+    """Raise an error for a file that cannot be made or replaced, by its name and its place.
+
+    Where it is not the one output, it must not be a pipe or a device, which is written to.
+    """
     if not isinstance(target, Path):
         return
     try:
-        mode = os.lstat(target).st_mode
+        os.lstat(target)
     except FileNotFoundError:
-        mode = 0
+        pass
     except (OSError, ValueError) as error:
         raise _unwritten(target, error) from None
     _refuse_folder_in_place(target)
-    if mode and not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):  # a pipe or a device
+    if kind := special(str(target)):
+        if not alone:
+            raise ImageError(f"{target} is a {kind}, not for one output of several; {ELSEWHERE}")
         return
     place = Path(os.path.realpath(target)).parent
     while not os.path.lexists(place):

@@ -180,8 +180,10 @@ def url(name: str) -> Url:
 
 
 def local(name: str) -> str:
-    """Return the path of a file:// URL; other names as they are."""
-    scheme, mark, _ = name.partition("://")
+    """Return the path of a file:// URL, or of one of fsspec's local://; other names as they are."""
+    scheme, mark, rest = name.partition("://")
+    if mark and scheme.lower() == "local":
+        return rest
     if not mark or scheme.lower() != "file":
         return name
     host = urlsplit(name).netloc
@@ -198,8 +200,8 @@ def expand(name: str) -> list[str]:
     OptionError
         If there is none.
     """
-    if name.partition("://")[0].lower() == "file":
-        return expand_here(local(name))
+    if (path := local(name)) != name:
+        return expand_here(path)
     pattern = url(name)
     magic = re.search(r"[*\[]" if pattern.protocol in WEB else r"[*?\[]", pattern.path)
     if not magic:

@@ -6,16 +6,13 @@ import io
 import math
 import struct
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, NamedTuple
 
 from imgconv.errors import ImageError
 from imgconv.pictures.extras import SAMPLES
 from imgconv.pictures.faults import CUT_OFF, SOUND, WHOLE
 from imgconv.pictures.limits import DEFLATED, JPEG, LZW, refuse_claim
 from imgconv.pictures.picture import NO_SAMPLES, YCBCR, Reading, choose
-
-if TYPE_CHECKING:
-    import mmap
 
 WIDTH, LENGTH, CHANNELS, ROWS, PLANES, TILE = 256, 257, 277, 278, 284, (322, 323)
 STRIPS, TILES = (273, 279), (324, 325)  # where they are, and how long
@@ -108,20 +105,37 @@ def directory(file: IO[bytes], start: int, how: Widths) -> tuple[dict[int, bytes
     return {struct.unpack(how.order + "H", e[:2])[0]: e for e in entries}, following
 
 
-def sound(data: bytearray | mmap.mmap, broken: Places) -> None:
-    """Empty broken entries, so that no library stops at them and drops those that follow."""
-    for start, entry in broken:
-        at, width = data.find(entry, start) + 4, len(entry) // 2 - 2
-        data[at : at + width] = bytes(width)
-
-
 def repaired(data: bytes, broken: Places) -> bytes:
-    """Return a file's bytes with broken entries emptied, see `sound`."""
+    """Return a file's bytes with broken entries emptied."""
     if not broken:
         return data
     copy = bytearray(data)
-    sound(copy, broken)
+    for start, entry in broken:
+        at = data.find(entry, start)
+        copy[at : at + len(entry)] = _emptied(entry)
     return bytes(copy)
+
+
+def _emptied(entry: bytes) -> bytes:
+    """A broken entry with no values, so that no library stops at it and drops those that follow."""
+    width = len(entry) // 2 - 2
+    return entry[:4] + bytes(width) + entry[4 + width :]
+
+
+class Repaired:
+    """A file whose directories are read entry by entry, broken ones emptied.
+
+    (A map of it in memory would end the process where the file is cut meanwhile.)
+    """
+
+    def __init__(self, file: IO[bytes], broken: Places) -> None:
+        self._file, self._broken = file, {entry for _, entry in broken}
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the bytes that follow."""
+        data = self._file.read(size)
+        return _emptied(data) if data in self._broken else data
 
 
 def pages(file: IO[bytes], how: Reading) -> Pages:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import importlib.util
 import math
-import mmap
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -57,8 +55,8 @@ class File:
                 chosen = tiff.chosen(opened, found, os.fstat(number).st_size)
                 self.pages = [Page(page, number, how) for page in chosen]
                 self.lost = [*tiff.changed(chosen, how), *found.lost]
-                with _sound(self._file, found.broken) as file:
-                    self.metadata = tuple(tiff.metadata_of(file, page) for page in chosen)
+                sound: Any = tiff_heads.Repaired(self._file, found.broken)
+                self.metadata = tuple(tiff.metadata_of(sound, page) for page in chosen)
         except BaseException:
             self._file.close()
             raise
@@ -66,17 +64,6 @@ class File:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-
-@contextlib.contextmanager
-def _sound(file: IO[bytes], broken: tiff_heads.Places) -> Iterator[Any]:
-    """A file without its broken entries, which stay in the file itself."""
-    if not broken:
-        yield file
-        return
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as copy:
-        tiff_heads.sound(copy, broken)
-        yield copy
 
 
 class Page:

@@ -22,13 +22,13 @@ from imgconv.pipeline.filter import filter_pixels, find_extent, foretell, grid_o
 from imgconv.pipeline.hidden import BLEED, bleeds
 from imgconv.pipeline.views import Outline
 from imgconv.pipeline.work import Clipped, Work
+from imgconv.runs import inputs
 from imgconv.runs.job import FAILED, OK, SKIPPED, Job, Outcome
-from imgconv.runs.task import Task
+from imgconv.runs.task import Gate, Task
 
 # Bytes of a TIFF file from which on it is looked at, whether it fits the memory.
 LARGE = 1 << 24
 NO_MEMORY = "not enough memory for this picture; --tile does TIFF and .zarr piece by piece"
-NAME = "imgconv-picture"  # of the threads
 
 
 def share(cores: int, count: int, jobs: int | None, threads: int | None) -> tuple[int, int]:
@@ -46,11 +46,11 @@ def run(todo: Sequence[Job], task: Task, jobs: int) -> Generator[Outcome, None, 
     if min(jobs, len(todo)) <= 1:  # without threads, whose pool takes 4 ms to import
         yield from (attempt(job, task) for job in todo)
         return
-    import threading
     from concurrent.futures import ThreadPoolExecutor
 
     pillow.keep_memory()
-    pool = ThreadPoolExecutor(jobs, thread_name_prefix=NAME)
+    pool, gate = ThreadPoolExecutor(jobs), Gate()
+    task = task._replace(gate=gate)
     try:
         coming = (pool.submit(attempt, job, task) for job in todo)
         # A few more than are done at once, so that a slow picture holds up nobody.
@@ -58,11 +58,9 @@ def run(todo: Sequence[Job], task: Task, jobs: int) -> Generator[Outcome, None, 
         while begun:
             yield begun.popleft().result()
             begun.extend(itertools.islice(coming, 1))
-    finally:  # when interrupted, finish what was begun and begin nothing more
-        pool.shutdown(cancel_futures=True)
-        # The pool forgets a thread whose start was interrupted, and such a one cannot be joined.
-        while any(thread.name.startswith(NAME) for thread in threading.enumerate()):
-            time.sleep(0.001)
+    finally:  # when interrupted, finish what is being written, and no more
+        pool.shutdown(wait=False, cancel_futures=True)
+        gate.close()
 
 
 def attempt(job: Job, task: Task) -> Outcome:
@@ -103,6 +101,8 @@ def _journaled(job: Job, task: Task, outcome: Outcome) -> Outcome:
 
 def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     """Read, filter, write."""
+    if not task.alone:
+        inputs.refuse_endless(job.source)
     if not files.is_zarr(job.source):
         files.refuse_folder(job.source)
     target = files.path(job.target)
@@ -112,7 +112,7 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
             return outcome._replace(status=SKIPPED)
         if not task.writing.force and not task.again:
             files.refuse_existing(target)
-        files.refuse_unwritable(target)
+        files.refuse_unwritable(target, alone=task.alone)
         _format(job)
     if _is_in_pieces(job, task):
         return _in_pieces(job, task, outcome)
@@ -127,7 +127,7 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     work = _work(task, picture, name)
     if work.together:
         work = over_all(work, (find_extent(frame, work) for frame in picture.frames))
-    made = _Made(picture.frames, work)
+    made = _Made(picture.frames, work, task.gate)
     grid = grid_of(work)
     told = each(picture.metadata, lambda kept: kept.on(grid))
     first = made.frames[0]
@@ -154,12 +154,14 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
 class _Made:
     """The filtered frames of a picture, and what was seen while they were made."""
 
-    def __init__(self, frames: Sequence[Pixels], work: Work) -> None:
-        self._work, self._source = work, frames
+    def __init__(self, frames: Sequence[Pixels], work: Work, gate: Gate) -> None:
+        self._work, self._source, self._gate = work, frames, gate
         self.bleeds, self.clipped, self._counted = False, Clipped(0, 0, 0), 0
         self.frames = each(range(len(frames)), self._made)
 
     def _made(self, place: int) -> Pixels:
+        if place:
+            self._gate.look()  # in the middle of writing
         frame = self._source[place]
         out, clipped = filter_pixels(frame, self._work)
         if place == self._counted:  # which is made for the first time
@@ -174,8 +176,8 @@ def _put(picture: Picture, name: str, job: Job, task: Task) -> tuple[str, ...]:
     target, how = files.path(job.target), task.writing
     several = len(picture.frames) > 1
     if several and isinstance(target, Path) and job.target != PIPE and files.is_plain(target):
-        with files.filled(target, force=how.force, again=task.again) as file:  # frame by frame
-            return encode.write(file, picture, name, how)
+        with task.gate.passed(), files.filled(target, force=how.force, again=task.again) as file:
+            return encode.write(file, picture, name, how)  # frame by frame
     if several and job.target == PIPE and not files.to_terminal():
         return _print(picture, name, how)
     data, lost = encode.encode(picture, name, how)
@@ -186,7 +188,8 @@ def _put(picture: Picture, name: str, job: Job, task: Task) -> tuple[str, ...]:
     elif job.target == PIPE:
         files.print_bytes(data)
     else:
-        files.write(data, target, force=how.force, again=task.again)
+        with task.gate.passed():
+            files.write(data, target, force=how.force, again=task.again)
     return lost
 
 
@@ -251,8 +254,9 @@ def _is_in_pieces(job: Job, task: Task) -> bool:
 
 def _in_pieces(job: Job, task: Task, outcome: Outcome) -> Outcome:
     """Read, filter and write at once."""
-    target = files.path(job.target)
-    if PIPE in (job.source, job.target) or files.is_url(job.source) or not isinstance(target, Path):
+    target, names = files.path(job.target), (job.source, job.target)
+    special = PIPE in names or any(map(files.special, names))
+    if special or files.is_url(job.source) or not isinstance(target, Path):
         raise ImageError("is not from file to file here, as --tile and .zarr want it")
     from imgconv.pipeline import pieces
 
@@ -266,7 +270,8 @@ def _in_pieces(job: Job, task: Task, outcome: Outcome) -> Outcome:
         foretold = pieces.foretell_file(route, task.work)
         notes += foretold.notes
         return outcome._replace(width=foretold.width, height=foretold.height, notes=tuple(notes))
-    made = pieces.filter_file(route, task.work, task.progress)
+    with task.gate.passed():
+        made = pieces.filter_file(route, task.work, task.progress or task.gate.look)
     notes += [*made.notes, *[f"{', '.join(made.lost)} not kept"] * bool(made.lost)]
     return outcome._replace(
         width=made.width,

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import sys
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-from imgconv.errors import OptionError
-from imgconv.pictures import files
+from imgconv.errors import ImageError, OptionError
+from imgconv.pictures import faults, files
 from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import is_taken
 
 SHELLS_EXPAND = os.name != "nt"  # those of Windows leave patterns to programs
 MANY = 8  # endings that a note names
+CIRCLE = "circular link"
+UNREAD = (*files.SPECIAL.values(), CIRCLE)
 
 
 class Source(NamedTuple):
-    """An input, and its path within the folder that was walked."""
+    """An input, and its path within the folder that was walked, unless it was named itself."""
 
     path: str
     within: str
+    named: bool = False
 
 
 def sources(
@@ -61,18 +64,43 @@ def sources(
                 deeper = "" if recursive else "; --recursive looks into its folders"
                 note(f"{path} has no pictures in it{deeper}")
         else:
-            found.append(Source(path, _name(path)))
+            found.append(Source(path, _name(path), named=True))
     if left:
-        kinds = [f"{count} {ending}" for ending, count in sorted(left.items())]
+        kinds = [
+            f"{count} {kind}{'s' * (count > 1 and kind in UNREAD)}"
+            for kind, count in sorted(left.items())
+        ]
         more = [f"{len(kinds) - MANY} other kinds"] * (len(kinds) > MANY)
         note(f"left alone: {', '.join([*kinds[:MANY], *more])}")
     return found
+
+
+def refuse_endless(source: str) -> None:
+    """Raise an error for what may never end, as pipes and devices, or the system's own files.
+
+    Those tell no size, as empty ones do.
+    """
+    if source == PIPE:
+        return
+    if kind := files.special(source):
+        raise ImageError(f"is a {kind}, which is read as the one input only; name it alone")
+    if os.path.isfile(source) and not os.path.getsize(source):
+        raise ImageError(faults.EMPTY)
 
 
 def _ending(path: str) -> str:
     """What a file that is left alone is counted as."""
     name = os.path.basename(path)
     return "hidden" if name[0] == "." else os.path.splitext(name)[1].lower() or "without ending"
+
+
+def _unread(path: str) -> str:
+    """What is no file in spite of its name; nothing for files, and for what fails when read."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        return CIRCLE if error.errno == errno.ELOOP else ""
+    return files.SPECIAL.get(stat.S_IFMT(mode), "")
 
 
 def _expanded(path: str) -> list[str]:
@@ -111,14 +139,9 @@ def _name(path: str) -> str:
 def _listed(files_from: str, null: bool) -> list[str]:
     """The names in a file or on stdin, of any bytes."""
     try:
-        if files_from == PIPE:
-            if sys.stdin is None:
-                raise OptionError("--files-from -: stdin is closed")
-            data = sys.stdin.buffer.read()
-        else:
-            data = Path(files_from).read_bytes()
-    except OSError as error:
-        raise OptionError(f"--files-from {files_from}: {error.strerror or error}") from None
+        data = files.read(files_from)
+    except ImageError as error:
+        raise OptionError(f"--files-from {files_from}: {error}") from None
     if b"\0" in data and not null:
         raise OptionError(f"--files-from {files_from} has names that end in NUL; add -0")
     names = [name for name in data.split(b"\0" if null else b"\n") if name]
@@ -128,12 +151,13 @@ def _listed(files_from: str, null: bool) -> list[str]:
 
 
 def _taken(sources: Iterable[Source], left: Counter[str]) -> Iterator[Source]:
-    """The pictures among files, by their names; the others are counted."""
+    """The pictures among files, by their names; the others are counted, and never opened."""
     for source in sources:
-        if is_taken(source.path):
-            yield source
+        kind = _unread(source.path) if is_taken(source.path) else _ending(source.path)
+        if kind:
+            left[kind] += 1
         else:
-            left[_ending(source.path)] += 1
+            yield source
 
 
 def _walk(

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 # taken for what it was.
 KEY, MARK = 12, 6
 LINE = KEY + 2 * MARK + 1
-FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+# And a pipe in the place of a journal is not waited for.
+FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+FLAGS |= getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def meaning(task: Task, format: str | None) -> str:
@@ -102,7 +104,7 @@ class Journal:
     def _lines(self) -> Iterator[bytes]:
         """The lines of all runs, the latest last; one that was torn is no key's."""
         try:
-            paths = list(state_folder().glob(f"{self._name}*.journal"))
+            paths = [p for p in state_folder().glob(f"{self._name}*.journal") if p.is_file()]
             for path in sorted(paths, key=os.path.getmtime):
                 with path.open("rb") as file:
                     yield from file

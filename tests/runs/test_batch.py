@@ -14,8 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imgconv.pipeline.layout import layout
+from imgconv.pipeline.work import Work
 from imgconv.runs import batch
-from imgconv.runs.job import Job, Outcome
+from imgconv.runs.job import Job
+from imgconv.runs.task import Task
 from tests import ROOT, reference
 from tests.images import noise, saved
 
@@ -247,23 +250,33 @@ def test_an_end_by_force_leaves_every_file_whole(name, tmp_path):
             path.unlink()
 
 
-def test_an_interrupt_while_a_thread_starts_waits_for_its_picture(monkeypatch):
-    """The pool knows nothing of such a thread; the process must not end under its hands."""
-    done, start = [], threading.Thread.start
+def test_an_interrupt_waits_for_what_is_being_written_and_for_nothing_else(monkeypatch):
+    """Even while a thread starts, of which the pool then knows nothing; what reads is left."""
+    start, writing, ended = threading.Thread.start, threading.Event(), threading.Event()
+    done, threads = [], []
 
-    def attempt(job, _):
-        time.sleep(0.2)
-        done.append(job.source)
-        return Outcome(job.source)
+    def attempt(job, task):
+        with task.gate.passed():
+            writing.set()
+            time.sleep(0.2)
+            done.append(job.source)
+        ended.wait(20)  # as for a read that never comes
+        with task.gate.passed():
+            done.append("too late")
 
     def interrupted(thread):
+        threads.append(thread)
         start(thread)
+        assert writing.wait(20)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(batch, "attempt", attempt)
     monkeypatch.setattr(threading.Thread, "start", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        list(batch.run([Job("a", "b"), Job("c", "d")], None, 2))
+        list(batch.run([Job("a", "b"), Job("c", "d")], Task(Work((), layout())), 2))
+    assert done == ["a"]
+    ended.set()
+    threads[0].join()
     assert done == ["a"]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from imgconv.errors import KernelError, one_line, shortened
+from imgconv.kernels.catalog import contents
 from imgconv.kernels.dialects import (
     csv,
     ffmpeg,
@@ -67,13 +68,7 @@ def read(path: Path) -> Kernel:
     KernelError
         If the file cannot be read or is no kernel.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise KernelError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if len(data) > MAX_BYTES:
-        raise KernelError(f"{path}: over 10 MB, too large for a kernel")
+    data = contents(path, MAX_BYTES, "a kernel")
     ending = path.suffix.lower()
     try:
         return TEXTS[ending](data.decode("utf-8-sig")) if ending in TEXTS else numpy.read(data)
