@@ -141,7 +141,10 @@ class _Folder(NamedTuple):
         """Return the names of what is ours."""
         import re
 
-        found = os.listdir(self.path if self.at is None else self.at)
+        try:
+            found = os.listdir(self.path if self.at is None else self.at)
+        except OSError as error:
+            raise CacheError(f"{self.path}: {error.strerror}") from None
         return sorted(name for name in found if re.fullmatch(NAMES, name))
 
     def sizes(self) -> dict[str, int]:
@@ -190,8 +193,8 @@ class _Folder(NamedTuple):
     def sweep(self) -> None:
         """Remove unfinished files that no process holds."""
         for name in self.names():
-            if name.endswith(UNFINISHED):
-                with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):
+                if name.endswith(UNFINISHED) and stat.S_ISREG(self._status(name).st_mode):
                     number = self._open(name, os.O_RDWR)
                     try:
                         left = _lock(number)

@@ -608,6 +608,21 @@ def test_warming_keeps_all_parts_or_fails(
 
 
 @pytest.mark.parametrize("command", ["info", "warm", "clear"])
+def test_the_commands_tell_of_a_folder_that_cannot_be_listed(
+    command: str, folder: Path, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk may fail here as well."""
+
+    def fail(_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), 3)
+
+    monkeypatch.setattr(cache.os, "listdir", fail)
+    told = run("cache", command)
+    assert (told.code, told.out, len(told.errors)) == (2, b"", 1)
+    assert f"not kept: {folder}: Input/output error; name" in told.err
+
+
+@pytest.mark.parametrize("command", ["info", "warm", "clear"])
 def test_the_commands_tell_of_a_folder_that_cannot_be_used(
     command: str, run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
