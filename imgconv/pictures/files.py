@@ -123,20 +123,12 @@ def read(source: str, limit: int = MAX_STREAM) -> bytes:
         with open(source, "rb") as file:
             seen = os.fstat(file.fileno())
             if stat.S_ISREG(seen.st_mode) and seen.st_size:  # and no more, if it grows meanwhile
-                return _whole(file, seen.st_size)
+                return file.read(seen.st_size)
             return _read_up_to(file, limit)
+    except MemoryError:
+        raise ImageError("is more than this process may hold; name a smaller file") from None
     except OSError as error:
         raise ImageError(f"cannot be read: {error.strerror or error}") from None
-
-
-def _whole(file: IO[bytes], size: int) -> bytes:
-    try:
-        return file.read(size)
-    except MemoryError:
-        raise ImageError(
-            f"is {size >> 20} MB, more than this process may hold; --tile does TIFF and .zarr "
-            "piece by piece"
-        ) from None
 
 
 @contextlib.contextmanager

@@ -183,7 +183,7 @@ def test_a_size_beyond_the_memory_is_one_line(first):
         file.truncate(1 << 40)
     line = f"ulimit -v 8000000; imgconv {' '.join(first)} big.png -k 1"
     code, (error,), _ = shell(line + " -o o.png" * (first != ["explain", "--at", "0,0"]))
-    assert (code, "is 1048576 MB, more than this process may hold" in error) == (1, True)
+    assert (code, "big.png: is more than this process may hold" in error) == (1, True)
 
 
 def test_of_several_outputs_none_is_a_pipe(run):
@@ -209,17 +209,20 @@ def test_who_may_write_to_a_device_need_not_own_its_folder(monkeypatch):
 @needs_tiles
 @pytest.mark.parametrize(
     ("source", "target"),
-    [("in/pipe.png", "o.tif"), ("pipe.zarr", "o.tif"), ("a.tif", "null.tif"), ("a.tif", "p.tif")],
+    [("in/pipe.png", "o.tif"), ("pipe.zarr", "o.tif"), ("a.tif", "link.tif"), ("a.tif", "p.tif")],
 )
 def test_nothing_but_files_is_done_piece_by_piece(source, target):
-    """A pipe is read once only, and nothing takes the place of a device."""
+    """A pipe is read once only, and nothing takes its place, nor a device's.
+
+    (No test writes to a real device: whoever breaks this as root would lose it.)
+    """
     noise(size=(40, 30)).save("a.tif")
     os.mkfifo("pipe.zarr")
     os.mkfifo("p.tif")
-    Path("null.tif").symlink_to("/dev/null")
+    Path("link.tif").symlink_to("p.tif")
     code, (line,), _ = command("apply", source, "-k", "1", "--tile", "16", "-o", target, "-f")
     assert (code, "is not from file to file" in line) == (1, True)
-    assert (Path("null.tif").is_char_device(), Path("p.tif").is_fifo()) == (True, True)
+    assert (Path("link.tif").is_symlink(), Path("p.tif").is_fifo()) == (True, True)
 
 
 @needs_tiles
