@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from imgconv.errors import ImageError
+from imgconv.pictures import replacing
 
 if TYPE_CHECKING:
     from mmap import mmap
@@ -225,7 +226,11 @@ def refuse_existing(target: Path | Url) -> None:
     if isinstance(target, Path):
         _refuse_folder_in_place(target)
     if exists(target):
-        raise ImageError(f"{target} exists; --force overwrites it")
+        raise _taken(target)
+
+
+def _taken(target: Path | Url) -> ImageError:
+    return ImageError(f"{target} exists; --force overwrites it")
 
 
 def write(data: bytes, path: Path | Url, *, force: bool, again: bool = False) -> None:
@@ -240,6 +245,8 @@ def write(data: bytes, path: Path | Url, *, force: bool, again: bool = False) ->
         If the file exists and `force` is not given, or cannot be written.
     """
     if again and not force and _holds(path, data):
+        if isinstance(path, Path):
+            replacing.tidy(Path(os.path.realpath(path)).parent)
         return
     if not force:
         refuse_existing(path)
@@ -259,7 +266,7 @@ def write(data: bytes, path: Path | Url, *, force: bool, again: bool = False) ->
 @contextlib.contextmanager
 def filled(path: Path, *, force: bool, again: bool = False) -> Iterator[IO[bytes]]:
     """Give an empty file that takes the place of another when it was filled; see `whole`."""
-    with whole(path, force=force, again=again) as temporary, temporary.open("x+b") as file:
+    with whole(path, force=force, again=again) as temporary, temporary.open("r+b") as file:
         yield file
         file.flush()
         os.fsync(file.fileno())
@@ -271,8 +278,8 @@ def is_plain(path: Path | Url) -> bool:
 
 
 @contextlib.contextmanager
-def whole(path: Path, *, force: bool, again: bool = False) -> Iterator[Path]:
-    """Give a name beside a file or folder, whose content takes its place if nothing goes wrong.
+def whole(path: Path, *, force: bool, again: bool = False, folder: bool = False) -> Iterator[Path]:
+    """Give an empty file or folder beside another, whose place it takes if nothing goes wrong.
 
     `again` is as for `write`.
 
@@ -284,48 +291,22 @@ def whole(path: Path, *, force: bool, again: bool = False) -> Iterator[Path]:
     if not force and not again:
         refuse_existing(path)
     target = Path(os.path.realpath(path))  # a link is written through, not replaced
-    mark = _mark(target) if again else os.urandom(6).hex()
-    temporary = target.with_name(f".imgconv-{mark}.part")
-    left = again and temporary.exists()
-    if left:  # perhaps not by a dead process but by a slow one, whose file is not to be touched
-        temporary = target.with_name(f".imgconv-{mark}-{os.urandom(6).hex()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        if again and not force and exists(target):
-            if not _is_same(temporary, target):
-                refuse_existing(path)
-            return
-        if target.is_dir():
-            _refuse_folder_in_place(path)
-            _exchange(temporary, target)
-            return
-        if target.exists():
-            temporary.chmod(target.stat().st_mode & 0o7777)
-        temporary.replace(target)
+        with replacing.beside(target, folder=folder) as part:
+            yield part
+            if not folder:
+                _refuse_folder_in_place(path)
+            try:
+                replacing.put(part, target, force=force)
+            except FileExistsError:
+                if not (again and _is_same(part, target)):
+                    raise _taken(path) from None
+        if again and part != replacing.first(target):  # perhaps not a dead one's, but a slow one's
+            replacing.sweep(target)
     except OSError as error:
         refuse_unwritable(path)  # by its place
         raise _unwritten(path, error) from None
-    finally:
-        with contextlib.suppress(OSError):
-            _remove(temporary)
-    if left:
-        sweep(target)
-
-
-def sweep(path: Path) -> None:
-    """Remove what attempts to write a file again and again have left."""
-    target = Path(os.path.realpath(path))
-    for temporary in target.parent.glob(f".imgconv-{_mark(target)}*.part"):
-        with contextlib.suppress(OSError):
-            _remove(temporary)
-
-
-def _mark(target: Path) -> str:
-    """What the names of all temporary files for a target share."""
-    from hashlib import blake2b
-
-    return blake2b(os.fsencode(target.name), digest_size=8).hexdigest()
 
 
 def settle(path: Path) -> None:
@@ -344,33 +325,6 @@ def _is_same(one: Path, other: Path) -> bool:
     return names[0] == names[1] and all(
         cmp(one / name, other / name, shallow=False) for name in names[0]
     )
-
-
-def _exchange(new: Path, old: Path) -> None:
-    """Put a folder in the place of another, which is removed when that is done."""
-    aside = old.with_name(f".imgconv-{os.urandom(6).hex()}.part")
-    old.rename(aside)
-    try:
-        new.rename(old)
-    except OSError:
-        aside.rename(old)
-        raise
-    with contextlib.suppress(OSError):
-        _remove(aside)
-
-
-def _remove(path: Path) -> None:
-    if not path.is_dir():
-        path.unlink()
-        return
-    import time
-    from shutil import rmtree  # 10 ms
-
-    for _ in range(50):  # where a disk is full, threads of zarr may still write
-        rmtree(path, ignore_errors=True)
-        if not path.exists():
-            return
-        time.sleep(0.05)
 
 
 def _holds(target: Path | Url, data: bytes) -> bool:

@@ -340,13 +340,12 @@ def _move(fs: Any, temporary: str, path: str) -> None:
         if not (fs.exists(path) and fs.exists(temporary)):
             raise
         aside = temporary.replace(".imgconv-", ".imgconv-old-")
-        fs.mv(path, aside)
         try:
+            fs.mv(path, aside)
             fs.mv(temporary, path)
-        except BaseException:
-            fs.mv(aside, path)
-            raise
-        fs.rm_file(aside)
+        finally:  # wherever that ended
+            if fs.exists(aside):
+                fs.rm_file(aside) if fs.exists(path) else fs.mv(aside, path)
 
 
 @contextlib.contextmanager

@@ -106,7 +106,7 @@ def filter_file(route: Route, work: Work, progress: Progress | None = None) -> M
             spanned = over_all(work, [job.extent(pool) for job in jobs])
             for job in jobs:
                 job.span(spanned)
-        whole = files.whole(target, force=writing.force, again=route.again)
+        whole = files.whole(target, force=writing.force, again=route.again, folder=name == PIECES)
         temporary = opened.enter_context(whole)
         with _writer(temporary, name, picture, jobs, writing) as writer:
             for job in jobs:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imgconv.errors import ClusterError, OptionError, one_line, shortened
-from imgconv.pictures import files
+from imgconv.pictures import files, replacing
 from imgconv.pictures.files import PIPE
 from imgconv.runs import batch
 from imgconv.runs.job import FAILED, OK, Job, Outcome
@@ -260,7 +260,7 @@ class _Run:
         (place,) = group.places
         job = self._todo[place]
         if not files.is_url(job.target):
-            files.sweep(Path(job.target))
+            replacing.sweep(Path(job.target))
         self._outcomes[place] = Outcome(
             job.name, job.target, FAILED, "every worker that read it died; has it enough memory?"
         )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from imgconv.errors import ImageError, OptionError
-from imgconv.pictures import faults, files
+from imgconv.pictures import faults, files, replacing
 from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import is_taken
 
@@ -174,7 +174,9 @@ def _walk(
     closed: list[str] = []
     for place, folders, names in os.walk(folder, onerror=lambda e: closed.append(e.filename)):
         folders[:] = sorted(
-            f for f in folders if os.path.realpath(os.path.join(place, f)) != avoided
+            f
+            for f in folders
+            if os.path.realpath(os.path.join(place, f)) != avoided and not replacing.is_ours(f)
         )
         pictures = [name for name in folders if files.is_zarr(name)]
         folders[:] = [name for name in folders if not files.is_zarr(name)] if recursive else []

@@ -295,6 +295,26 @@ def test_the_old_file_comes_back_where_the_new_one_cannot_be_named(run, memory, 
     assert memory.exists("/in/a.png")
 
 
+@pytest.mark.parametrize("at", ["old", "new"])
+def test_an_interrupt_between_two_renamings_leaves_one_whole_file(at, aside):
+    """The old one or the new one, and nothing beside it."""
+    aside.setattr(Aside, "over", False)
+    target = stores.url("aside://host/a.png")
+    target.write(b"the old one")
+    rename = Aside.mv
+
+    def mv(self, path1, path2, **_):
+        rename(self, path1, path2)
+        if ("old" in path2) == (at == "old"):
+            raise KeyboardInterrupt
+
+    aside.setattr(Aside, "mv", mv)
+    with pytest.raises(KeyboardInterrupt):
+        target.write(b"the new one")
+    ((name, file),) = Aside.store.items()
+    assert (name, file.getvalue()) == ("/host/a.png", f"the {at} one".encode())
+
+
 @pytest.mark.parametrize(
     ("url", "parts"),
     [

@@ -247,9 +247,9 @@ def test_a_second_attempt_accepts_the_same(tmp_path):
     from imgconv.pictures import files
 
     for again in (False, True):
-        with files.whole(tmp_path / "a.zarr", force=False, again=again) as folder:
-            zarr.create_array(str(folder), data=np.arange(100.0), chunks=(30,))
-    assert isinstance(folder, Path)
+        with files.whole(tmp_path / "a.zarr", force=False, again=again, folder=True) as made:
+            zarr.create_array(str(made), data=np.arange(100.0), chunks=(30,))
+    assert isinstance(made, Path)
     assert os.listdir(tmp_path) == ["a.zarr"]
 
 

@@ -42,6 +42,16 @@ def test_a_folder_is_walked_and_its_tree_mirrored(run):
     assert files("out") == ["a.png", "b.png", "deep/c.PNG", "deep/er/d.png", "z/a.png"]
 
 
+def test_what_a_killed_run_has_left_is_no_input(run):
+    """Folders that are to take the place of others, or have left it."""
+    for name in (".imgconv-0123abcd.part", ".imgconv-0123abcd-0123456789ab.old"):
+        Path("in", name).mkdir()
+        Path("in", name, "x.png").write_bytes(PICTURE)
+    run("apply", "in", "-k", "identity", "--recursive", "-o", "out/")
+    assert "x.png" not in {Path(name).name for name in files("out")}
+    assert len(files("out")) == 5
+
+
 def test_of_a_folder_the_pictures_directly_in_it_are_taken(run):
     """Those below want --recursive; other inputs stand beside it."""
     result = run("apply", "in", "in/deep/c.PNG", "-k", "identity", "-o", "out/")
