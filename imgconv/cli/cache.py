@@ -13,8 +13,12 @@ app.add_typer(cache, name="cache")
 
 @cache.command("info")
 def cache_info() -> None:
-    """Say where compiled code is kept, and how much."""
+    """Say where compiled code is kept, and how much; and where journals of runs are, if any."""
+    from imgconv.runs import journal
+
     _info()
+    if journals := journal.left():
+        print(f"{printable(str(journals[0].parent))}: {len(journals)} for --resume")
 
 
 @cache.command("warm")
@@ -32,9 +36,11 @@ def cache_warm() -> None:
 
 @cache.command("clear")
 def cache_clear() -> None:
-    """Remove all compiled code."""
+    """Remove all compiled code, and what runs that have ended have left for --resume."""
     from imgconv.engine import cache
+    from imgconv.runs import journal
 
+    journal.clear()
     failed = cache.clear()
     for text in failed:
         say(text)

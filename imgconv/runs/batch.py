@@ -89,7 +89,7 @@ def _journaled(job: Job, task: Task, outcome: Outcome) -> Outcome:
     if job.marks:
         now = journal.marks(task.meaning, seen, files.stamp(job.target))
         if now == job.marks:
-            return outcome._replace(status=SKIPPED)
+            return outcome._replace(status=SKIPPED, marks=now)
         if journal.is_ours(now, job.marks):
             writing = task.writing._replace(force=True)
             task = task._replace(writing=writing, skip_existing=False)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sys
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -14,7 +17,7 @@ from typing import TYPE_CHECKING
 from imgconv import __version__
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
-from imgconv.pictures import files
+from imgconv.pictures import files, replacing
 from imgconv.runs.job import FAILED, OK, Outcome
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 # taken for what it was.
 KEY, MARK = 12, 6
 LINE = KEY + 2 * MARK + 1
+TRIES = 100  # to open a journal, a hundredth of a second each
 # And a pipe in the place of a journal is not waited for.
 FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 FLAGS |= getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -81,7 +85,8 @@ class Journal:
 
     A run appends to a file of its own, which goes when all is done; one that resumes, to one that
     all of them share, which stays. Lines are written at once and whole, so that processes do not
-    disturb each other and nothing waits to be written when one is killed.
+    disturb each other and nothing waits to be written when one is killed. Files of earlier runs go
+    when a run has done all that they tell of, unless a process still has them open.
     """
 
     def __init__(self, where: str, note: Callable[[str], None], *, resume: bool) -> None:
@@ -90,41 +95,66 @@ class Journal:
         self._note, self._resume, self._here = note, resume, os.getcwd()
         self._file: int | None = None
         self._begun = False
+        self._theirs: set[bytes] = set()  # keys of which files that do not stay tell last
 
     def recall(self, todo: Sequence[Job]) -> list[Job]:
         """Return the jobs with the marks that earlier runs have left of them."""
         keys = [self._key(job.name, job.target) for job in todo]
         found = dict.fromkeys(keys, b"")
-        for line in self._lines():
-            key = line[-LINE : -LINE + KEY]
-            if key in found:
-                found[key] = line[-LINE + KEY : -1]
-        return [job._replace(marks=found[key]) for job, key in zip(todo, keys, strict=True)]
-
-    def _lines(self) -> Iterator[bytes]:
-        """The lines of all runs, the latest last; one that was torn is no key's."""
         try:
-            paths = [p for p in state_folder().glob(f"{self._name}*.journal") if p.is_file()]
-            for path in sorted(paths, key=os.path.getmtime):
-                with path.open("rb") as file:
-                    yield from file
+            for path in self._files():
+                for line in _lines(path):
+                    key = line[-LINE : -LINE + KEY]
+                    if key in found:
+                        found[key] = line[-LINE + KEY : -1]
+                        stays = path.stem == self._name
+                        (self._theirs.discard if stays else self._theirs.add)(key)
         except (OSError, RuntimeError) as error:
             self._note(f"the journal of earlier runs cannot be read: {error}")
+        return [job._replace(marks=found[key]) for job, key in zip(todo, keys, strict=True)]
+
+    def _files(self) -> list[Path]:
+        """The files of all runs, the latest last."""
+        return sorted(_kept(f"{self._name}*"), key=_time)
 
     def keep(self, outcomes: Iterable[Outcome]) -> Generator[Outcome, None, None]:
         """Yield the outcomes, each noted before it is told."""
+        earlier: list[Path] = []
+        with contextlib.suppress(OSError, RuntimeError):
+            earlier += [path for path in self._files() if path.stem != f"{self._name}{self._own}"]
         complete = True
+        noted, skipped = set[bytes](), set[bytes]()
         try:
             for outcome in outcomes:
-                if outcome.status == OK and outcome.marks:
-                    self._append(self._key(outcome.name, outcome.output) + outcome.marks + b"\n")
+                key = self._key(outcome.name, outcome.output)
+                if outcome.marks and (outcome.status == OK or key in self._theirs):
+                    self._append(key + outcome.marks + b"\n")
+                if earlier and outcome.status != FAILED:
+                    (noted if outcome.marks else skipped).add(key)
                 complete = complete and outcome.status != FAILED
                 yield outcome
         except BaseException:
             complete = False
             raise
         finally:
-            self._close(remove=complete and not self._resume)
+            kept = self._file is not None or not self._begun
+            done = complete and not self._resume
+            self._close(remove=done)
+        if kept or done:
+            self._supersede(earlier, noted, skipped if complete else set())
+
+    def _supersede(self, earlier: Iterable[Path], noted: set[bytes], skipped: set[bytes]) -> None:
+        """Remove the files that tell of nothing but what this run has done.
+
+        What it has skipped, the file that stays may still be asked about.
+        """
+        for path in earlier:
+            done = noted if path.stem == self._name else noted | skipped
+            with contextlib.suppress(OSError):
+                size = path.stat().st_size
+                lines = (line for line in _lines(path) if len(line) >= LINE)
+                if all(line[-LINE : -LINE + KEY] in done for line in lines):
+                    _remove(path, size)
 
     def _key(self, source: str, target: str) -> bytes:
         """What a line begins with: its input and output."""
@@ -135,7 +165,7 @@ class Journal:
         try:
             if not self._begun:
                 self._begun = True
-                self._file = os.open(self._path(), FLAGS, 0o600)
+                self._file = _opened(self._path())
             if self._file is not None:
                 os.write(self._file, line)
         except (OSError, RuntimeError) as error:  # RuntimeError: the user has no home folder
@@ -150,10 +180,62 @@ class Journal:
     def _close(self, *, remove: bool) -> None:
         if self._file is None:
             return
-        os.close(self._file)
+        with contextlib.suppress(OSError):
+            if remove:
+                self._path().unlink(missing_ok=True)
+            os.close(self._file)
         self._file = None
-        if remove:
-            self._path().unlink(missing_ok=True)
+
+
+def _opened(path: Path) -> int:
+    """Open a file to append to, which no other process removes while it is open."""
+    for _ in range(TRIES):
+        file = os.open(path, FLAGS, 0o600)
+        if replacing.lock(file, shared=True) is not False and os.fstat(file).st_nlink:
+            return file
+        os.close(file)  # it is just being removed
+        time.sleep(0.01)
+    raise BlockingIOError(errno.EAGAIN, "another process keeps it", str(path))
+
+
+def _kept(pattern: str) -> list[Path]:
+    return [path for path in state_folder().glob(f"{pattern}.journal") if path.is_file()]
+
+
+def _time(path: Path) -> float:
+    """When a file was written; any time if it has gone."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """The lines of a file, which may have gone, its run being done; a torn one is no key's."""
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        yield from file
+
+
+def _remove(path: Path, size: int | None = None) -> None:
+    """Remove a journal that no process has open, and that has not grown beyond a size."""
+    with replacing.unclaimed(path) as left:
+        if left and size in (None, path.stat().st_size):
+            path.unlink()
+
+
+def left() -> list[Path]:
+    """Return the journals of runs that have not ended with all done, or that --resume keeps."""
+    try:
+        return _kept("*")
+    except (OSError, RuntimeError):  # the user has no home folder
+        return []
+
+
+def clear() -> None:
+    """Remove the journals of runs that have ended."""
+    for path in left():
+        with contextlib.suppress(OSError):
+            _remove(path)
 
 
 def pattern(output: str | None, label: str) -> str:

@@ -1,5 +1,6 @@
 """Runs that go on where one stopped: what is done again, what is not, and whose an output is."""
 
+import fcntl
 import json
 import os
 import signal
@@ -261,3 +262,84 @@ def test_what_cannot_be_resumed_is_misuse(run):
     for wrong in (["-", "-o", "a.png"], ["in/0.png", "-o", "-"], same, [*same, "-f"]):
         result = run("apply", *wrong, *args)
         assert (result.code, len(result.errors)) == (2, 1)
+
+
+def broken() -> None:
+    """Have one input that cannot be read."""
+    Path("in/bad.png").write_text("no picture")
+
+
+@pytest.mark.usefixtures("folder")
+def test_runs_that_fail_leave_one_journal_and_a_clean_one_none(run, state_home):
+    """A run that did more takes over what earlier ones have noted; one that did all ends them."""
+    run("apply", *names(), "-k", "blur", "-o", "other/", "in/gone.png")  # of other outputs
+    (other,) = journals(state_home)
+    broken()
+    for _ in range(3):
+        assert run("apply", *names(), *APPLY, "-f").code == 1
+        assert len(journals(state_home)) == 2
+    Path("in/0.png").rename("0.png")
+    assert run("apply", *names(), *APPLY, "-f").code == 1  # which has done less
+    assert len(journals(state_home)) == 3
+    Path("0.png").rename("in/0.png")
+    Path("in/bad.png").unlink()
+    assert statuses(run("apply", *names(), *APPLY, "--skip-existing")) == "s" * COUNT
+    assert journals(state_home) == [other]
+
+
+@pytest.mark.usefixtures("done")
+def test_a_resuming_run_takes_over_what_others_have_noted(run, state_home):
+    """Its journal tells then what theirs did, which go."""
+    run("apply", *names(), *APPLY, "-f", "in/gone.png")
+    assert [len(path.stem[16:]) for path in journals(state_home)] == [13]
+    before = outputs()
+    for _ in range(2):
+        assert statuses(run("apply", *names(), *APPLY, "--resume")) == "s" * COUNT
+        assert [path.stem[16:] for path in journals(state_home)] == [""]
+    assert outputs() == before
+    assert (
+        run("apply", *names(), *APPLY, "-f").code == 0
+    )  # all is done anew, and nothing to be kept
+    assert journals(state_home) == []
+
+
+@pytest.mark.usefixtures("folder")
+def test_journals_of_living_runs_stay(run, state_home, tmp_path):
+    """Whatever else is done, also by `cache clear`, which removes those of runs that have ended."""
+    broken()
+    run("apply", *names(), *APPLY)
+    (path,) = journals(state_home)
+    Path("in/bad.png").unlink()
+
+    def cache(word: str) -> str:
+        environment = {**os.environ, "IMGCONV_CACHE_DIR": str(tmp_path / "code")}
+        return subprocess.run(
+            [*IMGCONV, "cache", word], env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        assert run("apply", *names(), *APPLY, "-f").code == 0
+        assert cache("clear") == ""
+        assert journals(state_home) == [path]
+        assert f"{path.parent}: 1 for --resume" in cache("info")
+    assert cache("clear") == ""
+    assert journals(state_home) == []
+    assert "--resume" not in cache("info")
+
+
+def test_a_run_holds_its_journal(folder, state_home):
+    """Another process cannot remove it while pictures are still to come."""
+    for i in range(60):
+        Path(f"in/{i}.png").write_bytes(saved(noise(size=(300, 200)), "PNG"))
+    command = [*IMGCONV, "apply", *names(), *APPLY, "--jobs", "1"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=folder) as running:
+        while not journals(state_home):
+            time.sleep(0.002)
+        running.send_signal(signal.SIGSTOP)
+        (path,) = journals(state_home)
+        journal.clear()
+        assert journals(state_home) == [path]
+        running.kill()
+    journal.clear()
+    assert journals(state_home) == []
