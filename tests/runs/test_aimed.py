@@ -1,0 +1,288 @@
+"""Signals and failures at each system call that touches an output, its part or a journal."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from tests.images import noise, saved
+
+tifffile = pytest.importorskip("tifffile")
+zarr = pytest.importorskip("zarr")
+pytestmark = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+
+CALLS = (
+    "openat", "write", "pwrite64", "fsync", "fdatasync", "ftruncate", "rename", "renameat",
+    "renameat2", "link", "linkat", "unlink", "unlinkat", "mkdir", "rmdir", "chmod", "flock",
+)  # fmt: skip
+SIGNALS, ERRORS = ("KILL", "INT", "TERM", "HUP"), ("ENOSPC", "EIO", "EINTR")
+FAULTS = (*SIGNALS, *ERRORS)
+REFUSED = re.compile("cannot be written: .*; |exists; --force")
+STEPS = "renameat2:error=ENOSYS"  # as on file systems that exchange nothing
+
+# A process that has imported what a run needs, and starts runs as copies of itself, each of which
+# waits until strace is there.
+NURSERY = """
+import ctypes, json, os, sys
+import tifffile, zarr
+import imgconv.cli.main, imgconv.kernels.spec, imgconv.pipeline.pieces
+import imgconv.runs.batch, imgconv.runs.journal, imgconv.runs.outputs
+from imgconv.__main__ import run
+for line in sys.stdin:
+    order = json.loads(line)
+    ready, go = os.pipe()
+    child = os.fork()
+    if not child:
+        ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1))  # whoever is there may trace it
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(os.open(order["out"], os.O_WRONLY | os.O_CREAT), 1)
+        os.dup2(os.open(order["err"], os.O_WRONLY | os.O_CREAT), 2)
+        os.chdir(order["folder"])
+        os.environ["XDG_STATE_HOME"] = order["state"]
+        os.read(ready, 1)
+        os.close(ready)
+        os.close(go)
+        sys.argv = ["imgconv", *order["arguments"]]
+        run()
+    os.close(ready)
+    print(child, flush=True)
+    sys.stdin.readline()
+    os.write(go, b"!")
+    os.close(go)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Scene(NamedTuple):
+    """A command, which outputs are there before it, and what is injected besides."""
+
+    command: str
+    old: tuple[str, ...]
+    beside: str = ""
+
+    @property
+    def arguments(self) -> list[str]:
+        """The command's words."""
+        return f"apply {self.command} -k sharpen --threads 1 --jobs 1 -q".split()
+
+
+SCENES = {
+    "plain": Scene("in/0.png -o out/0.png -f", ("0.png",)),
+    "new": Scene("in/0.png -o out/0.png", ()),
+    "linked": Scene("in/0.png -o out/0.png", (), STEPS),
+    "batch": Scene("in/0.png in/1.png in/2.png -o out/ -f", ("0.png",)),
+    "tiled": Scene("in/t.tif -o out/t.tif --tile 64 -f", ("t.tif",)),
+    "zarr": Scene("in/z.zarr -o out/z.zarr -f", ("z.zarr",)),
+    "steps": Scene("in/z.zarr -o out/z.zarr -f", ("z.zarr",), STEPS),
+    "resumed": Scene("in/0.png in/1.png in/2.png -o out/ --resume", ()),
+}
+
+
+class Point(NamedTuple):
+    """The n-th call of a name in a thread."""
+
+    call: str
+    number: int
+
+
+class Ended(NamedTuple):
+    """What a run has left behind: its exit code, its lines and what strace saw."""
+
+    code: int
+    lines: list[str]
+    log: str
+
+
+class Nursery:
+    """Runs of the program, with faults injected."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._count = folder, 0
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", NURSERY], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, env={**os.environ, "ZARR_THREADING__MAX_WORKERS": "1"},
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """End it."""
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def run(self, folder: Path, arguments: list[str], *faults: str, trace: str = "") -> Ended:
+        """Run the program in a folder."""
+        self._count += 1
+        out, err, log = (self._folder / f"{self._count}.{end}" for end in ("out", "err", "log"))
+        places = {"out": str(out), "err": str(err), "folder": str(folder)}
+        child = self._tell(
+            json.dumps({**places, "state": str(folder / "state"), "arguments": arguments})
+        )
+        tracer = None
+        if trace:
+            inject = [f"--inject={fault}" for fault in faults]
+            traced = ",".join({trace, *(fault.partition(":")[0] for fault in faults)})
+            command = ["strace", "-f", "-y", "-o", str(log), f"--trace={traced}", *inject]
+            tracer = subprocess.Popen([*command, "-p", child], stderr=subprocess.PIPE, text=True)
+            assert "attached" in tracer.stderr.readline()
+        code = int(self._tell(""))
+        if tracer:
+            tracer.communicate()
+        return Ended(code, err.read_text().splitlines(), log.read_text() if trace else "")
+
+    def _tell(self, line: str) -> str:
+        print(line, file=self._process.stdin, flush=True)
+        return self._process.stdout.readline().strip()
+
+
+@pytest.fixture(scope="module")
+def nursery(tmp_path_factory) -> Iterator[Nursery]:
+    """A nursery for all tests."""
+    with contextlib.closing(Nursery(tmp_path_factory.mktemp("nursery"))) as nursery:
+        yield nursery
+
+
+class Stage(NamedTuple):
+    """A folder as a scene begins and as it ends, and the calls between."""
+
+    scene: Scene
+    begin: Path
+    old: dict[str, object]
+    new: dict[str, object]
+    points: list[Point]
+
+
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory, nursery) -> dict[str, Stage]:
+    """Return a function that sets the stage of a scene, once."""
+    found: dict[str, Stage] = {}
+
+    def stage(name: str) -> Stage:
+        if name not in found:
+            found[name] = set_up(SCENES[name], tmp_path_factory.mktemp(name), nursery)
+        return found[name]
+
+    return stage
+
+
+def set_up(scene: Scene, base: Path, nursery: Nursery) -> Stage:
+    """Make inputs and old outputs, and see what a clean run does."""
+    begin, end = base / "begin", base / "end"
+    (begin / "in").mkdir(parents=True)
+    (begin / "out").mkdir()
+    (begin / "state").mkdir()
+    for i in range(3):
+        (begin / f"in/{i}.png").write_bytes(saved(noise(size=(20 + i, 15)), "PNG"))
+    tifffile.imwrite(begin / "in/t.tif", np.ones((90, 80), np.uint8), tile=(32, 32))
+    zarr.create_array(str(begin / "in/z.zarr"), data=np.ones((40, 30)), chunks=(32, 32))
+    zarr.create_array(str(begin / "old.zarr"), data=np.ones((5, 5)), chunks=(4, 4))
+    for name in scene.old:
+        if name.endswith(".zarr"):
+            shutil.copytree(begin / "old.zarr", begin / "out" / name)
+        else:
+            (begin / "out" / name).write_bytes(b"old")
+    if "--resume" in scene.arguments:  # after a run that was killed
+        killed = [word for word in scene.arguments if word != "--resume"]
+        first = nursery.run(begin, killed, "rename:signal=KILL:when=2", trace="rename,renameat2")
+        if first.code == 0:
+            first = nursery.run(begin, killed, "renameat2:signal=KILL:when=2", trace="renameat2")
+    beside = [scene.beside] * bool(scene.beside)
+    for _ in range(2):  # of which the first keeps what it has compiled
+        shutil.rmtree(end, ignore_errors=True)
+        shutil.copytree(begin, end)
+        seen = nursery.run(end, scene.arguments, *beside, trace=",".join(CALLS))
+    assert seen.code == 0, seen
+    points = [p for p in called(seen.log, end) if not scene.beside.startswith(p.call)]
+    assert points
+    return Stage(scene, begin, contents(begin / "out"), contents(end / "out"), points)
+
+
+def called(log: str, folder: Path) -> list[Point]:
+    """The calls that touch outputs and journals, each by its place among those of its thread."""
+    counts: dict[tuple[str, str], int] = {}
+    points: dict[Point, None] = {}
+    for line in log.splitlines():
+        match = re.match(r"(\d+) +([a-z0-9_]+)\((.*)", line)
+        if not match:
+            continue
+        thread, call, rest = match.groups()
+        counts[thread, call] = counts.get((thread, call), 0) + 1
+        if is_aimed(rest, folder):
+            points[Point(call, counts[thread, call])] = None
+    return list(points)
+
+
+def is_aimed(call: str, folder: Path) -> bool:
+    """Whether a call is about outputs or journals."""
+    return any(place in call for place in (f"{folder}/out", f"{folder}/state", '"out/'))
+
+
+def contents(folder: Path) -> dict[str, object]:
+    """What is in a folder: bytes, or folders."""
+    return {
+        path.name: contents(path) if path.is_dir() else path.read_bytes()
+        for path in folder.iterdir()
+    }
+
+
+def play(stage: Stage, folder: Path, nursery: Nursery, fault: str, point: Point) -> None:
+    """Inject a fault, and look at what is left and at what the next run makes of it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(stage.begin, folder)
+    scene = stage.scene
+    what = "error" if fault in ERRORS else "signal"
+    shot = f"{point.call}:{what}={fault}:when={point.number}"
+    beside = [scene.beside] * bool(scene.beside)
+    ended = nursery.run(folder, scene.arguments, *beside, shot, trace=point.call)
+    said = f"{shot}: {ended}"
+    left = contents(folder / "out")
+    for name in {*stage.old, *stage.new} - {x for x in stage.old if x.startswith(".imgconv-")}:
+        assert left.pop(name, None) in (stage.old.get(name), stage.new.get(name)), said
+    assert contents(folder / "in") == contents(stage.begin / "in")
+    assert all(line.startswith("imgconv: ") for line in ended.lines), said
+    refused = [line for line in ended.lines if REFUSED.search(line)]
+    injected = [line for line in ended.log.splitlines() if line.endswith("(INJECTED)")]
+    astray = not all(is_aimed(line, folder) for line in injected)  # in another thread as well
+    assert re.search(r"INJECTED|\+\+\+ killed|--- SIG(INT|TERM|HUP)", ended.log), said
+    if fault == "KILL":
+        assert ended.code == -signal.SIGKILL, said
+    elif what == "signal":
+        assert (ended.code, ended.lines) == (130, []), said
+    else:
+        assert ended.code == len(refused) or astray, said
+    if fault in SIGNALS[1:]:
+        assert not left, said
+    again = [*scene.arguments, *["-f"] * ("--resume" not in scene.arguments)]
+    ended = nursery.run(folder, again)
+    assert ended.code == 0, (said, ended)
+    assert contents(folder / "out") == stage.new, said
+    journals = sorted((folder / "state").rglob("*.journal"))
+    assert [path.stem for path in journals if "-" in path.stem[16:]] == [], said
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("name", SCENES)
+def test_one(name, fault, stages, nursery, tmp_path):
+    """One of the calls, another for each fault; .ci/run takes all."""
+    stage = stages(name)
+    place = FAULTS.index(fault) * len(stage.points) // len(FAULTS)
+    play(stage, tmp_path / "x", nursery, fault, stage.points[place])
+
+
+@pytest.mark.aimed
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("name", SCENES)
+def test_all(name, fault, stages, nursery, tmp_path):
+    """Each call."""
+    stage = stages(name)
+    for point in stage.points:
+        play(stage, tmp_path / "x", nursery, fault, point)
