@@ -86,6 +86,18 @@ def test_what_a_living_process_has_begun_stays(name, kind, tmp_path, another):
         assert names(tmp_path) == [begun, name]
 
 
+def test_an_attempt_that_succeeds_sweeps_up_after_those_that_died(tmp_path, another, monkeypatch):
+    """Whatever they called their parts; one that lives goes on."""
+    target = tmp_path / "a.png"
+    another(target, "file")
+    (begun,) = names(tmp_path)
+    another(target, "file").communicate()
+    assert len(names(tmp_path)) == 2
+    monkeypatch.setattr(replacing, "tidy", lambda _: None)
+    files.write(b"whole", target, force=False, again=True)
+    assert names(tmp_path) == [begun, "a.png"]
+
+
 def test_what_is_not_ours_stays(tmp_path):
     """Other names, links and pipes, and what another user has."""
     ours = replacing.first(tmp_path / "x").name

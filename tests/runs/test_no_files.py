@@ -137,7 +137,7 @@ def test_a_signal_ends_what_waits(arguments, name):
         [*IMGCONV, "apply", *arguments, "-k", "1"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
     )
     number = signal.Signals[name]
-    while not heeds(running.pid, number) and running.poll() is None:
+    while not heeds(running.pid, signal.SIGTERM) and running.poll() is None:
         time.sleep(0.005)
     time.sleep(0.2)
     running.send_signal(number)
