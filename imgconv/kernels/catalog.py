@@ -20,6 +20,8 @@ from imgconv.kernels.recipes import Recipe, is_recipe, recipe_of
 
 MAX_BYTES = 1_000_000
 NAME = re.compile(r"(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
+# A key of many names, as a.b.c: none of ours has more than one.
+_DEEP = re.compile(rb"""(?<![\w"'-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64}""")
 CUSTOM = "custom"  # the name of weights that have none
 
 
@@ -284,6 +286,8 @@ def _tables(path: Path) -> dict[str, Any]:
     if data.startswith(b"\xef\xbb\xbf"):
         raise KernelError(f"{path}: begins with a byte-order mark; save it as UTF-8 without one")
     try:
+        if _DEEP.search(data):  # for each of its names all before it are looked through
+            raise RecursionError
         return tomllib.loads(data.decode())
     except UnicodeDecodeError as error:
         raise KernelError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None

@@ -129,6 +129,8 @@ def _opened(data: bytes, how: Reading, pages: Pages | None = None) -> Picture:
         from imgconv.pictures import webp
 
         image.info["lossless"] = webp.is_lossless(data)
+    if image.format in ("JPEG", "MPO"):
+        limits.refuse_scans(data)
     count, chosen, fault = look_over(image, len(data), how, pages)
     if fault:
         return _deep(data, how, fault, pages)

@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from PIL import Image
 
+from imgconv.pictures.limits import LZW, refuse_claim
 from imgconv.pictures.picture import Picture, Reading, Tally
 from imgconv.pictures.pixels import ImagePixels, Pixels
 
@@ -19,13 +20,15 @@ BACKGROUND = 2  # what takes a frame's place before the next one: nothing of it 
 TABLE = 0x80  # whether colours follow a head
 LAST, TAIL = b"\0;", 64  # a last block of no bytes, the trailer, and what some put behind it
 FEWER = "colours over 256 a frame"
+COVERED = 16  # times a frame, which may be only a part of what it lies on
 CUT_OFF = "what follows its last frame (the file is cut off)"
 
 
 def refuse_too_large(data: bytes, how: Reading) -> None:
     """Raise an error for more pixels than are allowed, before Pillow makes room for them."""
-    width, height, count = canvas(data)
+    width, height, count, held = canvas(data)
     Tally(how).add((width, height), count if how.frame is None and count else 1)
+    refuse_claim((width, height), COVERED * held, len(data), how)
 
 
 def is_cut_off(data: bytes) -> bool:
@@ -33,18 +36,20 @@ def is_cut_off(data: bytes) -> bool:
     return LAST not in data[-TAIL:]
 
 
-def canvas(data: bytes) -> tuple[int, int, int]:
+def canvas(data: bytes) -> tuple[int, int, int, int]:
     """Return width and height of what all frames lie on, by their heads, and how many there are.
 
-    Pillow makes room for that at once, and more of it for a frame that lies outside.
+    Pillow makes room for that at once, and more of it for a frame that lies outside. The fourth is
+    how many pixels the data of one of them can hold.
     """
     width, height, flags = struct.unpack("<HHB", data[6:11].ljust(5, b"\0"))
-    at, count = 13 + _colours(flags), 0
+    at, count, held = 13 + _colours(flags), 0, 0
     while at + 10 < len(data) and data[at] != END:
+        begun, pixels = at, 0
         if data[at] == FRAME:
             left, top, wide, high, flags = struct.unpack("<4HB", data[at + 1 : at + 10])
             width, height = max(width, left + wide), max(height, top + high)
-            at, count = at + 11 + _colours(flags), count + 1
+            at, count, pixels = at + 11 + _colours(flags), count + 1, wide * high
         elif data[at] == EXTENSION:
             at += 2
         else:  # what belongs to nothing
@@ -53,7 +58,8 @@ def canvas(data: bytes) -> tuple[int, int, int]:
         while at < len(data) and data[at]:
             at += 1 + data[at]
         at += 1
-    return width, height, count
+        held = max(held, min(pixels, LZW * (at - begun)))
+    return width, height, count, held
 
 
 def _colours(flags: int) -> int:

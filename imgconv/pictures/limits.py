@@ -19,7 +19,8 @@ BELIEVED = 1 << 24  # pixels that a file may claim without anything behind it: t
 DEFLATED = 1032  # bytes that a byte of deflate's makes at most
 LZW = 2560  # pixels that a byte of GIF's makes at most: 3,840 of a code of 12 bits
 JPEG = 512  # pixels: a block of 64 takes a bit at least
-SCANS = 1000  # of a JPEG, each of which goes through all of its pixels; ten are many
+SCANS = 100  # of a JPEG, each of which goes through all of its pixels; ten are many
+NEXT = b"\xff\xd9\xff\xd8"  # where another picture follows
 BITS = {"RGB": 24, "RGBA": 32, "LA": 16, "I;16": 16}  # of a pixel of PNG; of others one is enough
 BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}  # of a pixel in memory; of others four
 
@@ -37,7 +38,8 @@ def refuse_hollow(image: Image.Image, length: int, how: Reading) -> None:
         elif image.format in ("JPEG", "MPO"):
             most = JPEG
         refuse_claim((width, height), most * length, length, how)
-    refuse_beyond_memory(float(width * height * BYTES.get(image.mode, 4)))
+    need = width * height * BYTES.get(image.mode, 4)
+    refuse_beyond_memory(need, "--tile does TIFF and .zarr piece by piece")
 
 
 def refuse_claim(size: tuple[int, int], most: float, length: int, how: Reading) -> None:
@@ -53,12 +55,19 @@ def refuse_claim(size: tuple[int, int], most: float, length: int, how: Reading) 
         )
 
 
-def refuse_beyond_memory(need: float) -> None:
-    """Raise an error for what takes clearly more bytes than there are: all, and once."""
+def refuse_scans(data: bytes) -> None:
+    """Raise an error for a JPEG that goes through its pixels again and again."""
+    end = data.find(NEXT)
+    scans = data.count(b"\xff\xda", 0, end if end > 0 else len(data))
+    if scans > SCANS:
+        raise ImageError(f"is a JPEG of {scans} scans, and no camera makes {SCANS}; save it anew")
+
+
+def refuse_beyond_memory(need: float, remedy: str) -> None:
+    """Raise an error for what takes clearly more bytes than there are."""
     if need > 4 * BELIEVED and need > (free := memory()):
         raise ImageError(
-            f"needs {need / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free; "
-            "--tile does TIFF and .zarr piece by piece"
+            f"needs {need / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free; {remedy}"
         )
 
 

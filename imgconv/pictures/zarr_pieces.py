@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import math
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,8 @@ from imgconv.engine.levels import SAMPLES
 from imgconv.errors import ImageError, one_line, shortened
 from imgconv.pictures import axes
 from imgconv.pictures.extras import library
+from imgconv.pictures.files import MAX_PIXELS
+from imgconv.pictures.limits import refuse_beyond_memory
 from imgconv.pictures.metadata import Metadata
 from imgconv.pictures.picture import Reading, choose, cut, refuse_unlisted
 from imgconv.pictures.pixels import NAMELESS
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 MARKS = ("zarr.json", ".zarray", ".zgroup")  # what is in the folder of every array and group
 UNTOLD = (AttributeError, KeyError, TypeError, json.JSONDecodeError)  # whose words tell nothing
 SIDE = 1024  # of the chunks that are written where the source has none
+SMALL = 1 << 16  # pixels, as which a chunk, a plane and a channel count at least
 
 
 def refuse_other(target: Path) -> None:
@@ -79,12 +84,14 @@ class File:
         self.axes = _described(self.ome, found.shape, how) if self.ome else self._plain(how)
         if found.dtype.kind not in "uif" or 0 in found.shape:
             raise ImageError(f"is an array of {found.dtype} of shape {found.shape}, no picture")
-        others = [range(n) for n, a in zip(found.shape, self.axes, strict=True) if a not in "cyx"]
-        planes = list(itertools.product(*others))
-        chosen = planes if how.frame is None else [planes[choose(len(planes), how)]]
+        others = tuple(n for n, a in zip(found.shape, self.axes, strict=True) if a not in "cyx")
+        count = math.prod(others)
+        _refuse_hollow(found, self.axes, path, how)
+        chosen = range(count) if how.frame is None else [choose(count, how)]
         self.whole = how.frame is None
         self.lost = self._lost(how)
-        self.pages = [Plane(found, self.axes, place, how) for place in chosen]
+        places = (tuple(map(int, np.unravel_index(i, others))) if others else () for i in chosen)
+        self.pages = [Plane(found, self.axes, place, how) for place in places]
         self.metadata = (Metadata(),)
 
     def _plain(self, how: Reading) -> str:
@@ -105,6 +112,32 @@ class File:
 
     def close(self) -> None:
         """Nothing is open: zarr opens chunks when they are read."""
+
+
+def _refuse_hollow(array: Any, axes: str, path: str, how: Reading) -> None:
+    """Raise an error for chunks that are too large to be decoded, and more than files stand for.
+
+    Chunks that are left out are of one value, so that few files may stand for many pixels. Each
+    chunk, plane and channel takes some time and memory, however small it is.
+    """
+    shape = array.shape
+    with _told("its metadata cannot be used"):
+        size = 2.0 * math.prod(array.chunks) * array.dtype.itemsize  # packed and unpacked
+        sides = array.shards or array.chunks  # of what a file holds
+        count = math.prod(-(-n // side) for n, side in zip(shape, sides, strict=True))
+    refuse_beyond_memory(size, "save it in smaller chunks")
+    images = math.prod(n for n, axis in zip(shape, axes, strict=True) if axis not in "yx")
+    claimed = max(math.prod(shape), SMALL * count, SMALL * images)
+    if claimed <= MAX_PIXELS or how.max_pixels > MAX_PIXELS:
+        return
+    files = (name for *_, names in os.walk(path) for name in names if name not in MARKS)
+    most = min(claimed // MAX_PIXELS, sys.maxsize)
+    there = sum(1 for _ in itertools.islice(files, most))
+    if there < most:
+        raise ImageError(
+            f"says a shape of {shortened(str(shape), 80)}, for which its {there} chunks are too "
+            "few; get the whole folder, or believe it with a greater --max-pixels"
+        )
 
 
 class Plane:

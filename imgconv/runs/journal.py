@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # taken for what it was.
 KEY, MARK = 12, 6
 LINE = KEY + 2 * MARK + 1
+LONGEST = 1 << 16  # of what is read at once; no line of ours is so long
 TRIES = 100  # to open a journal, a hundredth of a second each
 # And a pipe in the place of a journal is not waited for.
 FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -213,7 +214,7 @@ def _time(path: Path) -> float:
 def _lines(path: Path) -> Iterator[bytes]:
     """The lines of a file, which may have gone, its run being done; a torn one is no key's."""
     with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-        yield from file
+        yield from iter(lambda: file.readline(LONGEST), b"")
 
 
 def _remove(path: Path, size: int | None = None) -> None:

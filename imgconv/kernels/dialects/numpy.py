@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from imgconv.errors import KernelError
+import math
+
+from imgconv.errors import KernelError, shortened
 from imgconv.kernels.dialects.toml_json import bias_of, nested
 from imgconv.kernels.kernel import Kernel
 
@@ -20,12 +22,31 @@ def read(data: bytes) -> Kernel:
     import numpy as np
 
     try:
+        shape, itemsize = _head(data)
+        if len(data) < math.prod(shape) * itemsize:  # what is not there is not made room for
+            raise EOFError
+        if not math.prod(shape) or not itemsize:
+            raise KernelError(f"is an array of shape {shortened(str(shape))}, which has no weights")
         array = np.load(io.BytesIO(data), allow_pickle=False)
+    except KernelError:
+        raise
     except Exception:  # several kinds, in words for who calls it
         raise KernelError(
             "is no array of numbers in a file of numpy.save's, or is cut off; save it anew"
         ) from None
     return Kernel(array)
+
+
+def _head(data: bytes) -> tuple[tuple[int, ...], int]:
+    """The shape of an array in a file, and how many bytes each of its numbers has."""
+    import io
+
+    from numpy.lib import format as npy
+
+    file = io.BytesIO(data)
+    old = npy.read_magic(file) == (1, 0)
+    shape, _, dtype = (npy.read_array_header_1_0 if old else npy.read_array_header_2_0)(file)
+    return shape, dtype.itemsize
 
 
 def write(kernel: Kernel) -> str:

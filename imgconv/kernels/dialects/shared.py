@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from imgconv.errors import KernelError, shortened
-from imgconv.kernels.kernel import Kernel, Number
+from imgconv.kernels.kernel import MAX_SIDE, Kernel, Number
 from imgconv.kernels.notation import NUMBER, number
 
 SEPARATORS = re.compile(r"[\s,;]+")
@@ -20,7 +20,10 @@ def numbers(line: str) -> list[Number]:
     KernelError
         If a word is none.
     """
-    return [_number(word) for word in SEPARATORS.split(line.strip()) if word]
+    words = [word for word in SEPARATORS.split(line.strip()) if word]
+    if len(words) > MAX_SIDE:
+        raise KernelError(f"a row has {len(words)} weights; a side has at most {MAX_SIDE}")
+    return [_number(word) for word in words]
 
 
 def _number(text: str) -> Number:
