@@ -8,7 +8,8 @@ from typing import Any
 from imgconv.errors import KernelError, shortened
 from imgconv.kernels.kernel import Kernel, Number
 
-NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+# Digits are matched in one way, so that a long text that is no number is known in one pass.
+NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _IN_PLACE = re.compile(
     rf"(?P<rows>{NUMBER}(?:[,;]{NUMBER})*)(?:/(?P<divisor>{NUMBER}))?(?:\+(?P<bias>{NUMBER}))?"
 )

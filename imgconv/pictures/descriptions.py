@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 OME, IMAGEJ = "OME-XML", "ImageJ="
 TYPES = {"uint8": "uint8", "uint16": "uint16", "float32": "float"}  # of samples, as OME says them
+# No tag holds another's beginning, so that what is never closed is gone through once.
 PIXELS = re.compile(r"<(?:\w+:)?Pixels\b[^<>]*>")
 CHANNEL = re.compile(r"<(?:\w+:)?Channel\b[^<>]*>")
 ROIS = re.compile(r"<(?:\w+:)?ROI(?:Ref)?\b")

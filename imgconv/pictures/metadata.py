@@ -30,8 +30,9 @@ XMP_KEY = "XML:com.adobe.xmp"
 # A JPEG keeps EXIF in one segment, and a profile in at most 255.
 JPEG_LIMITS = {"exif": 65_500, "xmp": 65_500, "comment": 65_500, "icc": 255 * 65_519}
 UNKNOWN_SAMPLING = -1
+# Spaces are taken from the first of them, for packets end with thousands to write over.
 XMP_ORIENTATION = re.compile(
-    rb"""(?<!\s)\s*tiff:Orientation\s*=\s*("[^"]*"|'[^']*')|<tiff:Orientation>[^<]*</tiff:Orientation>"""
+    rb"""(?:(?<!\s)\s+)?tiff:Orientation\s*=\s*("[^"]*"|'[^']*')|<tiff:Orientation>[^<]*</tiff:Orientation>"""
 )
 INCHES = {2: 1.0, 3: 2.54}  # of a TIFF's units of resolution; 1 is none
 SWAPPED = range(5, 9)  # the orientations that change rows and columns

@@ -28,7 +28,7 @@ def of_text(text: str) -> Kernel | None:
     """
     if not _BEGINNING.match(text):
         return None
-    return _of_filter(re.sub(r"\s*([=:,])\s*", r"\1", text))
+    return _of_filter(re.sub(" ?([=:,]) ?", r"\1", " ".join(text.split())))
 
 
 def _of_filter(text: str) -> Kernel:

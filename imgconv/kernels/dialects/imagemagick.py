@@ -11,7 +11,7 @@ from imgconv.kernels.kernel import Kernel
 
 T = TypeVar("T")
 
-_HEAD = re.compile(r"\d+[^\s,;:]*\s*:")  # what ImageMagick's texts begin with, right or wrong
+_HEAD = re.compile(r"\d[^\s,;:]*\s*:")  # what ImageMagick's texts begin with, right or wrong
 _KERNEL = re.compile(
     r"(?P<width>\d{1,9})(?:x(?P<height>\d{1,9}))?(?:\+(?P<x>\d{1,9})\+(?P<y>\d{1,9}))?\s*:"
     r"(?P<weights>[^;]*);?",
