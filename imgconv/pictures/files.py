@@ -86,21 +86,8 @@ def exists(target: Path | Url) -> bool:
     return os.path.lexists(target) if isinstance(target, Path) else target.exists()
 
 
-def stamp(name: str) -> str:
-    """Return what changes with a file: its size and time, or what its store tells; "" if none."""
-    if url := _url(name):
-        return url.stamp()
-    try:
-        seen = os.stat(name)
-    except (OSError, ValueError):
-        return ""
-    if stat.S_ISDIR(seen.st_mode):  # a .zarr, whose own time does not tell of its chunks
-        return str(_tree(Path(name)))
-    return f"{seen.st_size} {seen.st_mtime_ns}" if stat.S_ISREG(seen.st_mode) else ""
-
-
-def _tree(folder: Path) -> list[tuple[str, int, int]]:
-    """The files in a folder and below, with their sizes and times."""
+def tree(folder: Path) -> list[tuple[str, int, int]]:
+    """Return the files in a folder and below, with their sizes and times."""
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     each = [(str(p.relative_to(folder)), p.stat()) for p in files]
     return [(name, seen.st_size, seen.st_mtime_ns) for name, seen in each]
@@ -321,7 +308,7 @@ def _is_same(one: Path, other: Path) -> bool:
 
     if one.is_file() and other.is_file():
         return cmp(one, other, shallow=False)
-    names = [[name for name, *_ in _tree(folder)] for folder in (one, other)]
+    names = [[name for name, *_ in tree(folder)] for folder in (one, other)]
     return names[0] == names[1] and all(
         cmp(one / name, other / name, shallow=False) for name in names[0]
     )

@@ -85,9 +85,9 @@ def _journaled(job: Job, task: Task, outcome: Outcome) -> Outcome:
     """Do a job, unless the journal says that it is done and right; mark what is read and left."""
     from imgconv.runs import journal
 
-    seen = files.stamp(job.source)
+    seen = journal.stamp(job.source)
     if job.marks:
-        now = journal.marks(task.meaning, seen, files.stamp(job.target))
+        now = journal.marks(task.meaning, seen, journal.stamp(job.target))
         if now == job.marks:
             return outcome._replace(status=SKIPPED, marks=now)
         if journal.is_ours(now, job.marks):
@@ -96,7 +96,7 @@ def _journaled(job: Job, task: Task, outcome: Outcome) -> Outcome:
     outcome = _do(job, task, outcome)
     if task.dry or outcome.status != OK:
         return outcome
-    return outcome._replace(marks=journal.marks(task.meaning, seen, files.stamp(job.target)))
+    return outcome._replace(marks=journal.marks(task.meaning, seen, journal.stamp(job.target)))
 
 
 def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import sys
 import time
 from base64 import urlsafe_b64encode
@@ -60,6 +61,20 @@ def _numbers(step: Kernel | Combined) -> object:
     if isinstance(step, Combined):
         return step.how, [_numbers(kernel) for kernel in step.kernels]
     return step.weights, step.divisor, step.bias
+
+
+def stamp(name: str) -> str:
+    """Return what changes with a file: its size and time, or what its store tells; "" if none."""
+    place = files.path(name)
+    if not isinstance(place, Path):
+        return place.stamp()
+    try:
+        seen = os.stat(place)
+    except (OSError, ValueError):
+        return ""
+    if stat.S_ISDIR(seen.st_mode):  # a .zarr, whose own time does not tell of its chunks
+        return str(files.tree(place))
+    return f"{seen.st_size} {seen.st_mtime_ns}" if stat.S_ISREG(seen.st_mode) else ""
 
 
 def marks(meaning: str, seen: str, left: str) -> bytes:

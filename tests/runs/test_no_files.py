@@ -16,6 +16,7 @@ from PIL import Image
 
 from imgconv.errors import ImageError
 from imgconv.pictures import files
+from imgconv.runs import journal as journals
 from tests.images import noise, saved
 from tests.runs.test_batch import IMGCONV, heeds
 
@@ -301,8 +302,8 @@ def test_a_pipe_among_ones_own_kernels_is_a_warning(config_home):
 
 def test_a_journal_keeps_files_and_is_one(state_home):
     """What has no size and no time that tell of it is done anew; a pipe is no journal."""
-    assert files.stamp("in/a.png")
-    assert not files.stamp("in/pipe.png")
+    assert journals.stamp("in/a.png")
+    assert not journals.stamp("in/pipe.png")
     Path("b.png").write_bytes(PICTURE)
     run = ["apply", "in/a.png", "b.png", "-k", "1", "-o", "out/", "--resume"]
     assert command(*run)[0] == 0
