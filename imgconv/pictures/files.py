@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING
 
 from imgconv.errors import ImageError
 from imgconv.pictures import replacing
+from imgconv.pictures.memory import refuse_beyond
 
 if TYPE_CHECKING:
     from mmap import mmap
@@ -111,6 +112,7 @@ def read(source: str, limit: int = MAX_STREAM) -> bytes:
         with open(source, "rb") as file:
             seen = os.fstat(file.fileno())
             if stat.S_ISREG(seen.st_mode) and seen.st_size:  # and no more, if it grows meanwhile
+                refuse_beyond(seen.st_size)
                 return file.read(seen.st_size)
             return _read_up_to(file, limit)
     except MemoryError:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgconv.errors import ImageError
 from imgconv.pictures.files import MAX_PIXELS
+from imgconv.pictures.memory import refuse_beyond
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -38,8 +37,7 @@ def refuse_hollow(image: Image.Image, length: int, how: Reading) -> None:
         elif image.format in ("JPEG", "MPO"):
             most = JPEG
         refuse_claim((width, height), most * length, length, how)
-    need = width * height * BYTES.get(image.mode, 4)
-    refuse_beyond_memory(need, "--tile does TIFF and .zarr piece by piece")
+    refuse_beyond(float(width * height * BYTES.get(image.mode, 4)))
 
 
 def refuse_claim(size: tuple[int, int], most: float, length: int, how: Reading) -> None:
@@ -61,37 +59,3 @@ def refuse_scans(data: bytes) -> None:
     scans = data.count(b"\xff\xda", 0, end if end > 0 else len(data))
     if scans > SCANS:
         raise ImageError(f"is a JPEG of {scans} scans, and no camera makes {SCANS}; save it anew")
-
-
-def refuse_beyond_memory(need: float, remedy: str) -> None:
-    """Raise an error for what takes clearly more bytes than there are."""
-    if need > 4 * BELIEVED and need > (free := memory()):
-        raise ImageError(
-            f"needs {need / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free; {remedy}"
-        )
-
-
-def memory() -> float:
-    """Return how many bytes this process may still take; infinite where nothing tells."""
-    found: list[float] = []
-    try:
-        fields = _numbers(Path("/proc/meminfo"))
-        found.append(1024.0 * fields["MemAvailable:"])
-        group = Path("/sys/fs/cgroup")
-        limit = (group / "memory.max").read_text().strip()
-        if limit != "max":
-            cached = _numbers(group / "memory.stat")  # which goes when it is in the way
-            kept = int((group / "memory.current").read_text())
-            kept -= cached["inactive_file"] + cached["active_file"]
-            found.append(float(limit) - kept)
-    except (OSError, KeyError, ValueError):
-        pass
-    if not found and hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        found.append(float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")))
-    return min(found, default=math.inf)
-
-
-def _numbers(path: Path) -> dict[str, int]:
-    """The numbers of a file of the kernel's, by the words before them."""
-    lines = [line.split() for line in path.read_text().splitlines()]
-    return {words[0]: int(words[1]) for words in lines if len(words) > 1}

@@ -19,7 +19,7 @@ from imgconv.errors import ImageError, one_line, shortened
 from imgconv.pictures import axes
 from imgconv.pictures.extras import library
 from imgconv.pictures.files import MAX_PIXELS
-from imgconv.pictures.limits import refuse_beyond_memory
+from imgconv.pictures.memory import refuse_beyond
 from imgconv.pictures.metadata import Metadata
 from imgconv.pictures.picture import Reading, choose, cut, refuse_unlisted
 from imgconv.pictures.pixels import NAMELESS
@@ -125,7 +125,7 @@ def _refuse_hollow(array: Any, axes: str, path: str, how: Reading) -> None:
         size = 2.0 * math.prod(array.chunks) * array.dtype.itemsize  # packed and unpacked
         sides = array.shards or array.chunks  # of what a file holds
         count = math.prod(-(-n // side) for n, side in zip(shape, sides, strict=True))
-    refuse_beyond_memory(size, "save it in smaller chunks")
+    refuse_beyond(size, "save it in smaller chunks")
     images = math.prod(n for n, axis in zip(shape, axes, strict=True) if axis not in "yx")
     claimed = max(math.prod(shape), SMALL * count, SMALL * images)
     if claimed <= MAX_PIXELS or how.max_pixels > MAX_PIXELS:

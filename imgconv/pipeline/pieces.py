@@ -24,7 +24,7 @@ from imgconv.pictures.descriptions import Written
 from imgconv.pictures.encode import Writing
 from imgconv.pictures.files import MAX_PIXELS
 from imgconv.pictures.formats import PIECES, TIFF_MAGIC
-from imgconv.pictures.limits import memory, refuse_beyond_memory
+from imgconv.pictures.memory import memory, refuse_beyond
 from imgconv.pictures.metadata import Grid, Metadata
 from imgconv.pictures.picture import Reading, Tally
 from imgconv.pictures.pixels import ArrayPixels, Pixels, white
@@ -257,7 +257,7 @@ class _Job:
         self._side = side
         rows = min(side or tiff_pieces.SIDE, self.shape[0])
         bands = 2.0 * rows * self.shape[1] * len(self.names) * samples.size(self.kind)
-        refuse_beyond_memory(bands, "give --tile a smaller number")
+        refuse_beyond(bands, "give --tile a smaller number")
 
     @property
     def bytes(self) -> int:
