@@ -18,7 +18,7 @@ def cache_info() -> None:
 
     _info()
     if journals := journal.left():
-        print(f"{printable(str(journals[0].parent))}: {len(journals)} for --resume")
+        print(f"{printable(str(journals[0].parent))}: {len(journals)} journals for --resume")
 
 
 @cache.command("warm")
