@@ -95,14 +95,19 @@ def numbers(file: IO[bytes], place: int, form: str) -> tuple[int, ...]:
 
 
 def directory(file: IO[bytes], start: int, how: Widths) -> tuple[dict[int, bytes], bytes]:
-    """Return the entries of a TIFF directory by their tags, and the link to the next."""
+    """Return the entries of a TIFF directory by their tags, and the link to the next.
+
+    Of two with one tag it is the first, as to all libraries.
+    """
     (count,) = numbers(file, start, how.order + how.entries)
     if count * how.entry > file.seek(0, io.SEEK_END) - start:
         raise EOFError
     file.seek(start + struct.calcsize(how.order + how.entries))
-    entries = [file.read(how.entry) for _ in range(count)]
-    following = file.read(struct.calcsize(how.order + how.link))
-    return {struct.unpack(how.order + "H", e[:2])[0]: e for e in entries}, following
+    found: dict[int, bytes] = {}
+    for _ in range(count):
+        entry = file.read(how.entry)
+        found.setdefault(struct.unpack(how.order + "H", entry[:2])[0], entry)
+    return found, file.read(struct.calcsize(how.order + how.link))
 
 
 def repaired(data: bytes, broken: Places) -> bytes:
@@ -110,9 +115,11 @@ def repaired(data: bytes, broken: Places) -> bytes:
     if not broken:
         return data
     copy = bytearray(data)
-    for start, entry in broken:
-        at = data.find(entry, start)
+    begun = at = -1
+    for start, entry in broken:  # those of a directory follow each other
+        at = data.find(entry, at if start == begun else start)
         copy[at : at + len(entry)] = _emptied(entry)
+        begun = start
     return bytes(copy)
 
 
@@ -300,6 +307,7 @@ def _walked(file: IO[bytes], faults: list[str]) -> Iterator[Head]:
     try:
         how = widths(file)
         (offset,) = numbers(file, how.first, how.order + how.link)
+        left = file.seek(0, io.SEEK_END)  # as many numbers as a file has bytes
         while offset not in seen:
             seen.add(offset)
             entries, following = directory(file, offset, how)

@@ -75,6 +75,7 @@ class Page:
         self._shape = page.imagelength, page.imagewidth
         self._orientation = tiff.orientation_of(page)
         self.shape = tiff.size_of(page)[::-1]
+        self._is_plain = _is_plain(page)
         self._segment = _segment(page, np.dtype(page.dtype))
         if not all(self.shape + self._segment):
             raise ImageError(f"broken image: it is {self.shape[1]}x{self.shape[0]}; {SOUND}")
@@ -117,7 +118,7 @@ class Page:
 
     def _joined(self, i: int, j: int) -> npt.NDArray[Any]:
         page, (high, wide) = self._page, self._segment
-        if not page.is_tiled and _is_plain(page):
+        if not page.is_tiled and self._is_plain:
             return self._plain(i)
         across, down = -(-self._shape[1] // wide), -(-self._shape[0] // high)
         planes = page.samplesperpixel if page.planarconfig == 2 else 1
@@ -261,12 +262,17 @@ def _tiles(
 
 def regrouped(bands: Iterable[npt.NDArray[Any]], high: int) -> Iterator[npt.NDArray[Any]]:
     """Return the same rows in bands of another height, and the rest."""
-    left: npt.NDArray[Any] | None = None
+    waiting: list[npt.NDArray[Any]] = []
+    count = 0  # of rows that wait
     for band in bands:
-        rows = band if left is None else np.concatenate([left, band])
-        whole = len(rows) // high * high
+        waiting.append(band)
+        count += len(band)
+        if count < high:
+            continue
+        rows = np.concatenate(waiting) if len(waiting) > 1 else band
+        whole = count // high * high
         for y in range(0, whole, high):
             yield rows[y : y + high]
-        left = rows[whole:] if whole < len(rows) else None
-    if left is not None:
-        yield left
+        waiting, count = [rows[whole:]] * (whole < count), count - whole
+    if waiting:
+        yield np.concatenate(waiting)
