@@ -307,7 +307,6 @@ def _walked(file: IO[bytes], faults: list[str]) -> Iterator[Head]:
     try:
         how = widths(file)
         (offset,) = numbers(file, how.first, how.order + how.link)
-        left = file.seek(0, io.SEEK_END)  # as many numbers as a file has bytes
         while offset not in seen:
             seen.add(offset)
             entries, following = directory(file, offset, how)
