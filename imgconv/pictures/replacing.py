@@ -188,7 +188,8 @@ def _exchange_in_steps(part: Path, target: Path) -> None:
 
 def _recover(aside: Path) -> None:
     """End a replacement: what went aside gets its name back if that is free, else it goes."""
-    if not aside.is_dir():
+    seen = os.lstat(aside)
+    if not stat.S_ISDIR(seen.st_mode) or not _is_users(seen):
         return
     for old in [*aside.iterdir()]:
         try:
@@ -230,14 +231,12 @@ def tidy(folder: Path) -> None:
     if folder in _tidied:
         return
     _tidied.add(folder)
-    with contextlib.suppress(OSError):
-        with os.scandir(folder) as entries:
-            found = [e.name for e in islice(entries, LOOK) if is_ours(e.name)]
-        for name in found:
-            if name.endswith(".old"):
-                _recover(folder / name)
-            else:
-                remove_left(folder / name)
+    found: list[str] = []
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        found += [e.name for e in islice(entries, LOOK) if is_ours(e.name)]
+    for name in found:
+        with contextlib.suppress(OSError):
+            (_recover if name.endswith(".old") else remove_left)(folder / name)
 
 
 def sweep(path: Path) -> None:
@@ -275,7 +274,7 @@ def unclaimed(path: Path, *, ended: bool = False) -> Iterator[bool]:
 
 def _looked_at(path: Path, *, ended: bool) -> tuple[int, bool]:
     seen = os.lstat(path)
-    if sys.platform == "win32" or seen.st_uid != os.geteuid():
+    if sys.platform == "win32" or not _is_users(seen):
         return -1, False
     if not stat.S_ISREG(seen.st_mode) and not stat.S_ISDIR(seen.st_mode):
         return -1, False
@@ -290,6 +289,11 @@ def _looked_at(path: Path, *, ended: bool) -> tuple[int, bool]:
         os.close(file)
         raise
     return file, same and known
+
+
+def _is_users(seen: os.stat_result) -> bool:
+    """Whether something is the user's own, where systems tell, and no trap in a shared folder."""
+    return sys.platform == "win32" or seen.st_uid == os.geteuid()
 
 
 def lock(file: int, *, shared: bool = False) -> bool | None:

@@ -109,15 +109,23 @@ def test_what_is_not_ours_stays(tmp_path):
     link, pipe = ".imgconv-00000001.part", ".imgconv-00000002.part"
     (tmp_path / link).symlink_to(outside)
     os.mkfifo(tmp_path / pipe)
-    kept |= {link, pipe, "outside"}
+    trap = ".imgconv-00000004.old"
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "passwd").write_bytes(b"mine")
+    (tmp_path / trap).symlink_to(tmp_path / "etc")
+    kept |= {link, pipe, "outside", trap, "etc"}
     if os.geteuid() == 0:
         foreign = ".imgconv-00000003.part"
         (tmp_path / foreign).write_bytes(b"theirs")
         os.chown(tmp_path / foreign, 65534, 65534)
-        kept.add(foreign)
+        theirs = ".imgconv-00000005.old"
+        (tmp_path / theirs).mkdir()
+        (tmp_path / theirs / "new").write_bytes(b"theirs")
+        os.chown(tmp_path / theirs, 65534, 65534)
+        kept |= {foreign, theirs}
     files.write(b"data", tmp_path / "new", force=False)
     assert set(names(tmp_path)) == kept | {"new"}
-    assert outside.read_bytes() == b"mine"
+    assert outside.read_bytes() == (tmp_path / "etc/passwd").read_bytes() == b"mine"
 
 
 @pytest.mark.parametrize(
