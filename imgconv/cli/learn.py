@@ -95,7 +95,11 @@ def learn_(
         for one, name in zip(found, names, strict=True)
     )
     if output:
-        files.write(f"{text}\n".encode(), output, force=force)
+        try:
+            files.write(f"{text}\n".encode(), output, force=force)
+        except ImgconvError as error:
+            say(str(error))
+            raise typer.Exit(1) from None
     if as_json:
         told = [learn.as_json(one) for one in found]
         print(json.dumps(told[0] if len(told) == 1 else told))
