@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.images import noise, saved
 
@@ -73,18 +74,27 @@ class Scene(NamedTuple):
     @property
     def arguments(self) -> list[str]:
         """The command's words."""
-        return f"apply {self.command} -k sharpen --threads 1 --jobs 1 -q".split()
+        words = self.command.split()
+        return (
+            [*words, *["-k", "sharpen", "--threads", "1", "--jobs", "1", "-q"]]
+            if words[0] == "apply"
+            else words
+        )
 
 
 SCENES = {
-    "plain": Scene("in/0.png -o out/0.png -f", ("0.png",)),
-    "new": Scene("in/0.png -o out/0.png", ()),
-    "linked": Scene("in/0.png -o out/0.png", (), STEPS),
-    "batch": Scene("in/0.png in/1.png in/2.png -o out/ -f", ("0.png",)),
-    "tiled": Scene("in/t.tif -o out/t.tif --tile 64 -f", ("t.tif",)),
-    "zarr": Scene("in/z.zarr -o out/z.zarr -f", ("z.zarr",)),
-    "steps": Scene("in/z.zarr -o out/z.zarr -f", ("z.zarr",), STEPS),
-    "resumed": Scene("in/0.png in/1.png in/2.png -o out/ --resume", ()),
+    "plain": Scene("apply in/0.png -o out/0.png -f", ("0.png",)),
+    "new": Scene("apply in/0.png -o out/0.png", ()),
+    "linked": Scene("apply in/0.png -o out/0.png", (), STEPS),
+    "batch": Scene("apply in/0.png in/1.png in/2.png -o out/ -f", ("0.png",)),
+    "tiled": Scene("apply in/t.tif -o out/t.tif --tile 64 -f", ("t.tif",)),
+    "zarr": Scene("apply in/z.zarr -o out/z.zarr -f", ("z.zarr",)),
+    "steps": Scene("apply in/z.zarr -o out/z.zarr -f", ("z.zarr",), STEPS),
+    "resumed": Scene("apply in/0.png in/1.png in/2.png -o out/ --resume", ()),
+    "frames": Scene("apply in/f.gif -o out/f.gif -f", ("f.gif",)),
+    "sheet": Scene("sheet in/0.png -k sharpen -o out/s.png -f", ("s.png",)),
+    "page": Scene("explain in/0.png -k sharpen --html out/p.html -f", ("p.html",)),
+    "learn": Scene("learn in/0.png in/0.png --size 3 -o out/k.toml -f", ("k.toml",)),
 }
 
 
@@ -182,6 +192,8 @@ def set_up(scene: Scene, base: Path, nursery: Nursery) -> Stage:
     (begin / "state").mkdir()
     for i in range(3):
         (begin / f"in/{i}.png").write_bytes(saved(noise(size=(20 + i, 15)), "PNG"))
+    frames = [Image.fromarray(np.full((9, 8), i, np.uint8)) for i in (9, 90)]
+    frames[0].save(begin / "in/f.gif", save_all=True, append_images=frames[1:])
     tifffile.imwrite(begin / "in/t.tif", np.ones((90, 80), np.uint8), tile=(32, 32))
     zarr.create_array(str(begin / "in/z.zarr"), data=np.ones((40, 30)), chunks=(32, 32))
     zarr.create_array(str(begin / "old.zarr"), data=np.ones((5, 5)), chunks=(4, 4))
