@@ -322,7 +322,7 @@ def test_journals_of_living_runs_stay(run, state_home, tmp_path):
         assert run("apply", *names(), *APPLY, "-f").code == 0
         assert cache("clear") == ""
         assert journals(state_home) == [path]
-        assert f"{path.parent}: 1 for --resume" in cache("info")
+        assert f"{path.parent}: 1 journals for --resume" in cache("info")
     assert cache("clear") == ""
     assert journals(state_home) == []
     assert "--resume" not in cache("info")
