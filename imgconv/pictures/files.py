@@ -9,7 +9,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -26,7 +26,7 @@ PIPE = "-"
 # What is read of a stream, which may have no end; a file has a size that its owner knows.
 MAX_STREAM = 2 << 30
 MAX_PIXELS = 500_000_000  # of a picture that is decoded whole, where nothing else is asked for
-CHUNK = 1 << 20
+CHUNK, START = 1 << 20, 4096  # bytes that are read at once, and those that tell what a file is
 FULL = (errno.ENOSPC, errno.EDQUOT)
 # What is neither file nor folder: whoever opens it may wait without end.
 SPECIAL = {
@@ -94,27 +94,32 @@ def tree(folder: Path) -> list[tuple[str, int, int]]:
     return [(name, seen.st_size, seen.st_mtime_ns) for name, seen in each]
 
 
-def read(source: str, limit: int = MAX_STREAM) -> bytes:
+def read(source: str, limit: int = MAX_STREAM, *, picture: bool = True) -> bytes:
     """Return the bytes of a file, or of stdin for `-`.
+
+    Of a `picture`, as it should be, no more is read than its beginning where that is of none.
 
     Raises
     ------
     ImageError
-        If it cannot be read, or is a stream longer than the limit.
+        If it cannot be read, is no picture, or is a stream longer than the limit.
     """
+    look = _refuse_unknown if picture else lambda _: None
     if source == PIPE and sys.stdin is None:
         raise ImageError("is closed")
     if url := _url(source):
         return url.read()
     try:
         if source == PIPE:
-            return _read_up_to(sys.stdin.buffer, limit)
+            return _read_up_to(sys.stdin.buffer, limit, look)
         with open(source, "rb") as file:
             seen = os.fstat(file.fileno())
             if stat.S_ISREG(seen.st_mode) and seen.st_size:  # and no more, if it grows meanwhile
+                if seen.st_size > CHUNK:
+                    look(file.peek(START))
                 refuse_beyond(seen.st_size)
                 return file.read(seen.st_size)
-            return _read_up_to(file, limit)
+            return _read_up_to(file, limit, look)
     except MemoryError:
         raise ImageError("is more than this process may hold; name a smaller file") from None
     except OSError as error:
@@ -142,9 +147,21 @@ def opened(source: str) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _read_up_to(file: IO[bytes], limit: int) -> bytes:
+def _refuse_unknown(start: bytes) -> None:
+    """Raise an error for what begins as no picture does, nor as a table, which is a text."""
+    from imgconv.pictures import faults, formats
+
+    start = start[:START]
+    known = formats.of_head(start) or start[:2] in (b"II", b"MM")  # a TIFF that Pillow may read
+    if b"\0" in start and not known:
+        raise faults.of_unknown(start)
+
+
+def _read_up_to(file: IO[bytes], limit: int, look: Callable[[bytes], None]) -> bytes:
     parts, total = [], 0
     while part := file.read(CHUNK):
+        if not total and len(part) == CHUNK:
+            look(part)
         parts.append(part)
         total += len(part)
         if total > limit:

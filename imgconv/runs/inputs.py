@@ -139,7 +139,7 @@ def _name(path: str) -> str:
 def _listed(files_from: str, null: bool) -> list[str]:
     """The names in a file or on stdin, of any bytes."""
     try:
-        data = files.read(files_from)
+        data = files.read(files_from, picture=False)
     except ImageError as error:
         raise OptionError(f"--files-from {files_from}: {error}") from None
     if b"\0" in data and not null:

@@ -132,16 +132,19 @@ def test_the_limit_of_pixels_can_be_moved(run, tmp_path):
 
 
 def test_a_stream_without_end_is_refused(monkeypatch):
-    """Stdin is read up to a limit, and no further."""
+    """Stdin is read up to a limit, and no further; nor what is no picture beyond its beginning."""
     from imgconv.errors import ImageError
     from imgconv.pictures import files
 
     with open("/dev/zero", "rb") as endless:
         monkeypatch.setattr(sys, "stdin", type("Stdin", (), {"buffer": endless}))
         with pytest.raises(ImageError, match="3 MB"):
-            files.read("-", limit=3 << 20)
+            files.read("-", limit=3 << 20, picture=False)
     with pytest.raises(ImageError, match="3 MB"):
-        files.read("/dev/zero", limit=3 << 20)
+        files.read("/dev/zero", limit=3 << 20, picture=False)
+    for name in ("/dev/zero", "/dev/urandom"):
+        with pytest.raises(ImageError, match="not an image"):
+            files.read(name)
 
 
 def test_a_named_pipe_is_an_input(run, tmp_path):

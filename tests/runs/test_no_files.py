@@ -144,17 +144,16 @@ def waits(pid: int) -> bool:
 )
 def test_a_signal_ends_what_waits(arguments, name):
     """For who never writes to a pipe, or never reads from it: exit 130, and nothing is left."""
+    done = {"o-2.png"} if "o-{index}.png" in arguments else set()
+    until = time.monotonic() + SLOW
     running = subprocess.Popen(
         [*IMGCONV, "apply", *arguments, "-k", "1"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    number = signal.Signals[name]
-    done = {"o-2.png"} if "o-{index}.png" in arguments else set()
-    until = time.monotonic() + SLOW
-    while not (heeds(running.pid, signal.SIGTERM) and waits(running.pid) and done <= names()):
-        assert running.poll() is None
-        assert time.monotonic() < until
-    running.send_signal(number)
     try:
+        while not (heeds(running.pid, signal.SIGTERM) and waits(running.pid) and done <= names()):
+            assert running.poll() is None
+            assert time.monotonic() < until
+        running.send_signal(signal.Signals[name])
         running.wait(SLOW)
     finally:
         running.kill()
@@ -195,12 +194,31 @@ def test_what_grows_while_it_is_read_is_read_as_it_was(monkeypatch):
     [(1 << 40, "big.png: needs 1099.5 GB"), (3 << 30, "big.png: is more than this process may")],
 )
 def test_a_size_beyond_the_memory_is_one_line(size, fault, first):
-    """A file may have holes, and be a terabyte of nothing."""
+    """A file may have holes, and be a terabyte of nothing behind its head."""
     with open("big.png", "wb") as file:
+        file.write(PICTURE)
         file.truncate(size)
     output = "-o o.png" * (not first.startswith("explain"))
     code, (error,), _ = shell(f"ulimit -v 2000000; imgconv {first} big.png -k 1 {output}")
     assert (code, fault in error) == (1, True)
+
+
+def test_what_is_no_picture_is_not_read_to_its_end(run):
+    """Be it a terabyte; what may be a picture, a table or a list is."""
+    with open("big.png", "wb") as file:
+        file.truncate(1 << 40)
+    result = run("apply", "big.png", "-k", "1", "-o", "o.png")
+    assert (result.code, "not an image of a kind that is read" in result.err) == (1, True)
+    noise("L", (1500, 1000)).save("odd.tif")
+    data = bytearray(Path("odd.tif").read_bytes())
+    data[2:4] = data[3:1:-1]  # which Pillow takes for a TIFF
+    table = f"0.{'1' * 4000}\n".encode() * 300
+    for stream, name in ((bytes(data), "o.tif"), (table, "o.csv")):
+        result = run("apply", "-", "-k", "1", "-o", name, stdin=stream)
+        assert result.code == 0, result.err
+    many = b"a" * 4000 + b".png\0"
+    result = run("apply", "--files-from", "-", "-0", "-k", "1", "-o", "o.png", stdin=many * 300)
+    assert (result.code, "300 inputs for one output" in result.err) == (2, True)
 
 
 def test_of_several_outputs_none_is_a_pipe(run):
