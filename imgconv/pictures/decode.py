@@ -71,6 +71,8 @@ def _decoded(data: bytes, how: Reading) -> Picture:
         return _tiff(data, how)
     if data[:3] == b"GIF":
         return _gif(data, how)
+    if data[:2] in (b"P1", b"P2", b"P3"):
+        data = pillow.without_comments(data)
     return _opened(data, how)
 
 

@@ -170,6 +170,16 @@ def _reachable() -> bool:
     return True
 
 
+def without_comments(data: bytes) -> bytes:
+    """Return a PNM of numbers as text without its comments, as Pillow takes them out.
+
+    It copies what follows for each of them.
+    """
+    import re
+
+    return re.sub(rb"#[^\r\n]*[\r\n]?", b"", data)
+
+
 def scale_transparency(image: ImageFile.ImageFile) -> None:
     """Give the transparent value of a PNG of 2 or 4 bits in units of 8, as its samples are."""
     times = {"L;2": 85, "L;4": 17}.get(str(image.tile[0].args) if image.tile else "")
