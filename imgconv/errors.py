@@ -1,5 +1,10 @@
 """What can go wrong: each message says what, the value and the remedy, on one line."""
 
+from __future__ import annotations
+
+import errno
+import re
+
 
 def shortened(text: str, limit: int = 60) -> str:
     """Return a text as a message quotes it: cut where it is longer than the limit."""
@@ -38,3 +43,48 @@ class ClusterError(ImgconvError):
 
 class ImageError(ImgconvError):
     """An image cannot be read, kept or written."""
+
+
+class StarvedError(ImgconvError):
+    """The system gives this process no more memory, threads or open files."""
+
+
+# What a process can be short of: numbers of errors, words of errors that tell of it in passing (the
+# loader of libraries, C++, Python itself), and what is said.
+_SHORTAGES = (
+    (
+        (errno.EMFILE, errno.ENFILE), "Too many open files",
+        "too many open files; raise the limit (ulimit -n)",
+    ),
+    (
+        (), "start new thread|pthread_create",
+        "no thread can be started; raise the limit (ulimit -u, or ulimit -v for their memory)",
+    ),
+    (
+        (errno.ENOMEM,), "failed to map segment|(?i:(cannot|unable to) allocate|out of memory)"
+        "|bad_alloc|additional memory protection|error return without exception set",
+        "not enough memory; raise the limit (ulimit -v) or free some",
+    ),
+)  # fmt: skip
+
+
+def shortage(error: BaseException | None) -> StarvedError | None:
+    """Return what is said where an error, or one that led to it, comes of a shortage."""
+    while error:
+        if isinstance(error, StarvedError):
+            return error
+        for numbers, words, said in _SHORTAGES:
+            if getattr(error, "errno", None) in numbers or re.search(words, str(error)):
+                return StarvedError(said)
+        if isinstance(error, MemoryError):
+            return StarvedError(_SHORTAGES[-1][-1])
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def heed_shortage(error: BaseException) -> None:
+    """Raise what comes of a shortage on, where other errors mean something else."""
+    if isinstance(error, MemoryError):
+        raise error
+    if found := shortage(error):
+        raise found from None

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from imgconv.engine.memory import refuse_beyond
 from imgconv.errors import ImageError
 from imgconv.pictures import replacing
-from imgconv.pictures.memory import refuse_beyond
 
 if TYPE_CHECKING:
     from mmap import mmap

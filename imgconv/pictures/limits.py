@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from imgconv.engine.memory import refuse_beyond
 from imgconv.errors import ImageError
 from imgconv.pictures.files import MAX_PIXELS
-from imgconv.pictures.memory import refuse_beyond
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgconv.engine.levels import SAMPLES
+from imgconv.engine.memory import refuse_beyond
 from imgconv.errors import ImageError, one_line, shortened
 from imgconv.pictures import axes
 from imgconv.pictures.extras import library
 from imgconv.pictures.files import MAX_PIXELS
-from imgconv.pictures.memory import refuse_beyond
 from imgconv.pictures.metadata import Metadata
 from imgconv.pictures.picture import Reading, choose, cut, refuse_unlisted
 from imgconv.pictures.pixels import NAMELESS

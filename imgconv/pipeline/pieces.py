@@ -7,7 +7,6 @@ import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from itertools import cycle
@@ -18,13 +17,14 @@ import numpy as np
 
 from imgconv.engine import ready, samples
 from imgconv.engine.levels import NOTHING, Ends, outermost
+from imgconv.engine.memory import free, refuse_beyond
+from imgconv.engine.pool import Pending, Pool
 from imgconv.errors import ImageError
 from imgconv.pictures import files, fitting, pillow, profiles, tiff_pieces, zarr_pieces
 from imgconv.pictures.descriptions import Written
 from imgconv.pictures.encode import Writing
 from imgconv.pictures.files import MAX_PIXELS
 from imgconv.pictures.formats import PIECES, TIFF_MAGIC
-from imgconv.pictures.memory import memory, refuse_beyond
 from imgconv.pictures.metadata import Grid, Metadata
 from imgconv.pictures.picture import Reading, Tally
 from imgconv.pictures.pixels import ArrayPixels, Pixels, white
@@ -100,8 +100,8 @@ def filter_file(route: Route, work: Work, progress: Progress | None = None) -> M
         pillow.keep_memory()
         for job in jobs:
             job.try_out()
-        pool = ThreadPoolExecutor(work.threads or ready.thread_count())
-        opened.callback(pool.shutdown, cancel_futures=True)
+        pool = Pool(work.threads or ready.thread_count())
+        opened.callback(pool.shutdown)
         if work.together:
             spanned = over_all(work, [job.extent(pool) for job in jobs])
             for job in jobs:
@@ -165,7 +165,7 @@ def is_larger(source: str, work: Work, reading: Reading) -> bool:
             pixels = sum(math.prod(page.shape) for page in file.pages)
     except (ImageError, OSError):  # which is told when it is read as a whole
         return False
-    return need > memory() or pixels > MAX_PIXELS == reading.max_pixels
+    return need > free() or pixels > MAX_PIXELS == reading.max_pixels
 
 
 def _need(page: tiff_pieces.Page, work: Work) -> float:
@@ -271,9 +271,9 @@ class _Job:
         work = replace(work, ends=NOTHING) if work.levels == "stretch" else work
         filter_pixels(self._tile(range(1), range(1)), work)
 
-    def wanted(self, pool: ThreadPoolExecutor, compress: str) -> Wanted:
+    def wanted(self, pool: Pool, compress: str) -> Wanted:
         """Return what is to be written, computed as it is taken."""
-        workers = pool._max_workers
+        workers = max(1, pool.size)
         return Wanted(self.shape, self.names, self.kind, self._bands(pool), compress, workers)
 
     def _tile(self, rows: range, columns: range, place: npt.NDArray[Any] | None = None) -> Tile:
@@ -301,7 +301,7 @@ class _Job:
         tall, broad = find_grain(self._tile(range(1), range(1)), self._work)
         return -(-high // tall) * tall, -(-wide // broad) * broad
 
-    def _bands(self, pool: ThreadPoolExecutor) -> Iterator[npt.NDArray[Any]]:
+    def _bands(self, pool: Pool) -> Iterator[npt.NDArray[Any]]:
         """Compute bands of rows, the next one while one is being written."""
         passes = 2 if self._work.levels == "stretch" and not self._work.ends else 1
         if passes == 2:
@@ -309,7 +309,7 @@ class _Job:
         self._keep()
         height, width = self.shape
 
-        def begin(rows: range) -> tuple[range, npt.NDArray[Any], list[Future[Clipped]]]:
+        def begin(rows: range) -> tuple[range, npt.NDArray[Any], list[Pending[Clipped]]]:
             out = np.empty((len(rows), width, len(self.names)), self.kind)
             return rows, out, [pool.submit(self._fill, out, rows, x) for x in self._columns()]
 
@@ -339,7 +339,7 @@ class _Job:
         """Have a stretch span what it does in a work for all pages."""
         self._work = replace(self._work, ends=work.ends)
 
-    def extent(self, pool: ThreadPoolExecutor) -> Ends:
+    def extent(self, pool: Pool) -> Ends:
         """What a stretch of the whole page spans."""
         self._keep()
         found: list[Ends | None] = []

@@ -10,7 +10,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from imgconv.errors import ImageError, ImgconvError, one_line
+from imgconv.errors import ImageError, ImgconvError, one_line, shortage
 from imgconv.pictures import axes, decode, encode, files, pillow
 from imgconv.pictures.encode import Writing
 from imgconv.pictures.files import PIPE
@@ -43,13 +43,13 @@ def run(todo: Sequence[Job], task: Task, jobs: int) -> Generator[Outcome, None, 
 
     Pillow lets go of the lock while it decodes and encodes, so threads are enough.
     """
-    if min(jobs, len(todo)) <= 1:  # without threads, whose pool takes 4 ms to import
+    if min(jobs, len(todo)) <= 1:  # without threads
         yield from (attempt(job, task) for job in todo)
         return
-    from concurrent.futures import ThreadPoolExecutor
+    from imgconv.engine.pool import Pool
 
     pillow.keep_memory()
-    pool, gate = ThreadPoolExecutor(jobs), Gate()
+    pool, gate = Pool(jobs), Gate()
     task = task._replace(gate=gate)
     try:
         coming = (pool.submit(attempt, job, task) for job in todo)
@@ -59,7 +59,7 @@ def run(todo: Sequence[Job], task: Task, jobs: int) -> Generator[Outcome, None, 
             yield begun.popleft().result()
             begun.extend(itertools.islice(coming, 1))
     finally:  # when interrupted, finish what is being written, and no more
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(wait=False)
         gate.close()
 
 
@@ -70,14 +70,14 @@ def attempt(job: Job, task: Task) -> Outcome:
     try:
         outcome = _journaled(job, task, outcome) if task.meaning else _do(job, task, outcome)
     except ImgconvError as error:
-        outcome = outcome._replace(status=FAILED, error=str(error))
+        outcome = outcome._replace(status=FAILED, error=str(shortage(error) or error))
     except MemoryError:
         outcome = outcome._replace(status=FAILED, error=NO_MEMORY)
     except BrokenPipeError:
         raise
     except Exception as error:  # a fault of ours or a library's is one file's, not the batch's
         fault = f"cannot be done: {type(error).__name__}: {one_line(error)}; please report it"
-        outcome = outcome._replace(status=FAILED, error=fault)
+        outcome = outcome._replace(status=FAILED, error=str(shortage(error) or fault))
     return outcome._replace(seconds=time.perf_counter() - begin)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont, features
 
 from imgconv.engine.levels import MAXIMUM
+from imgconv.engine.pool import Pool
 from imgconv.engine.ready import thread_count
 from imgconv.errors import ImageError, KernelError, printable
 from imgconv.kernels.catalog import CUSTOM
@@ -156,7 +156,7 @@ def tiles(
         note = ", ".join(filter(None, (_described(kernel), WORDS.get(levels))))
         return Tile(enlarged(visible(out, PAPER), *box), title, note)
 
-    with ThreadPoolExecutor(work.threads or thread_count()) as pool:
+    with Pool(work.threads or thread_count()) as pool:
         found = list(pool.map(made, steps))
     shown, full = "{}x{}".format(*source.size), "{}x{}".format(*whole.size)
     return [Tile(original, "original", shown if shown == full else f"{shown} of {full}"), *found]

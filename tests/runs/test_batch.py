@@ -1,5 +1,6 @@
 """Batches through real processes: what is told of each input, and what an end by force leaves."""
 
+import _thread
 import json
 import os
 import random
@@ -258,32 +259,34 @@ def test_an_end_by_force_leaves_every_file_whole(name, tmp_path):
 
 
 def test_an_interrupt_waits_for_what_is_being_written_and_for_nothing_else(monkeypatch):
-    """Even while a thread starts, of which the pool then knows nothing; what reads is left."""
-    start, writing, ended = threading.Thread.start, threading.Event(), threading.Event()
-    done, threads = [], []
+    """What still reads is left, and writes nothing any more."""
+    writing, ended, over, done = (
+        threading.Event(), threading.Event(), threading.Semaphore(0), list[str](),
+    )  # fmt: skip
 
     def attempt(job, task):
-        with task.gate.passed():
-            writing.set()
-            time.sleep(0.2)
-            done.append(job.source)
-        ended.wait(20)  # as for a read that never comes
-        with task.gate.passed():
-            done.append("too late")
+        if job.source == "slow":  # as a read that never comes
+            ended.wait(20)
+        try:
+            with task.gate.passed():
+                writing.set()
+                time.sleep(0.2)
+                done.append(job.source)
+        finally:
+            over.release()
 
-    def interrupted(thread):
-        threads.append(thread)
-        start(thread)
+    def interrupt():
         assert writing.wait(20)
-        raise KeyboardInterrupt
+        _thread.interrupt_main()
 
     monkeypatch.setattr(batch, "attempt", attempt)
-    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
-        list(batch.run([Job("a", "b"), Job("c", "d")], Task(Work((), layout())), 2))
+        list(batch.run([Job("slow", "b"), Job("a", "d")], Task(Work((), layout())), 2))
     assert done == ["a"]
     ended.set()
-    threads[0].join()
+    for _ in range(2):
+        assert over.acquire(timeout=20)
     assert done == ["a"]
 
 
