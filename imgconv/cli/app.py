@@ -1,10 +1,12 @@
-"""The application that the commands join."""
+"""The application that the commands join, and how they fail."""
 
 from typing import Annotated
 
 import typer
 
 from imgconv import __version__
+from imgconv.errors import ImgconvError, shortage
+from imgconv.runs.report import say
 
 app = typer.Typer(
     name="imgconv",
@@ -23,3 +25,12 @@ def start(
     if version:
         print(f"imgconv {__version__}")
         raise typer.Exit
+
+
+def failed(error: Exception, subject: str = "") -> typer.Exit:
+    """Say what is wrong with a file, and return what ends the command; raise a fault of ours."""
+    found = shortage(error) or error
+    if not isinstance(found, ImgconvError):
+        raise error
+    say(f"{subject}: {found}" if subject else str(found))
+    return typer.Exit(1)

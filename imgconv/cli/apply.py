@@ -13,7 +13,7 @@ from imgconv.cli.app import app
 from imgconv.cli.specs import adjusted, catalogue, put_together
 from imgconv.cli.terminal import has_colours, tell_of_compiling
 from imgconv.errors import OptionError, shortened
-from imgconv.pictures.files import MAX_PIXELS
+from imgconv.pictures.files import MAX_PIXELS, stdout_is_closed
 from imgconv.runs.report import Report
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _refuse_stdout(todo: "list[Job]", told: bool) -> None:
     from imgconv.pictures.files import to_terminal
     from imgconv.pictures.formats import ARRAYS
 
-    if told and sys.stdout is None:
+    if told and stdout_is_closed():
         raise OptionError("stdout is closed; --json and --dry-run print there")
     if all(job.target != "-" for job in todo):
         return

@@ -4,15 +4,15 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from imgconv.cli import options
-from imgconv.cli.app import app
+from imgconv.cli.app import app, failed
 from imgconv.cli.specs import adjusted, catalogue
 from imgconv.cli.terminal import tell_of_compiling
-from imgconv.errors import ImgconvError, OptionError, shortened
+from imgconv.errors import OptionError, shortened
 from imgconv.kernels.kernel import MAX_SIDE, Kernel
 from imgconv.pictures.files import MAX_PIXELS
 from imgconv.runs.report import say
@@ -97,20 +97,15 @@ def explain_(
             _print_pixel(picture, work, place, levels, as_json)
             return
         built = page.build(picture.frames[0], work, entry, known.values(), image, place, spec)
-    except ImgconvError as error:
-        _fail(f"{image}: {error}")
+    except Exception as error:
+        raise failed(error, image) from None
     try:
         if target:
             files.write(built, target, force=force)
         else:
             files.print_bytes(built)
-    except ImgconvError as error:
-        _fail(str(error))
-
-
-def _fail(text: str) -> NoReturn:
-    say(text)
-    raise typer.Exit(1)
+    except Exception as error:
+        raise failed(error) from None
 
 
 def _place(text: str | None) -> tuple[int, int] | None:

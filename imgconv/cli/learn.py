@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imgconv.cli import options
-from imgconv.cli.app import app
+from imgconv.cli.app import app, failed
 from imgconv.errors import ImgconvError, OptionError
 from imgconv.runs.report import say
 
@@ -86,9 +86,8 @@ def learn_(
             found = each if all(one.explains for one in each) else found
         if output and not force:
             files.refuse_existing(output)
-    except ImgconvError as error:
-        say(str(error))
-        raise typer.Exit(1) from None
+    except Exception as error:
+        raise failed(error) from None
     names = ["learned"] if len(found) == 1 else [f"channel-{i}" for i in range(len(found))]
     text = "\n\n".join(
         toml(replace(one.kernel(), name=one.name or name))

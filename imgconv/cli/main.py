@@ -11,8 +11,8 @@ from typer.main import get_command
 # In the order of the help.
 from imgconv.cli import apply, listing, show, sheet, explain, learn, cache  # isort: skip
 from imgconv.cli.app import app
-from imgconv.errors import ClusterError, ImgconvError
-from imgconv.pictures.files import discard_stdout
+from imgconv.errors import ClusterError, ImgconvError, shortage
+from imgconv.pictures.files import ClosedStdout, discard_stdout
 from imgconv.runs.report import say
 
 __all__ = ["app", "apply", "cache", "explain", "learn", "listing", "main", "sheet", "show"]
@@ -27,13 +27,14 @@ def main(arguments: list[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     warnings.simplefilter("ignore")  # libraries' words on broken files; the errors are ours
+    if sys.stdout is None:
+        sys.stdout = ClosedStdout()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names may hold bytes that are no text
             stream.reconfigure(errors="backslashreplace")
     try:
         code = _command()(arguments or ["--help"], prog_name="imgconv", standalone_mode=False) or 0
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
         return int(code)
     except typer.TyperException as error:
         say(f"{error.format_message()} (imgconv --help)")
@@ -42,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         say(str(error))
         return 1
     except ImgconvError as error:
-        say(str(error))
+        say(str(shortage(error) or error))
         return 2
     except KeyboardInterrupt:
         return 130
@@ -52,7 +53,12 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has gone
         discard_stdout()
         return 1
-    except OSError as error:
+    except Exception as error:
+        if found := shortage(error):
+            say(str(found))
+            return 2
+        if not isinstance(error, OSError):
+            raise
         say(f"stdout cannot be written: {error.strerror or error}")
         discard_stdout()
         return 1

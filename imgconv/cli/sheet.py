@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from imgconv.cli import options
-from imgconv.cli.app import app
+from imgconv.cli.app import app, failed
 from imgconv.cli.specs import catalogue
 from imgconv.cli.terminal import tell_of_compiling
 from imgconv.errors import ImgconvError, OptionError
@@ -88,9 +88,8 @@ def sheet_(
             files.print_bytes(data)
         else:
             files.write(data, Path(output), force=force)
-    except ImgconvError as error:
-        say(f"{'stdin' if image == files.PIPE else image}: {error}")
-        raise typer.Exit(1) from None
+    except Exception as error:
+        raise failed(error, "stdin" if image == files.PIPE else image) from None
     if lost:
         say(f"note: {', '.join(lost)} not kept")
 

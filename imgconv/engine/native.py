@@ -24,7 +24,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from imgconv.engine import cache, linker, processor
+from imgconv.engine import cache, linker, memory, processor
+from imgconv.errors import heed_shortage
 
 # All that is compiled: the conductor and what fills its rings, and what makes each of the others in
 # `parts` or `rows`, for the kinds that follow.
@@ -89,6 +90,7 @@ def _part(name: str) -> int:
         try:
             return _link(entry)
         except (OSError, RuntimeError, ValueError) as error:
+            heed_shortage(error)
             cache.hint(f"cached code cannot be linked, it is compiled again: {error}")
     entry = _compile(name)
     cache.save(key, entry)
@@ -147,6 +149,7 @@ def _version(package: str) -> str:
 
 def _compile(name: str) -> bytes:
     """Return an entry: an image, or object code after the names that llvmlite needs to link it."""
+    memory.ask_for("llvmlite")
     compiling(False)
     import llvmlite.binding as llvm
     import numba

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
-from imgconv.errors import ImageError
+from imgconv.errors import ImageError, heed_shortage
 from imgconv.pictures.faults import CUT_OFF
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -150,7 +150,8 @@ def _is_read(stream: object, chunk: Chunk) -> bool:
     stream.fp.seek(chunk.place.start + 8)
     try:
         read(chunk.place.start + 8, len(chunk.data))
-    except Exception:  # several kinds
+    except Exception as error:  # several kinds
+        heed_shortage(error)
         return False
     return chunk.kind != b"iCCP" or stream.im_info.get("icc_profile") is not None
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import IO, Any, NamedTuple
 
 from PIL import Image
 
-from imgconv.errors import ImageError, OptionError, one_line, shortened
+from imgconv.errors import ImageError, OptionError, heed_shortage, one_line, shortened
 from imgconv.pictures.descriptions import Written
 from imgconv.pictures.fitting import depends_on_alpha, fitting
 from imgconv.pictures.formats import ARRAYS, BY_NAME
@@ -22,6 +21,7 @@ from imgconv.pictures.pixels import ImagePixels, Pixels, common
 
 QUALITY = 90  # of lossy formats
 LONGEST = {"GIF": 655_350, "PNG": 65_535_000, "WEBP": (1 << 24) - 1}  # ms that a frame is shown
+END_OF_JPEG = b"\xff\xd9"
 LOSSLESS = 100  # the quality at which a WebP loses nothing
 # How a lossless format is packed. For PNG, zlib's run-length strategy takes a quarter of the
 # default's time for files 6 % larger.
@@ -93,9 +93,10 @@ def write(out: IO[bytes], picture: Picture, name: str, how: Writing = USUALLY) -
             lost += _write_animation(out, picture._replace(frames=frames), name, options)
         else:
             lost += _write_single(out, frames[0], name, options, pages[0], how)
-    except (ImageError, MemoryError):
+    except ImageError:
         raise
     except Exception as error:  # a size or a note over a format's limit
+        heed_shortage(error)
         if isinstance(error, OSError) and error.errno:  # of the disk
             raise
         words = shortened(one_line(error), 160)
@@ -251,15 +252,27 @@ def _saved(image: Image.Image, name: str, options: dict[str, Any]) -> bytes:
     """What Pillow writes."""
     if name == "JPEG" and image.mode == "L" and "qtables" in options:
         options = options | {"qtables": {0: options["qtables"][0]}, "subsampling": -1}
-    with _memory(name) as out:
+
+    def save(out: IO[bytes]) -> None:
         image.save(out, BY_NAME[name].pillow or name, **options)
-        out.seek(0)
-        return out.read()
+
+    if name == "JPEG" and (data := _without_lock(save)):
+        return data
+    out = io.BytesIO()
+    save(out)
+    return out.getvalue()
 
 
-def _memory(name: str) -> IO[bytes]:
-    """A file in memory: with a descriptor Pillow encodes a JPEG without Python's lock."""
-    if name == "JPEG":
-        with contextlib.suppress(AttributeError, OSError):  # another system, or one that refuses
-            return os.fdopen(os.memfd_create("imgconv"), "w+b")
-    return io.BytesIO()
+def _without_lock(save: Callable[[IO[bytes]], None]) -> bytes:
+    """What Pillow writes of a JPEG to a file in memory, without Python's lock; nothing if not all.
+
+    It does not look how much of it the system has taken.
+    """
+    try:
+        with os.fdopen(os.memfd_create("imgconv"), "w+b") as out:
+            save(out)
+            out.seek(0)
+            data = out.read()
+    except (AttributeError, OSError):  # another system, or one that refuses
+        return b""
+    return data if data.endswith(END_OF_JPEG) else b""

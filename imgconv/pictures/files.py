@@ -224,6 +224,8 @@ def _unwritten(target: Path, error: Exception) -> ImageError:
     if re.fullmatch(r"\d+ requested and \d+ written", fault):  # as NumPy says it
         fault, number = os.strerror(errno.ENOSPC), errno.ENOSPC
     remedy = f"make room there, or {ELSEWHERE}" if number in FULL else ELSEWHERE
+    if number == errno.EFBIG:
+        remedy = "raise the limit on the size of files (ulimit -f)"
     return ImageError(f"{target} cannot be written: {fault}; {remedy}")
 
 
@@ -347,6 +349,19 @@ def to_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
+class ClosedStdout(io.TextIOBase):
+    """What stands in the place of a stdout that is closed: who prints hears of it."""
+
+    def write(self, text: str) -> int:  # noqa: ARG002
+        """Refuse a text."""
+        raise OSError(errno.EBADF, "it is closed")
+
+
+def stdout_is_closed() -> bool:
+    """Return whether nothing can be printed, so that it is told before the work."""
+    return sys.stdout is None or isinstance(sys.stdout, ClosedStdout)
+
+
 def discard_stdout() -> None:
     """Let what is still to be flushed go nowhere, so that nobody complains of it again."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -355,7 +370,7 @@ def discard_stdout() -> None:
 
 def print_bytes(data: bytes | mmap) -> None:
     """Write to stdout; a reader that has gone is no error of the image's."""
-    if sys.stdout is None:
+    if stdout_is_closed():
         raise ImageError("stdout is closed; name a file with -o")
     try:
         sys.stdout.buffer.write(data)

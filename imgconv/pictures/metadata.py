@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
+from imgconv.errors import heed_shortage
 from imgconv.pictures import descriptions, geotiff
 from imgconv.pictures.descriptions import Written
 from imgconv.pictures.formats import BY_NAME
@@ -172,7 +173,8 @@ def read(image: Image.Image, orientation: int = 1) -> Metadata:
         if orientation != 1 and geotiff.drop(tags, *geotiff.PLACES):
             lost.append("place on earth (the picture is turned)")
         exif = _described(tags)
-    except Exception:  # a dozen kinds, on broken tags
+    except Exception as error:  # a dozen kinds, on broken tags
+        heed_shortage(error)
         lost.append("EXIF (broken)")
     if info.get("icc_profile", b"") is None:  # parts of a JPEG's are missing
         lost.append("colour profile (broken)")

@@ -8,7 +8,7 @@ import re
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from imgconv.engine.levels import SAMPLES
-from imgconv.errors import ImageError, one_line, printable, shortened
+from imgconv.errors import ImageError, heed_shortage, one_line, printable, shortened
 from imgconv.pictures import axes
 from imgconv.pictures.faults import START
 from imgconv.pictures.lazy import each
@@ -132,7 +132,8 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
         return (npy.read_array_header_1_0 if old else npy.read_array_header_2_0)(file)
     except ImageError:
         raise
-    except Exception:  # several kinds, of what is wrong with a text of Python's
+    except Exception as error:  # several kinds, of what is wrong with a text of Python's
+        heed_shortage(error)
         raise ImageError("broken NPY: its head is cut off or damaged; save it anew") from None
 
 

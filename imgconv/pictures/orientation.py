@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageOps
 
+from imgconv.errors import heed_shortage
 from imgconv.pictures.metadata import ORIENTATION, orientation_of_xmp, xmp_of
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def of_image(image: Image.Image) -> int:
         if ORIENTATION not in exif:  # Pillow does not know all ways to write XMP
             exif[ORIENTATION] = orientation_of_xmp(xmp_of(image))
         return known(int(exif[ORIENTATION]))
-    except Exception:  # a dozen kinds
+    except Exception as error:  # a dozen kinds
+        heed_shortage(error)
         image._exif = None  # so that `metadata` can tell of it
         return 1
 

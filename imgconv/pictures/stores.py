@@ -13,7 +13,7 @@ from typing import IO, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-from imgconv.errors import ImageError, ImgconvError, OptionError, one_line, shortened
+from imgconv.errors import ImageError, ImgconvError, OptionError, heed_shortage, one_line, shortened
 from imgconv.pictures.formats import ENDINGS
 
 WEB = ("http", "https")  # whose URLs may have queries, and which only give
@@ -353,9 +353,10 @@ def _told(url: Url, what: str, kind: type[ImgconvError] = ImageError) -> Iterato
     """Tell of what a store or the way there refuses, in one line."""
     try:
         yield
-    except (ImgconvError, MemoryError):
+    except ImgconvError:
         raise
     except Exception as error:  # each library has its own
+        heed_shortage(error)
         subject = "" if what == "read" else f"{url} "
         raise kind(f"{subject}cannot be {what}: {_reason(url, error)}") from None
 

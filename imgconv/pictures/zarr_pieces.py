@@ -16,7 +16,7 @@ import numpy as np
 
 from imgconv.engine.levels import SAMPLES
 from imgconv.engine.memory import refuse_beyond
-from imgconv.errors import ImageError, one_line, shortened
+from imgconv.errors import ImageError, heed_shortage, one_line, shortened
 from imgconv.pictures import axes
 from imgconv.pictures.extras import library
 from imgconv.pictures.files import MAX_PIXELS
@@ -194,9 +194,10 @@ def _told(fault: str) -> Iterator[None]:
     """Tell what zarr, its stores and codecs raise, many kinds, as a fault of the file."""
     try:
         yield
-    except (ImageError, MemoryError):
+    except ImageError:
         raise
     except Exception as error:
+        heed_shortage(error)
         words = shortened(one_line(error), 120)
         said = "" if isinstance(error, UNTOLD) or not words else f" ({words})"
         raise ImageError(f"broken .zarr: {fault}{said}; get a sound copy") from None
