@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgconv.engine import memory, native
+from imgconv.engine import cache, memory
 from imgconv.errors import StarvedError, shortage
 from tests import ROOT, reference
 from tests.images import noise, saved
@@ -81,7 +81,7 @@ def place(tmp_path_factory):
     right = {out: filtered(samples_of(folder / "in" / name)) for out, name in sources.items()}
     for name in COMMANDS:  # compile what they need
         assert starve(Place(folder, right), name) == (0, [])
-    shutil.copytree(native.cache_folder(), folder / "cache")
+    shutil.copytree(cache.place(), folder / "cache")
     if os.geteuid() == 0:
         for path in (folder / "cache", *(folder / "cache").iterdir()):
             os.chown(path, NOBODY, NOBODY)
