@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import json
 import math
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 MARKS = ("zarr.json", ".zarray", ".zgroup")  # what is in the folder of every array and group
 UNTOLD = (AttributeError, KeyError, TypeError, json.JSONDecodeError)  # whose words tell nothing
+BLOCK = 256  # rows and columns that are decoded at once, at least
+KEPT = 1 << 27  # bytes of samples that stay decoded
 SIDE = 1024  # of the chunks that are written where the source has none
 SMALL = 1 << 16  # pixels, as which a chunk, a plane and a channel count at least
 
@@ -90,8 +93,9 @@ class File:
         chosen = range(count) if how.frame is None else [choose(count, how)]
         self.whole = how.frame is None
         self.lost = self._lost(how)
+        blocks = _Blocks(found, self.axes)
         places = (tuple(map(int, np.unravel_index(i, others))) if others else () for i in chosen)
-        self.pages = [Plane(found, self.axes, place, how) for place in places]
+        self.pages = [Plane(blocks, place, how) for place in places]
         self.metadata = (Metadata(),)
 
     def _plain(self, how: Reading) -> str:
@@ -140,11 +144,45 @@ def _refuse_hollow(array: Any, axes: str, path: str, how: Reading) -> None:
         )
 
 
+class _Blocks:
+    """The samples of an array, of which what was decoded last is kept.
+
+    zarr decodes whole chunks, and one may hold all planes, or a whole one. A block has so many
+    chunks that to ask for each costs little.
+    """
+
+    def __init__(self, array: Any, axes: str) -> None:
+        self.array, self.axes = array, axes
+        chunks = zip(array.chunks, axes, strict=True)
+        self._sides = [n * max(1, BLOCK // n) if axis in "yx" else n for n, axis in chunks]
+        size = math.prod(self._sides) * array.dtype.itemsize
+        self._block = functools.lru_cache(maxsize=max(1, KEPT // size))(self._decoded)
+
+    def read(self, spans: Sequence[range]) -> npt.NDArray[Any]:
+        """Return the samples that are in a range of each axis."""
+        out = np.empty([len(span) for span in spans], self.array.dtype)
+        pairs = list(zip(spans, self._sides, strict=True))
+        for block in itertools.product(*(range(s.start // n, -(-s.stop // n)) for s, n in pairs)):
+            ours, theirs = [], []
+            for i, (span, side) in zip(block, pairs, strict=True):
+                first, last = max(span.start, i * side), min(span.stop, (i + 1) * side)
+                ours.append(slice(first - span.start, last - span.start))
+                theirs.append(slice(first - i * side, last - i * side))
+            out[tuple(ours)] = self._block(*block)[tuple(theirs)]
+        return out
+
+    def _decoded(self, *block: int) -> npt.NDArray[Any]:
+        place = tuple(slice(i * n, (i + 1) * n) for i, n in zip(block, self._sides, strict=True))
+        with _told("a chunk is damaged or cut off"):
+            return np.asarray(self.array[place])
+
+
 class Plane:
     """Rows and columns of an array, with its channels, read in rectangles."""
 
-    def __init__(self, array: Any, axes: str, place: tuple[int, ...], how: Reading) -> None:
-        self._array, self._axes, self._place, self._how = array, axes, place, how
+    def __init__(self, blocks: _Blocks, place: tuple[int, ...], how: Reading) -> None:
+        array, axes = blocks.array, blocks.axes
+        self._blocks, self._axes, self._place, self._how = blocks, axes, place, how
         sizes = dict(zip(axes, array.shape, strict=True))
         self.shape = sizes["y"], sizes["x"]
         self.names = NAMELESS * sizes.get("c", 1)
@@ -152,22 +190,20 @@ class Plane:
         self.kind = "uint8" if how.shallow else kind
 
     def keep(self, rows: int) -> None:
-        """Nothing is kept: zarr decodes chunks when they are read."""
+        """Nothing is kept but what all planes share."""
 
     def read(self, rows: range, columns: range) -> npt.NDArray[Any]:
         """Return the samples of a rectangle, of shape (H, W, C)."""
-        spans = {"y": slice(rows.start, rows.stop), "x": slice(columns.start, columns.stop)}
+        spans = {"y": rows, "x": columns, "c": range(len(self.names))}
         place = iter(self._place)
-        chosen = tuple(
-            spans.get(axis, slice(None)) if axis in "cyx" else next(place) for axis in self._axes
-        )
-        with _told("a chunk is damaged or cut off"):
-            found = np.asarray(self._array[chosen])
-        kept = [axis for axis in self._axes if axis in "cyx"]
+        chosen = [spans[a] if a in spans else range(i := next(place), i + 1) for a in self._axes]
+        found = self._blocks.read(chosen)
+        found = found.squeeze(tuple(i for i, a in enumerate(self._axes) if a not in spans))
+        kept = [axis for axis in self._axes if axis in spans]
         if "c" in kept:
             found = np.moveaxis(found, kept.index("c"), 2)
         found = found.reshape(len(rows), len(columns), len(self.names))
-        kind = self._array.dtype.name
+        kind = found.dtype.name
         found = cut(found) if self._how.shallow and kind in SAMPLES else found
         return np.ascontiguousarray(found, self.kind)
 

@@ -37,6 +37,9 @@ OURS = str(Path(imgconv.__file__).parent)
 TWICE, FEW = 2.3, 30  # what may become of steps when the data double, and how many do not matter
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 WHOLE, FIRST = Reading(), Reading(frame=0)
+WORK = Work(
+    (load_kernel("blur"),), layout("same", "edge", 0, "1", "1", "center"), "clip", threads=1
+)
 
 
 def steps(call):
@@ -294,20 +297,46 @@ def test_pieces_are_filtered_in_steps_that_grow_with_their_number(kind, tmp_path
             path.write_bytes(tiff(1, strips=16 * count))
         return str(path)
 
-    work = Work(
-        (load_kernel("blur"),), layout("same", "edge", 0, "1", "1", "center"), "clip", threads=1
-    )
-
     def run(path):
         target = tmp_path / f"out.{kind.lower()}"
         pieces.filter_file(
-            pieces.Route(path, target, kind, WHOLE, Writing(force=True), 16, again=False), work
+            pieces.Route(path, target, kind, WHOLE, Writing(force=True), 16, again=False), WORK
         )
 
     if kind == "ZARR":  # zarr's own threads are not ours to count
         monkeypatch.setattr(threading, "setprofile", lambda _: None)
         monkeypatch.setattr(threading, "settrace", lambda _: None)
     assert_straight(run, make, 24)
+
+
+@pytest.mark.parametrize(("tall", "axes"), [((256, 16), ""), ((1, 16, 16), "NHW")])
+def test_a_chunk_is_read_once_however_much_of_an_array_it_holds(tall, axes, tmp_path, monkeypatch):
+    """What a chunk holds is kept while its tiles and its planes are filtered."""
+    zarr = pytest.importorskip("zarr")
+    from imgconv.pipeline import pieces
+
+    read, get = 0, zarr.storage.LocalStore.get
+
+    async def counted(self, key, *arguments, **options):
+        nonlocal read
+        found = await get(self, key, *arguments, **options)
+        read += len(found) if found and "json" not in key else 0
+        return found
+
+    monkeypatch.setattr(zarr.storage.LocalStore, "get", counted)
+
+    def bytes_of(count):
+        nonlocal read
+        path, shape = tmp_path / f"{count}.zarr", (tall[0] * count, *tall[1:])
+        array = zarr.create_array(path, shape=shape, chunks=shape, dtype="uint8", compressors=None)
+        array[:] = 1
+        read = 0
+        how, out = Reading(axes=axes), tmp_path / "out.zarr"
+        route = pieces.Route(str(path), out, "ZARR", how, Writing(force=True), 16, again=False)
+        pieces.filter_file(route, WORK)
+        return read
+
+    assert 0 < bytes_of(20) <= TWICE * bytes_of(10)
 
 
 def test_rows_that_wait_for_a_chunk_are_copied_once():
