@@ -312,9 +312,11 @@ class Writer:
             chunks = dict(zip(source.axes, source.array.chunks, strict=True))
         kept: dict[str, int] = old if source and source.whole else {}  # of the other axes
         shape = [new.get(axis) or kept.get(axis, 1) for axis in self._axes]
+        # A chunk of several planes would be packed anew for each, as they come one by one.
+        sides = {a: 1 if a not in "cyx" else chunks.get(a, new[a]) for a in self._axes}
         options: dict[str, Any] = {
             "shape": shape,
-            "chunks": [min(chunks.get(a, n), n) for a, n in zip(self._axes, shape, strict=True)],
+            "chunks": [min(sides[a], n) for a, n in zip(self._axes, shape, strict=True)],
             "dtype": page.kind,
             "zarr_format": source.array.metadata.zarr_format if source else 3,
         }

@@ -310,31 +310,39 @@ def test_pieces_are_filtered_in_steps_that_grow_with_their_number(kind, tmp_path
 
 
 @pytest.mark.parametrize(("tall", "axes"), [((256, 16), ""), ((1, 16, 16), "NHW")])
-def test_a_chunk_is_read_once_however_much_of_an_array_it_holds(tall, axes, tmp_path, monkeypatch):
-    """What a chunk holds is kept while its tiles and its planes are filtered."""
+def test_a_chunk_is_moved_once_however_much_of_an_array_it_holds(tall, axes, tmp_path, monkeypatch):
+    """What a chunk holds is kept while its tiles and its planes are filtered, and written once."""
     zarr = pytest.importorskip("zarr")
     from imgconv.pipeline import pieces
 
-    read, get = 0, zarr.storage.LocalStore.get
+    store, moved = zarr.storage.LocalStore, 0
+    get, put = store.get, store.set
 
-    async def counted(self, key, *arguments, **options):
-        nonlocal read
+    async def read(self, key, *arguments, **options):
+        nonlocal moved
         found = await get(self, key, *arguments, **options)
-        read += len(found) if found and "json" not in key else 0
+        moved += len(found) if found and "json" not in key else 0
         return found
 
-    monkeypatch.setattr(zarr.storage.LocalStore, "get", counted)
+    async def written(self, key, value, *arguments, **options):
+        nonlocal moved
+        moved += len(value) if "json" not in key else 0
+        await put(self, key, value, *arguments, **options)
+
+    monkeypatch.setattr(store, "get", read)
+    monkeypatch.setattr(store, "set", written)
 
     def bytes_of(count):
-        nonlocal read
+        nonlocal moved
         path, shape = tmp_path / f"{count}.zarr", (tall[0] * count, *tall[1:])
         array = zarr.create_array(path, shape=shape, chunks=shape, dtype="uint8", compressors=None)
         array[:] = 1
-        read = 0
+        moved = 0
         how, out = Reading(axes=axes), tmp_path / "out.zarr"
-        route = pieces.Route(str(path), out, "ZARR", how, Writing(force=True), 16, again=False)
+        writing = Writing(force=True, compress="none")
+        route = pieces.Route(str(path), out, "ZARR", how, writing, 16, again=False)
         pieces.filter_file(route, WORK)
-        return read
+        return moved
 
     assert 0 < bytes_of(20) <= TWICE * bytes_of(10)
 
