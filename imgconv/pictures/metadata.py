@@ -185,7 +185,7 @@ def read(image: Image.Image, orientation: int = 1) -> Metadata:
     return Metadata(
         exif,
         _profile(image),
-        XMP_ORIENTATION.sub(b"", xmp_of(image)),
+        _undirected(xmp_of(image)),
         resolution,
         comment.encode() if isinstance(comment, str) else comment,
         tuple((key, str(value)) for key, value in text.items()),
@@ -204,9 +204,14 @@ def xmp_of(image: Image.Image) -> bytes:
 
 def orientation_of_xmp(xmp: bytes) -> int:
     """Return how XMP says that a picture is to be turned, which counts where EXIF does not."""
-    found = XMP_ORIENTATION.search(xmp)
+    found = XMP_ORIENTATION.search(xmp) if b"tiff:Orientation" in xmp else None
     number = re.search(rb"[1-8]", found[0]) if found else None
     return int(number[0]) if number else 1
+
+
+def _undirected(xmp: bytes) -> bytes:
+    """XMP that does not say how the picture is to be turned."""
+    return XMP_ORIENTATION.sub(b"", xmp) if b"tiff:Orientation" in xmp else xmp
 
 
 def _profile(image: Image.Image) -> bytes:

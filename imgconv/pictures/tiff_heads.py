@@ -35,6 +35,7 @@ BYTES = {
     1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8,
     18: 8,
 }  # fmt: skip
+SHARED = 1 << 26  # bytes of values that pages may share, in a file that is smaller
 CIRCLE = "what follows its last frame (it leads back to one before)"
 BROKEN = "EXIF (broken)"  # what is said where entries that are not of the samples point nowhere
 
@@ -55,10 +56,14 @@ class Pages(NamedTuple):
 
 
 class Head(NamedTuple):
-    """What is wanted of a directory, and its broken entries."""
+    """What is wanted of a directory, its broken entries, and the bytes that its other values take.
+
+    Those are no values of samples, and not within the directory itself.
+    """
 
     tags: Tags
     broken: Places
+    beside: int
 
 
 class Widths(NamedTuple):
@@ -284,21 +289,28 @@ def values(file: IO[bytes], entry: bytes, how: Widths) -> tuple[int, ...]:
     return numbers(file, place, form)
 
 
-def _is_beyond(size: int, entry: bytes, how: Widths) -> bool:
-    """Whether the value of an entry would be behind the end of the file."""
+def _elsewhere(entry: bytes, how: Widths) -> tuple[int, int]:
+    """Where the value of an entry ends, and how many bytes it takes; none within the entry."""
     _, kind, count, place = struct.unpack(f"{how.order}HH{how.link}{how.link}", entry)
     length = BYTES.get(kind, 0) * count
-    return bool(length > struct.calcsize(how.link) and place + length > size)
+    return (place + length, length) if length > struct.calcsize(how.link) else (0, 0)
 
 
-def _head(file: IO[bytes], start: int, entries: dict[int, bytes], how: Widths) -> Head:
+def _head(file: IO[bytes], start: int, entries: dict[int, bytes], how: Widths, spare: int) -> Head:
+    """The head of a page, whose values beside those of its samples may take so many bytes."""
     size = file.seek(0, io.SEEK_END)
-    beyond = {tag: entry for tag, entry in entries.items() if _is_beyond(size, entry, how)}
-    if beyond.keys() & SAMPLES:
-        raise EOFError
+    broken, beside = [], 0
+    for tag, entry in entries.items():
+        end, length = _elsewhere(entry, how)
+        others = 0 if tag in SAMPLES else length
+        if end > size and tag in SAMPLES:
+            raise EOFError
+        if end > size or beside + others > spare:
+            broken.append((start, entry))
+        else:
+            beside += others
     wanted = entries.keys() & WANTED
-    tags = {tag: values(file, entries[tag], how) for tag in wanted}
-    return Head(tags, [(start, entry) for entry in beyond.values()])
+    return Head({tag: values(file, entries[tag], how) for tag in wanted}, broken, beside)
 
 
 def _walked(file: IO[bytes], faults: list[str]) -> Iterator[Head]:
@@ -307,14 +319,16 @@ def _walked(file: IO[bytes], faults: list[str]) -> Iterator[Head]:
     try:
         how = widths(file)
         (offset,) = numbers(file, how.first, how.order + how.link)
+        spare = max(size, SHARED)
         while offset not in seen:
             seen.add(offset)
             entries, following = directory(file, offset, how)
             taken += file.tell() - offset
-            head = _head(file, offset, entries, how)
+            head = _head(file, offset, entries, how, spare)
+            spare -= head.beside
             taken += sum(len(n) for n in head.tags.values() if len(n) > FEW)
             if taken > size:  # small files would say anything at length
-                raise ImageError(f"broken image: its pages lie upon each other; {SOUND}")
+                raise ImageError(f"broken image: its pages share what each should have; {SOUND}")
             yield head
             count += 1
             (offset,) = struct.unpack(how.order + how.link, following)

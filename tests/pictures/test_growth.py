@@ -23,7 +23,16 @@ import imgconv
 from imgconv.errors import ImageError
 from imgconv.kernels.catalog import open_catalog
 from imgconv.kernels.spec import find, load_kernel
-from imgconv.pictures import chunks, decode, descriptions, encode, files, heads, metadata
+from imgconv.pictures import (
+    chunks,
+    decode,
+    descriptions,
+    encode,
+    files,
+    heads,
+    metadata,
+    tiff_heads,
+)
 from imgconv.pictures.encode import Writing
 from imgconv.pictures.picture import Reading
 from imgconv.pipeline.layout import layout
@@ -280,6 +289,18 @@ def test_pages_that_share_what_tells_of_samples_are_refused():
     data = tiff(300, strips=300)
     with pytest.raises(ImageError, match="share"):
         decode.read(data)
+
+
+def test_pages_that_share_a_value_do_not_keep_more_of_it_than_the_file_has_bytes(monkeypatch):
+    """A value that all pages point to is no room for a file that is a thousand times as large."""
+    monkeypatch.setattr(tiff_heads, "SHARED", 0)
+    note = b"x" * 5000
+    bare = tiff(40, more=[(40000, 2, len(note), 0x11111111)])
+    data = bare.replace(struct.pack("<I", 0x11111111), struct.pack("<I", len(bare))) + note
+    picture = decode.read(data)
+    assert len(picture.frames) == 40
+    assert picture.lost == ("EXIF (broken)",)
+    assert len(note) < sum(len(each.exif) for each in picture.metadata) < 2 * len(data)
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "ZARR"])
