@@ -127,9 +127,9 @@ def broken_texts(count):
     return png(chunk(b"tEXt", b"k\0v", good=False) * count)
 
 
-def apng(count):
-    """Write an animation of so many frames."""
-    parts = [chunk(b"acTL", struct.pack(">II", count, 0))]
+def apng(count, before=b""):
+    """Write an animation of so many frames, with something before the first."""
+    parts = [before, chunk(b"acTL", struct.pack(">II", count, 0))]
     for i in range(count):
         number = max(0, 2 * i - 1)
         parts.append(chunk(b"fcTL", struct.pack(">IIIIIHHBB", number, 1, 1, 0, 0, 1, 10, 0, 0)))
@@ -190,6 +190,7 @@ READ = {
     "entries": (entries(4, 1), 300),
     "broken entries": (entries(4, 9), 300),
     "frames of PNG": (apng, 60),
+    "frames of PNG with tRNS": (lambda n: apng(n, chunk(b"tRNS", b"\0\7") * n), 60),
     "frames of GIF": (gif, 60),
     "frames of WebP": (webp, 60),
     "texts": (texts, 200),
