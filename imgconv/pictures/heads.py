@@ -42,7 +42,7 @@ def read(file: IO[bytes], how: Reading = AS_IT_IS) -> Head:
         if how.formats and (name := of_head(start)):
             refuse_unlisted(name, how)
         if start[:4] == b"\x89PNG":
-            return _png(file, how)
+            return _png(file, size, how)
         if start[:2] == b"BM":
             from imgconv.pictures import bmp
 
@@ -66,8 +66,8 @@ def _alike(pixel: Pixels, size: Size, format: str, count: int = 1) -> Head:
     return Head(Picture((pixel,) * count, format, durations=times), (size,) * count)
 
 
-def _png(file: IO[bytes], how: Reading) -> Head:
-    """A PNG, whose notes may stand behind the pixels."""
+def _png(file: IO[bytes], length: int, how: Reading) -> Head:
+    """A PNG of so many bytes, whose notes may stand behind the pixels."""
     from imgconv.pictures import apng, chunks, png
 
     file.seek(0)
@@ -75,7 +75,7 @@ def _png(file: IO[bytes], how: Reading) -> Head:
     image = decode.identified(io.BytesIO(data), how)
     assert image
     with image:
-        count, chosen, fault = decode.look_over(image, len(data), how)
+        count, chosen, fault = decode.look_over(image, length, how)
         pixel = white(*png.look_over(image, how, fault)) if fault else _pixel(image, how)
         size = image.size
     with Image.open(io.BytesIO(chunks.of_one_pixel(data)), formats=["PNG"]) as small:

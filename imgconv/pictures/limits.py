@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from imgconv.pictures.picture import Reading
 
-BELIEVED = 1 << 24  # pixels that a file may claim without anything behind it: they cost little
+BELIEVED = 1 << 25  # pixels that a file may claim without anything behind it: they cost little
 DEFLATED = 1032  # bytes that a byte of deflate's makes at most
 LZW = 2560  # pixels that a byte of GIF's makes at most: 3,840 of a code of 12 bits
 JPEG = 512  # pixels: a block of 64 takes a bit at least

@@ -340,7 +340,7 @@ def _places(chosen: list[bool], channels: int) -> tuple[int, ...]:
 
 def _mask(chosen: list[bool], channels: int) -> bytes:
     """Which samples of a pixel in memory are filtered channels; a fourth of RGB is nobody's."""
-    places = _places(chosen, channels)
+    places = set(_places(chosen, channels))  # there may be thousands
     return bytes([int(i in places) for i in range(channels)])
 
 
