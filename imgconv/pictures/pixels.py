@@ -11,6 +11,7 @@ from imgconv.engine import samples
 from imgconv.engine.levels import MAXIMUM
 from imgconv.engine.samples import Samples
 from imgconv.pictures import pillow
+from imgconv.pictures.memory import refuse_beyond
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -180,6 +181,7 @@ def room(
 
     `depth` samples of each pixel will be written, alpha as the last, if not 0.
     """
+    refuse_beyond(weight(names, kind, (width, height)))
     mode = next((mode for mode, held in MODES.items() if held == (names, kind)), None)
     if mode:
         target, finished = pillow.blank(mode, height, width)
@@ -203,6 +205,11 @@ def common(names: Collection[str]) -> str:
         return ""
     colour = any("r" in each for each in names)
     return ("RGB" if colour else "L") + "A" * any(each.endswith("a") for each in names)
+
+
+def weight(names: str, kind: str, size: tuple[int, int]) -> float:
+    """Return how many bytes the samples of a picture of such a size take."""
+    return float(size[0] * size[1] * len(names) * samples.size(kind))
 
 
 def coloured(names: str) -> str:

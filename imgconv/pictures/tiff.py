@@ -14,6 +14,7 @@ from imgconv.errors import ImageError
 from imgconv.pictures import faults, metadata, tiff_heads, ycbcr
 from imgconv.pictures.extras import library
 from imgconv.pictures.lazy import each
+from imgconv.pictures.memory import refuse_beyond
 from imgconv.pictures.metadata import ORIENTATION, Metadata
 from imgconv.pictures.orientation import known, upright
 from imgconv.pictures.picture import (
@@ -76,6 +77,8 @@ def opened(
     tally = Tally(how)
     for page in pages:
         tally.add((page.imagewidth, page.imagelength))
+        samples = page.imagewidth * page.imagelength * page.samplesperpixel
+        refuse_beyond(samples * page.bitspersample / 8)
     return pages
 
 

@@ -16,8 +16,9 @@ from imgconv.pictures.encode import Writing
 from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import ARRAYS, BY_NAME, ENDINGS, ending_format, format_of
 from imgconv.pictures.lazy import each
+from imgconv.pictures.memory import refuse_beyond
 from imgconv.pictures.picture import Head, Picture
-from imgconv.pictures.pixels import Pixels
+from imgconv.pictures.pixels import Pixels, weight
 from imgconv.pipeline.filter import filter_pixels, find_extent, foretell, grid_of, over_all
 from imgconv.pipeline.hidden import BLEED, bleeds
 from imgconv.pipeline.views import Outline
@@ -223,6 +224,8 @@ def _foretold(job: Job, task: Task, outcome: Outcome) -> Outcome:
     pairs = zip(picture.frames, head.sizes, strict=True)
     made = [foretell(Outline(pixel, size), work) for pixel, size in pairs]
     frames, sizes = tuple(each.picture for each in made), tuple(each.size for each in made)
+    for pixel, size in zip(frames, sizes, strict=True):
+        refuse_beyond(weight(pixel.names, pixel.kind, size))
     notes = encode.refuse(Head(_filtered(picture, frames), sizes), name)
     width, height = sizes[0]
     return outcome._replace(width=width, height=height, notes=(*picture.notes, *notes))

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -108,17 +109,16 @@ def tiff(compression: str, **options: object) -> bytes:
 
 HONEST = {
     "PNG 1": lambda: saved(blank("1"), "PNG", optimize=True),
-    "PNG L": lambda: saved(blank(), "PNG", optimize=True),
-    "PNG RGB": lambda: saved(blank("RGB"), "PNG", optimize=True),
+    "PNG RGB": lambda: saved(blank("RGB"), "PNG"),
     "JPEG": lambda: saved(blank(), "JPEG", quality=1, optimize=True),
     "JPEG progressive": lambda: saved(blank(), "JPEG", quality=1, progressive=True),
     "JPEG RGB": lambda: saved(blank("RGB"), "JPEG", quality=1, progressive=True),
     "GIF": lambda: saved(blank(), "GIF"),
-    "WebP": lambda: saved(blank("RGB"), "WEBP", quality=1),
+    "WebP": lambda: saved(blank("RGB"), "WEBP", quality=1, method=0),
     "TIFF 1, fax": lambda: saved(blank("1"), "TIFF", compression="group4"),
     **{
         f"TIFF in {name}": lambda name=name: tiff(name)
-        for name in ("lzw", "zlib", "packbits", "zstd", "lzma", "jpeg")
+        for name in ("lzw", "zlib", "packbits", "zstd", "jpeg")
     },
     "TIFF 16": lambda: tiff("zlib", kind=np.uint16, predictor=True),
     "TIFF of one strip": lambda: tiff("zlib", rowsperstrip=6000),
@@ -159,16 +159,33 @@ def test_sparse_tiles_are_believed(tmp_path: Path, run):
     assert (result.code, result.errors) == (0, [])
 
 
-def test_no_more_is_begun_than_the_memory_holds(tmp_path: Path, run, monkeypatch):
-    """Nor is anything written."""
+@pytest.mark.parametrize("how", [[], ["-n"]], ids=["run", "dry"])
+@pytest.mark.parametrize(
+    ("size", "options"), [((6000, 5000), []), ((3, 2), ["--padding", "20000"])], ids=["in", "out"]
+)
+def test_no_more_is_begun_than_the_memory_holds(size, options, how, tmp_path, run, monkeypatch):
+    """Of what is read nor of what comes out; and nothing is written."""
     monkeypatch.setattr(memory, "memory", lambda: 1e8)
     path = tmp_path / "in.png"
-    path.write_bytes(saved(Image.new("RGB", (6000, 5000)), "PNG"))
+    path.write_bytes(saved(Image.new("RGB", size), "PNG"))
+    result = run("apply", path, "-k", "blur", "-o", tmp_path / "out.png", *options, *how)
+    assert result.code == 1
+    assert re.search(r"needs \d\.\d GB of memory, and 0\.1 GB are free", result.err)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_tiff_of_many_channels_is_not_begun_beyond_the_memory(tmp_path, run, monkeypatch):
+    """Which Pillow does not open, and tifffile would make room for."""
+    monkeypatch.setattr(memory, "memory", lambda: 1e8)
+    path = tmp_path / "in.tif"
+    shape = (7, 4000, 4000)
+    tifffile.imwrite(path, shape=shape, dtype="u1", planarconfig="separate", photometric="rgb")
     for how in ([], ["-n"]):
-        result = run("apply", path, "-k", "blur", "-o", tmp_path / "out.png", *how)
+        result = run(
+            "apply", path, "-k", "blur", "-o", tmp_path / "out.tif", "--levels", "none", *how
+        )
         assert result.code == 1
         assert "needs 0.1 GB of memory, and 0.1 GB are free" in result.err
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_the_memory_of_a_container_counts_without_what_is_only_cached(monkeypatch):
