@@ -28,7 +28,6 @@ from imgconv.pictures import (
     decode,
     descriptions,
     encode,
-    files,
     heads,
     metadata,
     tiff_heads,
@@ -420,7 +419,7 @@ def test_a_folder_is_walked_in_steps_that_grow_with_its_files(tmp_path):
 
     assert_straight(lambda folder: inputs.sources([folder], recursive=True), make, 100)
     assert_straight(
-        lambda folder: files.stamp(f"{folder}/in.zarr"), lambda n: str(tmp_path / str(n)), 100
+        lambda folder: journal.stamp(f"{folder}/in.zarr"), lambda n: str(tmp_path / str(n)), 100
     )
 
 
