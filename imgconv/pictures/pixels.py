@@ -9,9 +9,9 @@ from PIL import Image
 
 from imgconv.engine import samples
 from imgconv.engine.levels import MAXIMUM
+from imgconv.engine.memory import refuse_beyond
 from imgconv.engine.samples import Samples
 from imgconv.pictures import pillow
-from imgconv.pictures.memory import refuse_beyond
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -10,11 +10,11 @@ from typing import IO, TYPE_CHECKING, Any
 from PIL import Image
 
 from imgconv.engine.levels import MAXIMUM
+from imgconv.engine.memory import refuse_beyond
 from imgconv.errors import ImageError
 from imgconv.pictures import faults, metadata, tiff_heads, ycbcr
 from imgconv.pictures.extras import library
 from imgconv.pictures.lazy import each
-from imgconv.pictures.memory import refuse_beyond
 from imgconv.pictures.metadata import ORIENTATION, Metadata
 from imgconv.pictures.orientation import known, upright
 from imgconv.pictures.picture import (

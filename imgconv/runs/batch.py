@@ -10,13 +10,13 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from imgconv.engine.memory import refuse_beyond
 from imgconv.errors import ImageError, ImgconvError, one_line, shortage
 from imgconv.pictures import axes, decode, encode, files, pillow
 from imgconv.pictures.encode import Writing
 from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import ARRAYS, BY_NAME, ENDINGS, ending_format, format_of
 from imgconv.pictures.lazy import each
-from imgconv.pictures.memory import refuse_beyond
 from imgconv.pictures.picture import Head, Picture
 from imgconv.pictures.pixels import Pixels, weight
 from imgconv.pipeline.filter import filter_pixels, find_extent, foretell, grid_of, over_all
