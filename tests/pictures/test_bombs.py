@@ -14,7 +14,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from imgconv.pictures import memory
+from imgconv.engine import memory
 from tests.pictures import bombs
 from tests.pictures.bombs import KINDS, MOST_MEMORY, Bomb
 
@@ -165,7 +165,7 @@ def test_sparse_tiles_are_believed(tmp_path: Path, run):
 )
 def test_no_more_is_begun_than_the_memory_holds(size, options, how, tmp_path, run, monkeypatch):
     """Of what is read nor of what comes out; and nothing is written."""
-    monkeypatch.setattr(memory, "memory", lambda: 1e8)
+    monkeypatch.setattr(memory, "free", lambda: 1e8)
     path = tmp_path / "in.png"
     path.write_bytes(saved(Image.new("RGB", size), "PNG"))
     result = run("apply", path, "-k", "blur", "-o", tmp_path / "out.png", *options, *how)
@@ -176,7 +176,7 @@ def test_no_more_is_begun_than_the_memory_holds(size, options, how, tmp_path, ru
 
 def test_a_tiff_of_many_channels_is_not_begun_beyond_the_memory(tmp_path, run, monkeypatch):
     """Which Pillow does not open, and tifffile would make room for."""
-    monkeypatch.setattr(memory, "memory", lambda: 1e8)
+    monkeypatch.setattr(memory, "free", lambda: 1e8)
     path = tmp_path / "in.tif"
     shape = (7, 4000, 4000)
     tifffile.imwrite(path, shape=shape, dtype="u1", planarconfig="separate", photometric="rgb")
@@ -197,6 +197,6 @@ def test_the_memory_of_a_container_counts_without_what_is_only_cached(monkeypatc
         "/sys/fs/cgroup/memory.stat": "anon 1\nactive_file 500000\ninactive_file 2500000\n",
     }
     monkeypatch.setattr(Path, "read_text", lambda path: said[str(path)])
-    assert memory.memory() == 4_000_000
+    assert memory.free() == 4_000_000
     said["/sys/fs/cgroup/memory.max"] = "max\n"
-    assert memory.memory() == 8_192_000
+    assert memory.free() == 8_192_000
