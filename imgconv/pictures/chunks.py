@@ -106,6 +106,7 @@ def sound(data: bytes) -> tuple[bytes, tuple[str, ...]]:
             whole &= len(chunk.data) <= colours
         if kind[0] & ANCILLARY and kind not in ANIMATION:
             told = kind in TEXTS and stream.text_memory > MAX_TEXT_MEMORY
+            told |= kind == b"eXIf" and _is_repeated(chunk.data)
             if told or not whole or not _is_read(stream, chunk):
                 bad.append(chunk)
         elif not whole:
@@ -154,6 +155,12 @@ def _is_read(stream: object, chunk: Chunk) -> bool:
         heed_shortage(error)
         return False
     return chunk.kind != b"iCCP" or stream.im_info.get("icc_profile") is not None
+
+
+def _is_repeated(exif: memoryview) -> bool:
+    from imgconv.pictures import tiff_heads
+
+    return tiff_heads.is_repeated(bytes(exif))
 
 
 def _shown(kind: bytes) -> str:

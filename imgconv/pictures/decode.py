@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from imgconv.pictures.tiff_heads import Pages
 
 MAX_TEXT = 1 << 26
+BROKEN = b"Exif\0\0broken"  # EXIF that nobody reads, which is then told
 TABLES = b"\x93\xef \t\r\n+-.0123456789nNiI"  # what an array in a file may begin with
 # What Pillow logs of a broken file is told by our own error.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -160,11 +161,17 @@ def identified(
     file.seek(0)
     start = file.read(faults.START)
     try:
-        return Image.open(file, formats=pillows(how.formats))
+        image = Image.open(file, formats=pillows(how.formats))
     except UnidentifiedImageError:
         if pages:
             return None
         raise faults.of_unknown(start, how.formats) from None
+    if image.format == "WEBP" and "exif" in image.info:  # as long as the file; PNG's is looked over
+        from imgconv.pictures import tiff_heads
+
+        if tiff_heads.is_repeated(image.info["exif"]):
+            image.info["exif"] = BROKEN
+    return image
 
 
 def look_over(

@@ -28,6 +28,7 @@ ALL_ROWS = (1 << 32) - 1  # in a strip
 # of which a row takes a bit; JPEG. Sparse files leave tiles out, but hardly so many of each.
 MOST = {1: 1, 5: LZW, 8: DEFLATED, 32946: DEFLATED, 32773: 64}
 OTHERS, FAX, JPEGS, SPARSE = 1 << 15, (2, 3, 4), 7, 100
+WITHIN, MOST_WITHIN = {34665, 34853, 40965}, 4  # directories in that of EXIF
 FEW = 16  # numbers, which pages may share
 UNPREDICTED = (1, 32773)  # what packs samples without their differences: not at all, PackBits
 # Bytes of any kind of value, by the same.
@@ -294,6 +295,28 @@ def _elsewhere(entry: bytes, how: Widths) -> tuple[int, int]:
     _, kind, count, place = struct.unpack(f"{how.order}HH{how.link}{how.link}", entry)
     length = BYTES.get(kind, 0) * count
     return (place + length, length) if length > struct.calcsize(how.link) else (0, 0)
+
+
+def is_repeated(exif: bytes) -> bool:
+    """Return whether the entries of EXIF data claim more bytes than there are, one upon another.
+
+    Pillow before 13 reads the same bytes for each of them.
+    """
+    data = exif.removeprefix(b"Exif\0\0")
+    file, taken = io.BytesIO(data), 0
+    try:
+        how = widths(file)
+        starts = list(numbers(file, how.first, how.order + how.link))
+        for start in starts:
+            entries, _ = directory(file, start, how)
+            reached = [_elsewhere(entry, how) for entry in entries.values()]
+            taken += sum(length for end, length in reached if end <= len(data))
+            within = [entries[tag][-struct.calcsize(how.link) :] for tag in WITHIN & entries.keys()]
+            for place in within[: MOST_WITHIN - len(starts)]:  # which follow in the same loop
+                starts += struct.unpack(how.order + how.link, place)
+    except (ImageError, EOFError, struct.error, OverflowError):
+        return False  # which is told where it is read
+    return taken > len(data)
 
 
 def _head(file: IO[bytes], start: int, entries: dict[int, bytes], how: Widths, spare: int) -> Head:

@@ -184,7 +184,7 @@ def gifs() -> Iterator[Bomb]:
     yield bomb("frames of 6000x6000", gif(6000, 6000, *[one] * 10))
     yield bomb("frames", gif(6000, 6000, *[one] * MANY))
     yield bomb("no frame", gif(WIDE, HIGH))
-    yield bomb("comment", gif(1, 1, b"!\xfe" + (b"\xff" + b" " * 255) * 40_000 + b"\0", one), 0)
+    yield bomb("comment", gif(1, 1, b"!\xfe" + (b"\xff" + b" " * 255) * 10_000 + b"\0", one), 0)
 
 
 # TIFF
@@ -410,6 +410,9 @@ def webps() -> Iterator[Bomb]:
     yield bomb("frames of 6000x6000", riff(part(b"VP8X", wide), anim, anmf * 10))
     yield bomb("size", riff(part(b"VP8L", lossless(1, 1)), size=MOST32 - 1))
     yield bomb("part", riff(part(b"VP8L", lossless(1, 1), MOST32 - 1)))
+    exif = part(b"EXIF", b"MM\0*\0\0\0\x08" + overlapping(">", 5000) + bytes(1 << 20))
+    flags = part(b"VP8X", b"\x08\0\0\0" + bytes(6))
+    yield bomb("EXIF overlapping", riff(flags, dot, exif), 0)
     for kind, flag in ((b"ICCP", 0x20), (b"EXIF", 8), (b"XMP ", 4)):
         flags = part(b"VP8X", bytes([flag, 0, 0, 0]) + bytes(6))
         before, after = part(kind, b"", MOST32 - 1), dot
