@@ -35,7 +35,7 @@ STEPS = "renameat2:error=ENOSYS"  # as on file systems that exchange nothing
 # A process that has imported what a run needs, and starts runs as copies of itself, each of which
 # waits until strace is there.
 NURSERY = """
-import ctypes, json, os, sys
+import ctypes, json, os, signal, sys
 import tifffile, zarr
 import imgconv.cli.main, imgconv.kernels.spec, imgconv.pipeline.pieces
 import imgconv.runs.batch, imgconv.runs.journal, imgconv.runs.outputs
@@ -46,6 +46,8 @@ for line in sys.stdin:
     child = os.fork()
     if not child:
         ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1))  # whoever is there may trace it
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the tests ignore
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(os.open(order["out"], os.O_WRONLY | os.O_CREAT), 1)
         os.dup2(os.open(order["err"], os.O_WRONLY | os.O_CREAT), 2)
@@ -293,7 +295,7 @@ def play(stage: Stage, nursery: Nursery, fault: str, point: Point) -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", SCENES)
 def test_one(name, fault, stages, nursery):
-    """One of the calls, another for each fault; .ci/run takes all."""
+    """One of the calls, another for each fault; .ci/faults takes all."""
     stage = stages(name)
     place = FAULTS.index(fault) * len(stage.points) // len(FAULTS)
     play(stage, nursery, fault, stage.points[place])
