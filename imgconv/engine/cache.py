@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from imgconv.errors import ImgconvError
+from imgconv.errors import ImgconvError, heed_shortage
 
 SUFFIX, UNFINISHED = ".code", ".part"
 NAMES = rf"[0-9a-f]{{40}}({SUFFIX}|\.[0-9a-f]+{UNFINISHED})"  # of what is ours in the folder
@@ -64,9 +64,11 @@ def load(made_from: bytes) -> bytes | None:
     except FileNotFoundError:
         return None
     except CacheError as error:
+        heed_shortage(error)
         _warn_once(error)
         return None
     except OSError as error:
+        heed_shortage(error)
         hint(f"cached code {name} is made again: {error.strerror}")
         return None
     digest, entry = data[:DIGEST], data[DIGEST:]

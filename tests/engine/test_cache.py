@@ -403,7 +403,7 @@ def test_no_wrong_bit_is_believed(folder: Path, told: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EINTR, errno.ENOMEM])
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EINTR])
 def test_what_cannot_be_read_is_made_again(
     number: int, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

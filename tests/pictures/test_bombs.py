@@ -1,6 +1,7 @@
 """Files whose heads say more than is there cost little and end in a line; honest ones are read."""
 
 import io
+import itertools
 import json
 import os
 import re
@@ -74,13 +75,14 @@ def faults_of(bomb: Bomb, ran: Run, folder: Path) -> Iterator[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the memory is measured as Linux tells it")
+@pytest.mark.parametrize("share", [3, pytest.param(1, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_a_bomb_costs_little_and_ends_in_a_line(
-    kind: Callable[[], Iterator[Bomb]], ran: Run, tmp_path: Path
+    kind: Callable[[], Iterator[Bomb]], share: int, ran: Run, tmp_path: Path
 ):
     """Whether it is refused, or read without what it only says; and a dry run does the same."""
     found = []
-    for i, bomb in enumerate(kind()):
+    for i, bomb in enumerate(itertools.islice(kind(), 0, None, share)):
         folder = tmp_path / str(i)
         folder.mkdir()
         found += faults_of(bomb, ran, folder)

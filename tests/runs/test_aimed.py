@@ -275,8 +275,9 @@ def play(stage: Stage, nursery: Nursery, fault: str, point: Point) -> None:
     refused = [line for line in ended.lines if REFUSED.search(line)]
     injected = [line for line in ended.log.splitlines() if line.endswith("(INJECTED)")]
     astray = not all(is_aimed(line, folder) for line in injected)  # in another thread as well
-    assert re.search(r"INJECTED|\+\+\+ killed|--- SIG(INT|TERM|HUP)", ended.log), said
-    if fault == "KILL":
+    if not re.search(r"INJECTED|\+\+\+ killed|--- SIG(INT|TERM|HUP)", ended.log):
+        assert (ended.code, ended.lines) == (0, []), said  # threads shared the calls otherwise
+    elif fault == "KILL":
         assert ended.code == -signal.SIGKILL, said
     elif what == "signal":
         assert (ended.code, ended.lines) == (130, []), said
@@ -301,7 +302,7 @@ def test_one(name, fault, stages, nursery):
     play(stage, nursery, fault, stage.points[place])
 
 
-@pytest.mark.aimed
+@pytest.mark.thorough
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", SCENES)
 def test_all(name, fault, stages, nursery):

@@ -153,7 +153,7 @@ needs_setpriv = pytest.mark.skipif(
 
 
 @needs_setpriv
-@pytest.mark.starved
+@pytest.mark.thorough
 @pytest.mark.parametrize("limit", ["v", "u", "n", "f"])
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_amount_gives_a_right_output_or_a_line(place, name, limit):
