@@ -59,6 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 2
         if not isinstance(error, OSError):
             raise
-        say(f"stdout cannot be written: {error.strerror or error}")
+        what = f"{error.filename} cannot be read" if error.filename else "stdout cannot be written"
+        say(f"{what}: {error.strerror or error}")  # as a part of the program on a disk that fails
         discard_stdout()
         return 1

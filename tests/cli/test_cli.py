@@ -1,5 +1,6 @@
 """The command line from outside: outputs, messages, exit codes, and real processes and pipes."""
 
+import errno
 import io
 import json
 import os
@@ -1006,6 +1007,17 @@ def test_a_full_disk_on_stdout_is_one_line(arguments):
 
 
 @pytest.mark.usefixtures("gray")
+def test_a_part_of_the_program_that_cannot_be_read_is_named(run, monkeypatch):
+    """It is loaded when it is needed, from a disk that may fail."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error", "a.py")
+
+    monkeypatch.setattr("imgconv.kernels.spec.find_step", fail)
+    result = run("apply", "a.png", "-k", "blur", "-o", "b.png")
+    assert (result.code, result.err) == (1, "imgconv: a.py cannot be read: Input/output error\n")
+
+
 def test_a_closed_stdin_or_stdout_is_one_line():
     """A service that starts imgconv without the pipe it needs gets a message."""
     for command in ("$imgconv apply - -k 1 -o o.png <&-", "$imgconv apply a.png -k 1 -o - >&-"):
