@@ -48,11 +48,11 @@ def _run() -> int:
 def _failed(error: BaseException) -> int:
     """Tell on one line what is missing to load the program; else as Python tells of a fault."""
     try:
-        from imgconv.errors import shortage
+        from imgconv.errors import one_line, shortage
 
         found = shortage(error)
-        if found:
-            print(f"imgconv: {found}", file=sys.stderr, flush=True)
+        if found or isinstance(error, (ImportError, OSError)):  # of a disk that fails
+            print(f"imgconv: {found or one_line(error)}", file=sys.stderr, flush=True)
             return 2
         sys.excepthook(type(error), error, error.__traceback__)
         return 1

@@ -313,6 +313,12 @@ def program(main):
     )  # fmt: skip
 
 
+def test_a_library_that_cannot_be_loaded_is_one_line():
+    """As one of a disk that fails, whatever asked for it."""
+    done = program("def main(): raise ImportError('x.so: cannot read file data')")
+    assert (done.returncode, done.stderr) == (2, "imgconv: x.so: cannot read file data\n")
+
+
 def test_what_is_opened_takes_no_place_of_a_stream():
     """What a library prints would be written there."""
     done = program("import os\ndef main(): return 0 if os.open('/dev/null', 0) > 2 else 1")
