@@ -199,16 +199,17 @@ def _print(picture: Picture, name: str, how: Writing) -> tuple[str, ...]:
     from mmap import ACCESS_READ, mmap
     from tempfile import TemporaryFile
 
-    with TemporaryFile() as file:
-        try:
+    try:
+        with TemporaryFile() as file:
             lost = encode.write(file, picture, name, how)
             file.flush()
-        except OSError as error:
-            raise ImageError(
-                f"the folder for temporary files: {error.strerror or error}; set TMPDIR to another"
-            ) from None
-        with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
-            files.print_bytes(data)
+            written = mmap(file.fileno(), 0, access=ACCESS_READ)  # which keeps it
+    except OSError as error:
+        raise ImageError(
+            f"the folder for temporary files: {error.strerror or error}; set TMPDIR to another"
+        ) from None
+    with written as data:
+        files.print_bytes(data)
     return lost
 
 

@@ -218,6 +218,20 @@ def test_a_jpeg_in_a_pipe_is_whole_where_files_may_not_grow(place):
     assert samples_of(place.folder / "piped.jpg").shape == (*SIZE[::-1], 3)
 
 
+@pytest.mark.parametrize("size", [0, 1])
+def test_several_frames_find_no_room_on_their_way_to_a_pipe(place, size):
+    """They wait in a file, which is not to be had, or too small."""
+    first, *others = (noise(size=(40, 40)) for _ in range(3))
+    first.save(place.folder / "in/film.tif", save_all=True, append_images=others)
+    command = f'ulimit -f {size}; exec "$@" | cat'
+    run = ["bash", "-c", command, "bash", *IMGCONV, "apply", "in/film.tif", "-qk", "outline"]
+    done = subprocess.run([*run, "-o", "-"], cwd=place.folder, capture_output=True, check=False)
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith("imgconv: in/film.tif: the folder for temporary files: ")
+    assert line.endswith("; set TMPDIR to another")
+    assert done.stdout == b""
+
+
 def test_compiling_is_not_begun_without_room(place, tmp_path, monkeypatch):
     """LLVM would end the process by a signal."""
     monkeypatch.setenv("IMGCONV_CACHE_DIR", str(tmp_path / "none"))
