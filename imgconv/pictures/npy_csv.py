@@ -129,7 +129,10 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
         if version[0] not in (1, 2, 3):
             raise ImageError(f"is NPY of version {version[0]}, which is not read; save it anew")
         old = version == (1, 0)
-        return (npy.read_array_header_1_0 if old else npy.read_array_header_2_0)(file)
+        head = (npy.read_array_header_1_0 if old else npy.read_array_header_2_0)(file)
+        if not all(type(side) is int and side >= 0 for side in head[0]):  # as no array has them
+            raise ValueError
+        return head
     except ImageError:
         raise
     except Exception as error:  # several kinds, of what is wrong with a text of Python's

@@ -154,10 +154,13 @@ def test_a_table_may_begin_with_any_number(text):
         (npy(np.zeros((9, 9)))[:150], "NPY"),
         (b"\x93NUMPY\x01\x00", "NPY"),
         (npy(np.zeros((9, 9))).replace(b"}", b"{"), "NPY"),
+        (npy(np.zeros((9, 9))).replace(b"(9, 9)", b"(-9,9)"), "NPY"),
+        (npy(np.zeros((9, 9))).replace(b"(9, 9), } ", b"(-9,-9), }"), "NPY"),
+        (npy(np.zeros((9, 9))).replace(b"(9, 9), }  ", b"(True,9), }"), "NPY"),
     ],
 )
 def test_a_wrong_array_is_one_line(data, word):
-    """Ragged, empty, complex, cut off, or with objects that would run code."""
+    """Ragged, empty, complex, cut off, of no lengths, or with objects that would run code."""
     with pytest.raises(ImageError) as caught:
         decode.read(data)
     assert word in str(caught.value)
