@@ -96,9 +96,8 @@ def learn_(
     if output:
         try:
             files.write(f"{text}\n".encode(), output, force=force)
-        except ImgconvError as error:
-            say(str(error))
-            raise typer.Exit(1) from None
+        except Exception as error:
+            raise failed(error) from None
     if as_json:
         told = [learn.as_json(one) for one in found]
         print(json.dumps(told[0] if len(told) == 1 else told))

@@ -26,7 +26,7 @@ PIPE = "-"
 # What is read of a stream, which may have no end; a file has a size that its owner knows.
 MAX_STREAM = 2 << 30
 MAX_PIXELS = 500_000_000  # of a picture that is decoded whole, where nothing else is asked for
-CHUNK, START = 1 << 20, 4096  # bytes that are read at once, and those that tell what a file is
+CHUNK = 1 << 20  # bytes that are read at once
 FULL = (errno.ENOSPC, errno.EDQUOT)
 # What is neither file nor folder: whoever opens it may wait without end.
 SPECIAL = {
@@ -116,7 +116,7 @@ def read(source: str, limit: int = MAX_STREAM, *, picture: bool = True) -> bytes
             seen = os.fstat(file.fileno())
             if stat.S_ISREG(seen.st_mode) and seen.st_size:  # and no more, if it grows meanwhile
                 if seen.st_size > CHUNK:
-                    look(file.peek(START))
+                    look(file.peek())
                 refuse_beyond(seen.st_size)
                 return file.read(seen.st_size)
             return _read_up_to(file, limit, look)
@@ -151,7 +151,7 @@ def _refuse_unknown(start: bytes) -> None:
     """Raise an error for what begins as no picture does, nor as a table, which is a text."""
     from imgconv.pictures import faults, formats
 
-    start = start[:START]
+    start = start[: faults.START]
     known = formats.of_head(start) or start[:2] in (b"II", b"MM")  # a TIFF that Pillow may read
     if b"\0" in start and not known:
         raise faults.of_unknown(start)
