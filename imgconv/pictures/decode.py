@@ -296,8 +296,8 @@ def _looked_through(
     names, durations = set(), []
     for index in chosen:
         image.seek(index)
-        image.load()
-        names.add(MODES[mode_of(image, is_gray(image), how)][0])
+        frame = image.copy()  # which has a palette wherever its mode says so
+        names.add(MODES[mode_of(frame, is_gray(image), how)][0])
         durations.append(float(image.info.get("duration") or 0))
     return common(names), tuple(durations)
 

@@ -387,6 +387,17 @@ def test_a_gif_is_asked_for_its_size_before_room_is_made_for_it(place):
     assert re.search("2 frames up to 6553[57]x6553[57] is more than", refusal(bytes(data)))
 
 
+def test_a_gif_may_be_gray_before_it_has_colours():
+    """Pillow then says that there is a palette, and has none."""
+    images = [Image.new(mode, (2, 2)) for mode in ("L", "P")]
+    gray, colour = (saved(image, "GIF", optimize=False) for image in images)
+    place = "<4HB", 0, 0, 2, 2, 0x80  # with colours of its own
+    own = b"," + struct.pack(*place) + bytes([9, 8, 7, 1, 2, 3]) + colour[colour.index(b",") + 10 :]
+    picture = decode.read(gray.removesuffix(b";") + own.removesuffix(b";") + own)
+    assert [frame.names for frame in picture.frames] == ["rgb"] * 3
+    assert [picture.frames[i].array()[0, 0].tolist() for i in (0, 2)] == [[0, 0, 0], [9, 8, 7]]
+
+
 @pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP", "TIFF", "PPM", "GIF"])
 def test_a_picture_without_metadata_is_said_to_lose_none(name):
     """A plain file gives no note; one about nothing would be read as a loss."""
