@@ -73,8 +73,11 @@ def shortage(error: BaseException | None) -> StarvedError | None:
     while error:
         if isinstance(error, StarvedError):
             return error
+        number = getattr(error, "errno", None)
+        # Ours quote what users wrote, and those with a number names of files.
+        told = "" if number or isinstance(error, ImgconvError) else str(error)
         for numbers, words, said in _SHORTAGES:
-            if getattr(error, "errno", None) in numbers or re.search(words, str(error)):
+            if number in numbers or re.search(words, told):
                 return StarvedError(said)
         if isinstance(error, MemoryError):
             return StarvedError(_SHORTAGES[-1][-1])

@@ -277,6 +277,15 @@ def test_a_shortage_is_known_through_what_it_led_to(error, said):
     assert said in str(found) if said else found is None
 
 
+def test_what_a_user_wrote_tells_of_no_shortage(run, tmp_path):
+    """Names of files and kernels may be any words."""
+    path = tmp_path / "out of memory.png"
+    noise().save(path)
+    assert "--force overwrites" in run("apply", path, "-k", "1", "-o", path).err
+    assert "is no name" in run("apply", path, "-k", "Too many open files").err
+    assert shortage(FileNotFoundError(errno.ENOENT, "x", str(path))) is None
+
+
 def test_a_picture_is_not_turned_wrong_for_want_of_files(run, tmp_path, monkeypatch):
     """What says how it stands is broken for other reasons."""
     exif = Image.Exif()
