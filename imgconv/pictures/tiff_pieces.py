@@ -18,6 +18,7 @@ from imgconv.errors import ImageError
 from imgconv.pictures import tiff, tiff_heads, tiff_tags, ycbcr
 from imgconv.pictures.extras import library
 from imgconv.pictures.faults import CUT_OFF, SOUND, told
+from imgconv.pictures.lazy import each
 from imgconv.pictures.metadata import SWAPPED, Metadata
 from imgconv.pictures.orientation import lying, upright
 from imgconv.pictures.picture import Reading, refuse_unlisted
@@ -53,10 +54,10 @@ class File:
                 self._file.seek(0)
                 opened = tifffile.TiffFile(self._file)
                 chosen = tiff.chosen(opened, found, os.fstat(number).st_size)
-                self.pages = [Page(page, number, how) for page in chosen]
                 self.lost = [*tiff.changed(chosen, how), *found.lost]
                 sound: Any = tiff_heads.Repaired(self._file, found.broken)
-                self.metadata = tuple(tiff.metadata_of(sound, page) for page in chosen)
+                self.pages = each(chosen, told()(lambda page: Page(page, number, how)))
+                self.metadata = each(chosen, told()(lambda page: tiff.metadata_of(sound, page)))
         except BaseException:
             self._file.close()
             raise

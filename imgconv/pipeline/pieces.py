@@ -161,8 +161,9 @@ def is_larger(source: str, work: Work, reading: Reading) -> bool:
         return False
     try:
         with closing(tiff_pieces.File(source, reading)) as file:
-            need = sum(_need(page, work) for page in file.pages)
-            pixels = sum(math.prod(page.shape) for page in file.pages)
+            each = [(_need(page, work), math.prod(page.shape)) for page in file.pages]
+            need = os.path.getsize(source) + max(need for need, _ in each)  # page by page
+            pixels = sum(count for _, count in each)
     except (ImageError, OSError):  # which is told when it is read as a whole
         return False
     return need > free() or pixels > MAX_PIXELS == reading.max_pixels

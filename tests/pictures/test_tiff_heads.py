@@ -1,5 +1,6 @@
 """What the heads of TIFF files tell, the same whether they are read whole or piece by piece."""
 
+import contextlib
 import io
 import struct
 
@@ -438,10 +439,9 @@ def test_a_page_has_no_profile_of_the_page_before(kind, tmp_path):
     with tifffile.TiffWriter(tmp_path / "x.tif") as file:
         for options in ({"iccprofile": profile}, {}):
             file.write(np.zeros((8, 6, 3), kind), photometric="rgb", metadata=None, **options)
-    opened = tiff_pieces.File(str(tmp_path / "x.tif"), Reading())
-    opened.close()
-    for found in (opened, decode.read((tmp_path / "x.tif").read_bytes())):
-        assert [kept.icc for kept in found.metadata] == [profile, b""]
+    with contextlib.closing(tiff_pieces.File(str(tmp_path / "x.tif"), Reading())) as opened:
+        for found in (opened, decode.read((tmp_path / "x.tif").read_bytes())):
+            assert [kept.icc for kept in found.metadata] == [profile, b""]
 
 
 def test_a_strip_that_says_it_is_longer_than_the_file_is_read_if_all_is_there(tmp_path):
