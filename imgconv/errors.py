@@ -62,7 +62,7 @@ _SHORTAGES = (
     ),
     (
         (errno.ENOMEM,), "failed to map segment|(?i:(cannot|unable to) allocate|out of memory)"
-        "|bad_alloc|additional memory protection|error return without exception set",
+        "|bad_alloc|additional memory protection|without (exception set|setting an exception)",
         "not enough memory; raise the limit (ulimit -v) or free some",
     ),
 )  # fmt: skip

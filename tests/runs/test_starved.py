@@ -259,6 +259,7 @@ def test_room_is_what_a_limit_leaves(monkeypatch):
         (MemoryError(), "memory"),
         (OSError(errno.ENOMEM, "x"), "memory"),
         (ImportError("libx.so.1: failed to map segment from shared object"), "memory"),
+        (SystemError("<f> returned NULL without setting an exception"), "memory"),
         (OSError(errno.EMFILE, "x"), "open files"),
         (RuntimeError("can't start new thread"), "thread"),
         (OSError(errno.ENOSPC, "No space left on device"), ""),
