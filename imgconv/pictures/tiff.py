@@ -57,8 +57,6 @@ def read(data: bytes, how: Reading, fault: str, found: Pages, *, cuttable: bool)
     def told(place: int) -> Metadata:
         return metadata_of(io.BytesIO(data), pages[place])
 
-    for page in pages:  # before any is decoded
-        look_over(page, how)
     places = range(len(pages))
     lost = tuple(changed(pages, how))
     return Picture(each(places, frame), "TIFF", each(places, told), lost=lost)
@@ -201,9 +199,16 @@ def _said(page: Any) -> tuple[int, ...]:
 
 
 def changed(pages: Sequence[Any], how: Reading) -> list[str]:
-    """Return what of the samples of pages is not kept as it is."""
+    """Return what of the samples of pages is not kept as it is, before any is decoded.
+
+    Raises
+    ------
+    ImageError
+        If one is of a kind that is not read.
+    """
     multiplied = doubles = False
     for page in pages:
+        look_over(page, how)
         multiplied |= MULTIPLIED in _said(page)
         doubles |= page.dtype == "float64"
     lost = ["64-bit reals (read as 32-bit)"] * (doubles and not how.shallow)

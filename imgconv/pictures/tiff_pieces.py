@@ -54,8 +54,6 @@ class File:
                 self._file.seek(0)
                 opened = tifffile.TiffFile(self._file)
                 chosen = tiff.chosen(opened, found, os.fstat(number).st_size)
-                for page in chosen:  # before any is decoded
-                    tiff.look_over(page, how)
                 self.lost = [*tiff.changed(chosen, how), *found.lost]
                 sound: Any = tiff_heads.Repaired(self._file, found.broken)
                 self.pages = each(chosen, told()(lambda page: Page(page, number, how)))
