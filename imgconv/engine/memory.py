@@ -66,7 +66,7 @@ def free() -> float:
         pass
     if len(found) == 2 and hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         found.append(float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")))
-    return min(found, default=math.inf)
+    return min(found)
 
 
 def _numbers(path: Path) -> dict[str, int]:
