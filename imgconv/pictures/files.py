@@ -241,11 +241,19 @@ def _taken(target: Path | Url) -> ImageError:
     return ImageError(f"{target} exists; --force overwrites it")
 
 
-def write(data: bytes, path: Path | Url, *, force: bool, again: bool = False) -> None:
+def write(
+    data: bytes,
+    path: Path | Url,
+    *,
+    force: bool,
+    again: bool = False,
+    settle: Callable[[int], None] | None = None,
+) -> None:
     """Write a file whole or not at all: under another name first, then renamed; make its folder.
 
-    With `again`, a process that was killed may have begun: a file that holds these bytes is right,
-    and what is left of such attempts goes.
+    Before that `settle`, or fsync, has the disk hold the open file. With `again`, a process that
+    was killed may have begun: a file that holds these bytes is right, and what is left of such
+    attempts goes.
 
     Raises
     ------
@@ -267,17 +275,19 @@ def write(data: bytes, path: Path | Url, *, force: bool, again: bool = False) ->
             return
     except OSError as error:
         raise _unwritten(path, error) from None
-    with filled(path, force=force, again=again) as file:
+    with filled(path, force=force, again=again, settle=settle) as file:
         file.write(data)
 
 
 @contextlib.contextmanager
-def filled(path: Path, *, force: bool, again: bool = False) -> Iterator[IO[bytes]]:
-    """Give an empty file that takes the place of another when it was filled; see `whole`."""
+def filled(
+    path: Path, *, force: bool, again: bool = False, settle: Callable[[int], None] | None = None
+) -> Iterator[IO[bytes]]:
+    """Give an empty file that takes the place of another when it was filled; see `write`."""
     with whole(path, force=force, again=again) as temporary, temporary.open("r+b") as file:
         yield file
         file.flush()
-        os.fsync(file.fileno())
+        (settle or os.fsync)(file.fileno())
 
 
 def is_plain(path: Path | Url) -> bool:

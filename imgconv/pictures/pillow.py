@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from PIL import Image, ImageFile
 
 LARGE_PAGE, MADV_HUGEPAGE = 1 << 21, 14
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 
 
 def of_image(image: Image.Image) -> Samples:
@@ -53,15 +53,18 @@ def in_one_block() -> None:
     Image.core.set_use_block_allocator(1)  # type: ignore[attr-defined]
 
 
-def keep_memory() -> None:
+def keep_memory(arenas: int = 0) -> None:
     """Have the C library keep what is freed for the next picture, where it can be told so.
 
-    To give pages back and take them anew is a quarter of the time of a small picture.
+    To give pages back and take them anew is a quarter of the time of a small picture. Threads that
+    take turns need one of its arenas, not one each.
     """
     mallopt = getattr(_c_library(), "mallopt", None) if sys.platform == "linux" else None
     if mallopt:
         mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the most that glibc takes
         mallopt(M_TRIM_THRESHOLD, 1 << 30)
+        if arenas:
+            mallopt(M_ARENA_MAX, arenas)
 
 
 @functools.cache

@@ -23,7 +23,7 @@ from imgconv.pipeline.filter import filter_pixels, find_extent, foretell, grid_o
 from imgconv.pipeline.hidden import BLEED, bleeds
 from imgconv.pipeline.views import Outline
 from imgconv.pipeline.work import Clipped, Work
-from imgconv.runs import inputs
+from imgconv.runs import inputs, processes
 from imgconv.runs.job import FAILED, OK, SKIPPED, Job, Outcome
 from imgconv.runs.task import Gate, Task
 
@@ -42,10 +42,15 @@ def share(cores: int, count: int, jobs: int | None, threads: int | None) -> tupl
 def run(todo: Sequence[Job], task: Task, jobs: int) -> Generator[Outcome, None, None]:
     """Do the jobs, some at once, and yield their outcomes in order, failed ones among them.
 
-    Pillow lets go of the lock while it decodes and encodes, so threads are enough.
+    That is in processes where this one can be forked, else on threads, which wait for each other
+    whenever they run Python.
     """
-    if min(jobs, len(todo)) <= 1:  # without threads
+    jobs = min(jobs, len(todo))
+    if jobs <= 1:
         yield from (attempt(job, task) for job in todo)
+        return
+    if processes.can_fork():
+        yield from processes.run(attempt, todo, task, jobs)
         return
     from imgconv.engine.pool import Pool
 
@@ -177,7 +182,10 @@ def _put(picture: Picture, name: str, job: Job, task: Task) -> tuple[str, ...]:
     target, how = files.path(job.target), task.writing
     several = len(picture.frames) > 1
     if several and isinstance(target, Path) and job.target != PIPE and files.is_plain(target):
-        with task.gate.passed(), files.filled(target, force=how.force, again=task.again) as file:
+        with (
+            task.gate.passed(),
+            files.filled(target, force=how.force, again=task.again, settle=task.settle) as file,
+        ):
             return encode.write(file, picture, name, how)  # frame by frame
     if several and job.target == PIPE and not files.to_terminal():
         return _print(picture, name, how)
@@ -190,7 +198,7 @@ def _put(picture: Picture, name: str, job: Job, task: Task) -> tuple[str, ...]:
         files.print_bytes(data)
     else:
         with task.gate.passed():
-            files.write(data, target, force=how.force, again=task.again)
+            files.write(data, target, force=how.force, again=task.again, settle=task.settle)
     return lost
 
 

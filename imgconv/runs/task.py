@@ -16,13 +16,18 @@ from imgconv.pipeline.work import Work
 PATIENCE = 30  # seconds that a disk may take
 
 
+def _unheard() -> None:
+    """Tell nobody."""
+
+
 class Gate:
     """What threads pass to write an output; once it is closed nobody begins to.
 
     What they read may never come, so an interrupted run waits for none that only reads.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, passing: Callable[[], None] = _unheard) -> None:
+        self._passing = passing  # is told of each
         self._inside: set[object] = set()
         self._closed = False
 
@@ -33,6 +38,7 @@ class Gate:
         self._inside.add(one)  # and then look, as `close` does: one of the two sees the other
         try:
             self.look()
+            self._passing()
             yield
         finally:
             self._inside.remove(one)
@@ -65,4 +71,5 @@ class Task(NamedTuple):
     again: bool = False  # a process that was killed may have begun, or done it all but the telling
     alone: bool = False  # the one input, named here: it may be a pipe or a device
     gate: Gate = Gate()
+    settle: Callable[[int], None] | None = None  # has the disk hold an open file
     meaning: str = ""  # what decides an output's bytes beside the input, where a journal is kept

@@ -334,12 +334,14 @@ def test_a_run_holds_its_journal(folder, state_home):
         Path(f"in/{i}.png").write_bytes(saved(noise(size=(300, 200)), "PNG"))
     command = [*IMGCONV, "apply", *names(), *APPLY, "--jobs", "1"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=folder) as running:
-        while not journals(state_home):
-            time.sleep(0.002)
-        running.send_signal(signal.SIGSTOP)
-        (path,) = journals(state_home)
-        journal.clear()
-        assert journals(state_home) == [path]
-        running.kill()
+        try:
+            while not any(path.stat().st_size for path in journals(state_home)):  # and is held
+                time.sleep(0.002)
+            running.send_signal(signal.SIGSTOP)
+            (path,) = journals(state_home)
+            journal.clear()
+            assert journals(state_home) == [path]
+        finally:
+            running.kill()
     journal.clear()
     assert journals(state_home) == []
