@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 
 from imgconv.engine.memory import refuse_beyond
 from imgconv.errors import ImageError
-from imgconv.pictures import replacing
+from imgconv.pictures import faults, replacing
 
 if TYPE_CHECKING:
     from mmap import mmap
@@ -149,7 +149,7 @@ def opened(source: str) -> Iterator[IO[bytes]]:
 
 def _refuse_unknown(start: bytes) -> None:
     """Raise an error for what begins as no picture does, nor as a table, which is a text."""
-    from imgconv.pictures import faults, formats
+    from imgconv.pictures import formats
 
     start = start[: faults.START]
     known = formats.of_head(start) or start[:2] in (b"II", b"MM")  # a TIFF that Pillow may read
@@ -169,14 +169,31 @@ def _read_up_to(file: IO[bytes], limit: int, look: Callable[[bytes], None]) -> b
     return b"".join(parts)
 
 
-def refuse_folder(source: str) -> None:
-    """Raise an error for an input that is a folder."""
+def refuse_unread(source: str, *, alone: bool = True) -> None:
+    """Raise an error for an input that is a folder.
+
+    Where it is not the one input, also for what may never end, as pipes and devices, or the
+    system's own files, which tell no size, as empty ones do.
+    """
+    if source == PIPE or is_zarr(source):
+        return
     if url := _url(source):
         url.refuse_folder()
-    elif source != PIPE and os.path.isdir(source):
+        return
+    try:
+        seen = os.stat(source)
+    except (OSError, ValueError):  # which is told when it is read
+        return
+    kind = stat.S_IFMT(seen.st_mode)
+    if kind == stat.S_IFDIR:
         if not os.access(source, os.R_OK | os.X_OK):
             raise ImageError("cannot be read: Permission denied")
         raise ImageError("is a folder; --recursive walks it")
+    if not alone and kind in SPECIAL:
+        what = SPECIAL[kind]
+        raise ImageError(f"is a {what}, which is read as the one input only; name it alone")
+    if not alone and kind == stat.S_IFREG and not seen.st_size:
+        raise ImageError(faults.EMPTY)
 
 
 def refuse_readonly(target: Path | Url) -> None:
@@ -193,22 +210,28 @@ def refuse_unwritable(target: Path | Url, *, alone: bool = True) -> None:
     if not isinstance(target, Path):
         return
     try:
-        os.lstat(target)
+        seen = os.lstat(target)
+        linked = stat.S_ISLNK(seen.st_mode)
+        kind = stat.S_IFMT(os.stat(target).st_mode if linked else seen.st_mode)
     except FileNotFoundError:
-        pass
+        linked, kind = os.path.islink(target), 0
     except (OSError, ValueError) as error:
         raise _unwritten(target, error) from None
-    _refuse_folder_in_place(target)
-    if kind := special(str(target)):
+    if kind == stat.S_IFDIR:
+        _refuse_folder_in_place(target)
+    if kind in SPECIAL:
         if not alone:
-            raise ImageError(f"{target} is a {kind}, not for one output of several; {ELSEWHERE}")
+            raise ImageError(
+                f"{target} is a {SPECIAL[kind]}, not for one output of several; {ELSEWHERE}"
+            )
         return
-    place = Path(os.path.realpath(target)).parent
+    place = os.path.dirname(os.path.realpath(target) if linked else os.path.abspath(target))
     while not os.path.lexists(place):
-        place = place.parent
+        place = os.path.dirname(place)
     if not os.access(place, os.W_OK | os.X_OK):
         raise ImageError(
-            f"{target} cannot be written: {place} is read-only or not yours; {ELSEWHERE}"
+            f"{target} cannot be written: {os.path.realpath(place)} is read-only or not yours; "
+            f"{ELSEWHERE}"
         )
 
 
@@ -264,17 +287,17 @@ def write(
         if isinstance(path, Path):
             replacing.tidy(Path(os.path.realpath(path)).parent)
         return
-    if not force:
-        refuse_existing(path)
     if not isinstance(path, Path):
+        if not force:
+            refuse_existing(path)
         path.write(data)
         return
-    try:
-        if path.exists() and not path.is_file():  # a pipe or a device is not to be replaced
+    if force and not is_plain(path):  # a pipe or a device is not to be replaced
+        try:
             path.write_bytes(data)
-            return
-    except OSError as error:
-        raise _unwritten(path, error) from None
+        except OSError as error:
+            raise _unwritten(path, error) from None
+        return
     with filled(path, force=force, again=again, settle=settle) as file:
         file.write(data)
 
@@ -292,7 +315,12 @@ def filled(
 
 def is_plain(path: Path | Url) -> bool:
     """Return whether a file can be put in a place here: there is none, or no pipe or device."""
-    return isinstance(path, Path) and (path.is_file() or not path.exists())
+    if not isinstance(path, Path):
+        return False
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return True
 
 
 @contextlib.contextmanager
@@ -308,9 +336,11 @@ def whole(path: Path, *, force: bool, again: bool = False, folder: bool = False)
     """
     if not force and not again:
         refuse_existing(path)
-    target = Path(os.path.realpath(path))  # a link is written through, not replaced
+    # A link is written through, not replaced.
+    target = Path(os.path.realpath(path)) if os.path.islink(path) else path
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if not os.path.isdir(target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
         with replacing.beside(target, folder=folder) as part:
             yield part
             if not folder:

@@ -19,6 +19,7 @@ DEFLATED = 1032  # bytes that a byte of deflate's makes at most
 LZW = 2560  # pixels that a byte of GIF's makes at most: 3,840 of a code of 12 bits
 JPEG = 512  # pixels: a block of 64 takes a bit at least
 SCANS = 100  # of a JPEG, each of which goes through all of its pixels; ten are many
+SCAN = b"\xff\xda"
 NEXT = b"\xff\xd9\xff\xd8"  # where another picture follows
 BITS = {"RGB": 24, "RGBA": 32, "LA": 16, "I;16": 16}  # of a pixel of PNG; of others one is enough
 BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}  # of a pixel in memory; of others four
@@ -55,7 +56,8 @@ def refuse_claim(size: tuple[int, int], most: float, length: int, how: Reading) 
 
 def refuse_scans(data: bytes) -> None:
     """Raise an error for a JPEG that goes through its pixels again and again."""
-    end = data.find(NEXT)
-    scans = data.count(b"\xff\xda", 0, end if end > 0 else len(data))
+    scans = data.count(SCAN)
+    if scans > SCANS and (end := data.find(NEXT)) > 0:
+        scans = data.count(SCAN, 0, end)
     if scans > SCANS:
         raise ImageError(f"is a JPEG of {scans} scans, and no camera makes {SCANS}; save it anew")

@@ -129,9 +129,9 @@ def put(part: Path, target: Path, *, force: bool) -> None:
     if not force:
         _put_new(part, target)
     elif not part.is_dir():
-        if target.exists():
-            part.chmod(target.stat().st_mode & 0o7777)
-        part.replace(target)
+        with contextlib.suppress(FileNotFoundError):
+            os.chmod(part, os.stat(target).st_mode & 0o7777)
+        os.replace(part, target)
     else:
         for rest in reversed(range(TRIES)):
             try:

@@ -23,7 +23,7 @@ from imgconv.pipeline.filter import filter_pixels, find_extent, foretell, grid_o
 from imgconv.pipeline.hidden import BLEED, bleeds
 from imgconv.pipeline.views import Outline
 from imgconv.pipeline.work import Clipped, Work
-from imgconv.runs import inputs, processes
+from imgconv.runs import processes
 from imgconv.runs.job import FAILED, OK, SKIPPED, Job, Outcome
 from imgconv.runs.task import Gate, Task
 
@@ -107,10 +107,7 @@ def _journaled(job: Job, task: Task, outcome: Outcome) -> Outcome:
 
 def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     """Read, filter, write."""
-    if not task.alone:
-        inputs.refuse_endless(job.source)
-    if not files.is_zarr(job.source):
-        files.refuse_folder(job.source)
+    files.refuse_unread(job.source, alone=task.alone)
     target = files.path(job.target)
     if job.target != PIPE:  # before the work; `write` asks once more
         files.refuse_readonly(target)

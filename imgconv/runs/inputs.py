@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from imgconv.errors import ImageError, OptionError
-from imgconv.pictures import faults, files, replacing
+from imgconv.pictures import files, replacing
 from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import is_taken
 
@@ -73,19 +73,6 @@ def sources(
         more = [f"{len(kinds) - MANY} other kinds"] * (len(kinds) > MANY)
         note(f"left alone: {', '.join([*kinds[:MANY], *more])}")
     return found
-
-
-def refuse_endless(source: str) -> None:
-    """Raise an error for what may never end, as pipes and devices, or the system's own files.
-
-    Those tell no size, as empty ones do.
-    """
-    if source == PIPE:
-        return
-    if kind := files.special(source):
-        raise ImageError(f"is a {kind}, which is read as the one input only; name it alone")
-    if os.path.isfile(source) and not os.path.getsize(source):
-        raise ImageError(faults.EMPTY)
 
 
 def _ending(path: str) -> str:
