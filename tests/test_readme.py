@@ -11,7 +11,7 @@ import pytest
 import typer.main
 
 from docs import formats
-from imgconv.cli.main import app
+from imgconv.cli.app import app
 from tests import ROOT
 
 README = (ROOT / "README.md").read_text()

@@ -1,11 +1,14 @@
-"""The application that the commands join, and how they fail."""
+"""The commands as Typer takes them, which words whatever a person sees of the command line."""
 
-from typing import Annotated
+import functools
+import inspect
+from collections.abc import Callable
 
 import typer
+from typer.main import get_command
 
 from imgconv import __version__
-from imgconv.errors import ImgconvError, shortage
+from imgconv.cli import apply, cache, explain, learn, listing, options, sheet, show
 from imgconv.runs.report import say
 
 app = typer.Typer(
@@ -15,22 +18,44 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+caches = typer.Typer(help="Manage the code that was compiled for this machine.")
 
 
 @app.callback(invoke_without_command=True)
-def start(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-) -> None:
+def start(version: options.Version = False) -> None:
     """Run convolution kernels over images, exactly and fast."""
     if version:
         print(f"imgconv {__version__}")
         raise typer.Exit
 
 
-def failed(error: Exception, subject: str = "") -> typer.Exit:
-    """Say what is wrong with a file, and return what ends the command; raise a fault of ours."""
-    found = shortage(error) or error
-    if not isinstance(found, ImgconvError):
-        raise error
-    say(f"{subject}: {found}" if subject else str(found))
-    return typer.Exit(1)
+def _join(to: typer.Typer, name: str, command: Callable[..., int]) -> None:
+    """Have a command; what its parameters are is evaluated here alone, where Typer is at hand."""
+    command.__annotations__ = inspect.get_annotations(
+        command, locals={"options": options}, eval_str=True
+    )
+    to.command(name)(command)
+
+
+# In the order of the help.
+_join(app, "apply", apply.apply)
+_join(app, "list", listing.list_)
+_join(app, "show", show.show)
+_join(app, "sheet", sheet.sheet)
+_join(app, "explain", explain.explain)
+_join(app, "learn", learn.learn)
+_join(caches, "info", cache.info)
+_join(caches, "warm", cache.warm)
+_join(caches, "clear", cache.clear)
+app.add_typer(caches, name="cache")
+
+_command = functools.cache(functools.partial(get_command, app))  # which takes 15 ms
+
+
+def run(words: list[str]) -> int:
+    """Do what the words of a command line say; return the exit code, 2 for misuse."""
+    try:
+        return int(_command()(words or ["--help"], prog_name="imgconv", standalone_mode=False) or 0)
+    except typer.TyperException as error:
+        say(f"{error.format_message()} (imgconv --help)")
+        return 2

@@ -1,15 +1,11 @@
 """`imgconv apply`."""
 
+from __future__ import annotations
+
 import sys
-from collections.abc import Callable
 from contextlib import closing
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
-import typer
-
-from imgconv.cli import options
-from imgconv.cli.app import app
 from imgconv.cli.specs import adjusted, catalogue, put_together
 from imgconv.cli.terminal import has_colours, tell_of_compiling
 from imgconv.errors import OptionError, shortened
@@ -17,14 +13,15 @@ from imgconv.pictures.files import MAX_PIXELS, stdout_is_closed
 from imgconv.runs.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
+    from fractions import Fraction
 
+    from imgconv.cli import options
     from imgconv.pictures.pixels import Colour, Pixels
     from imgconv.runs.job import Job, Outcome
     from imgconv.runs.task import Task
 
 
-@app.command()
 def apply(
     kernel: options.Chain,
     inputs: options.Inputs = None,
@@ -70,7 +67,7 @@ def apply(
     preview: options.Preview = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
-) -> None:
+) -> int:
     """Apply kernels to images.
 
     The kernel is not flipped (a correlation, as in deep learning and OpenCV). Sizes and pairs are
@@ -167,12 +164,12 @@ def apply(
     with report, closing(run(todo, task, at_once)) as outcomes:
         for outcome in kept.keep(outcomes) if kept else outcomes:
             report.add(outcome)
-    raise typer.Exit(report.exit_code)
+    return report.exit_code
 
 
 def _on_workers(
     scheduler: str, report: Report
-) -> "Callable[[list[Job], Task, int], Generator[Outcome, None, None]]":
+) -> Callable[[list[Job], Task, int], Generator[Outcome, None, None]]:
     """What runs jobs on the workers of a scheduler, who share them out."""
     from imgconv.runs import cluster
 
@@ -187,7 +184,7 @@ def _refuse_what_is_done_here(jobs: int | None, *, preview: bool) -> None:
         raise OptionError("--preview draws what is done here; leave out --scheduler")
 
 
-def _refuse_stdout(todo: "list[Job]", told: bool) -> None:
+def _refuse_stdout(todo: list[Job], told: bool) -> None:
     """Refuse an image on stdout where a terminal is, or where stdout is for something else."""
     from imgconv.pictures.files import to_terminal
     from imgconv.pictures.formats import ARRAYS
@@ -203,7 +200,7 @@ def _refuse_stdout(todo: "list[Job]", told: bool) -> None:
         raise OptionError("an image is not for a terminal; name a file with -o, or pipe it")
 
 
-def _refuse_axes(todo: "list[Job]") -> None:
+def _refuse_axes(todo: list[Job]) -> None:
     """Refuse axes where no input is an array by its name; without a known ending it may be one."""
     from imgconv.pictures import files
     from imgconv.pictures.formats import ARRAYS, PIECES, ending_format
@@ -213,7 +210,7 @@ def _refuse_axes(todo: "list[Job]") -> None:
         raise OptionError("--axes says what those of arrays are, and no input is one; leave it out")
 
 
-def _refuse_lasting_nowhere(todo: "list[Job]") -> None:
+def _refuse_lasting_nowhere(todo: list[Job]) -> None:
     """Refuse to resume where nothing would tell what has been done."""
     from imgconv.pictures import files
 
@@ -227,7 +224,7 @@ def _refuse_lasting_nowhere(todo: "list[Job]") -> None:
             )
 
 
-def _drawing(todo: "list[Job]", told: bool) -> "Callable[[Pixels], str] | None":
+def _drawing(todo: list[Job], told: bool) -> Callable[[Pixels], str] | None:
     """What draws results, where stdout is a terminal that can show them.
 
     Elsewhere it is no misuse: a command stays right when its output is sent to a file.
@@ -251,6 +248,8 @@ def _spanned(range: str, levels: str | None) -> tuple[Fraction, Fraction] | None
         raise OptionError(f"--range {range} is what --levels stretch spans; give that too")
     if range == "all":
         return None
+    from fractions import Fraction
+
     low, comma, high = range.partition(",")
     try:
         ends = Fraction(low), Fraction(high)
@@ -264,7 +263,7 @@ def _spanned(range: str, levels: str | None) -> tuple[Fraction, Fraction] | None
     return ends
 
 
-def _colour(text: str | None) -> "Colour | None":
+def _colour(text: str | None) -> Colour | None:
     """The colour of a background."""
     if text is None:
         return None

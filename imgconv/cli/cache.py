@@ -1,28 +1,21 @@
 """`imgconv cache`."""
 
-import typer
-
-from imgconv.cli.app import app
 from imgconv.cli.terminal import tell_of_compiling
 from imgconv.errors import printable
 from imgconv.runs.report import say
 
-cache = typer.Typer(help="Manage the code that was compiled for this machine.")
-app.add_typer(cache, name="cache")
 
-
-@cache.command("info")
-def cache_info() -> None:
+def info() -> int:
     """Say where compiled code is kept, and how much; and where journals of runs are, if any."""
     from imgconv.runs import journal
 
-    _info()
+    _print_what_is_kept()
     if journals := journal.left():
         print(f"{printable(str(journals[0].parent))}: {len(journals)} journals for --resume")
+    return 0
 
 
-@cache.command("warm")
-def cache_warm() -> None:
+def warm() -> int:
     """Compile now all parts, of which every kernel takes some."""
     from imgconv.engine import cache, native
 
@@ -30,12 +23,10 @@ def cache_warm() -> None:
     cache.sizes()  # fails before the work where nothing can be kept
     for name in native.parts():
         native.part(name)
-    if not _info():
-        raise typer.Exit(1)
+    return 0 if _print_what_is_kept() else 1
 
 
-@cache.command("clear")
-def cache_clear() -> None:
+def clear() -> int:
     """Remove all compiled code, and what runs that have ended have left for --resume."""
     from imgconv.engine import cache
     from imgconv.runs import journal
@@ -44,11 +35,10 @@ def cache_clear() -> None:
     failed = cache.clear()
     for text in failed:
         say(text)
-    if failed:
-        raise typer.Exit(1)
+    return 1 if failed else 0
 
 
-def _info() -> bool:
+def _print_what_is_kept() -> bool:
     """Print what is in the cache; return whether that is all that this processor takes."""
     from imgconv.engine import cache, native
 

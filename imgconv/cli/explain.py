@@ -1,23 +1,22 @@
 """`imgconv explain`."""
 
+from __future__ import annotations
+
 import os
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from imgconv.cli import options
-from imgconv.cli.app import app, failed
 from imgconv.cli.specs import adjusted, catalogue
-from imgconv.cli.terminal import tell_of_compiling
+from imgconv.cli.terminal import failed, tell_of_compiling
 from imgconv.errors import OptionError, shortened
 from imgconv.kernels.kernel import MAX_SIDE, Kernel
 from imgconv.pictures.files import MAX_PIXELS
 from imgconv.runs.report import say
 
 if TYPE_CHECKING:
+    from imgconv.cli import options
     from imgconv.kernels.catalog import Catalog, Entry
     from imgconv.pictures.picture import Picture, Reading
     from imgconv.pipeline.work import Work
@@ -26,16 +25,11 @@ if TYPE_CHECKING:
 STYLES = {"heading": "1", "border": "33", "pixel": "1;36"}
 
 
-@app.command("explain")
-def explain_(
-    image: Annotated[str, typer.Argument(metavar="IMAGE", help="A picture, an array, or -.")],
+def explain(
+    image: options.Explained,
     kernel: options.Single,
-    at: Annotated[
-        str | None, typer.Option(metavar="X,Y", help="Which output pixel; for a page, the first.")
-    ] = None,
-    html: Annotated[
-        str | None, typer.Option(metavar="FILE|-", help="Write a page to play with.")
-    ] = None,
+    at: options.At = None,
+    html: options.Html = None,
     force: options.Force = False,
     as_json: options.JsonObject = False,
     padding: options.Padding = "same",
@@ -53,7 +47,7 @@ def explain_(
     depth: options.Depth = None,
     frame: options.Frame = None,
     max_pixels: options.MaxPixels = MAX_PIXELS,
-) -> None:
+) -> int:
     """Explain a kernel on a picture: the arithmetic of one output pixel, or a page to play with.
 
     The pixel is the one that apply writes, of the first frame unless --frame says which.
@@ -95,17 +89,18 @@ def explain_(
         if not html:
             assert place
             _print_pixel(picture, work, place, levels, as_json)
-            return
+            return 0
         built = page.build(picture.frames[0], work, entry, known.values(), image, place, spec)
     except Exception as error:
-        raise failed(error, image) from None
+        return failed(error, image)
     try:
         if target:
             files.write(built, target, force=force)
         else:
             files.print_bytes(built)
     except Exception as error:
-        raise failed(error) from None
+        return failed(error)
+    return 0
 
 
 def _place(text: str | None) -> tuple[int, int] | None:
@@ -138,7 +133,7 @@ def _check_what(
         )
 
 
-def _only(specs: list[str], known: "Catalog") -> "Entry":
+def _only(specs: list[str], known: Catalog) -> Entry:
     """The one kernel that is explained."""
     from imgconv.kernels.catalog import NAME
     from imgconv.kernels.spec import find
@@ -159,7 +154,7 @@ def _only(specs: list[str], known: "Catalog") -> "Entry":
     return entry
 
 
-def _read(source: str, reading: "Reading") -> "Picture":
+def _read(source: str, reading: Reading) -> Picture:
     """The picture, of which the first frame is explained."""
     from imgconv.pictures import decode, files
 
@@ -170,7 +165,7 @@ def _read(source: str, reading: "Reading") -> "Picture":
 
 
 def _print_pixel(
-    picture: "Picture", work: "Work", at: tuple[int, int], levels: str | None, as_json: bool
+    picture: Picture, work: Work, at: tuple[int, int], levels: str | None, as_json: bool
 ) -> None:
     import shutil
 

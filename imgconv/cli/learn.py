@@ -1,45 +1,37 @@
 """`imgconv learn`."""
 
+from __future__ import annotations
+
 import functools
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
-import typer
-
-from imgconv.cli import options
-from imgconv.cli.app import app, failed
+from imgconv.cli.terminal import failed
 from imgconv.errors import ImgconvError, OptionError
 from imgconv.runs.report import say
 
 if TYPE_CHECKING:
+    from typing import Any
+
     import numpy.typing as npt
 
+    from imgconv.cli import options
 
-@app.command("learn")
-def learn_(
-    before: Annotated[str, typer.Argument(metavar="BEFORE", help="A picture or an array.")],
-    after: Annotated[
-        str, typer.Argument(metavar="AFTER", help="The same, filtered; as large, or as valid.")
-    ],
-    size: Annotated[
-        str, typer.Option(metavar="N|ROWSxCOLUMNS", help="Of the kernel that is looked for.")
-    ] = "3",
-    bias: Annotated[bool, typer.Option("--bias", help="Look for a bias too.")] = False,
-    method: Annotated[
-        str, typer.Option(metavar="lstsq|sgd", help="Least squares, or steps down the gradient.")
-    ] = "lstsq",
-    lr: Annotated[
-        float | None, typer.Option(metavar="X", help="The step of sgd; by default a safe one.")
-    ] = None,
-    epochs: Annotated[int, typer.Option(metavar="N", min=1, help="How many steps.")] = 10,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the first weights.")] = 0,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE.toml", help="Keep the kernel.")
-    ] = None,
+
+def learn(
+    before: options.Before,
+    after: options.After,
+    size: options.LearnedSize = "3",
+    bias: options.LearnedBias = False,
+    method: options.Method = "lstsq",
+    lr: options.Rate = None,
+    epochs: options.Epochs = 10,
+    seed: options.Seed = 0,
+    output: options.LearnedKernel = None,
     force: options.Force = False,
     as_json: options.JsonObject = False,
-) -> None:
+) -> int:
     """Find the kernel that makes one picture of another.
 
     One kernel for all channels, from the pixels whose neighbours are all inside; samples that may
@@ -59,7 +51,7 @@ def learn_(
     kernels = (entry.kernel for entry in open_catalog().values())
     known = {k.name: k.array / k.divisor for k in kernels if len(k.shape) == 2}
 
-    def between(first: "npt.NDArray[Any]", second: "npt.NDArray[Any]") -> learn.Learned:
+    def between(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> learn.Learned:
         equations = learn.sums(first, second, sides, bias=bias)
         if method == "sgd":
             found = learn.descend(
@@ -78,38 +70,40 @@ def learn_(
         return learned
 
     formats = listed(None)
+    target = Path(output) if output else None
     try:
         first, second = _samples(before, formats), _samples(after, formats)
         found = [between(first, second)]
         if not found[0].explains and method == "lstsq" and first.shape[2] > 1:
             each = [between(first[:, :, [i]], second[:, :, [i]]) for i in range(first.shape[2])]
             found = each if all(one.explains for one in each) else found
-        if output and not force:
-            files.refuse_existing(output)
+        if target and not force:
+            files.refuse_existing(target)
     except Exception as error:
-        raise failed(error) from None
+        return failed(error)
     names = ["learned"] if len(found) == 1 else [f"channel-{i}" for i in range(len(found))]
     text = "\n\n".join(
         toml(replace(one.kernel(), name=one.name or name))
         for one, name in zip(found, names, strict=True)
     )
-    if output:
+    if target:
         try:
-            files.write(f"{text}\n".encode(), output, force=force)
+            files.write(f"{text}\n".encode(), target, force=force)
         except Exception as error:
-            raise failed(error) from None
+            return failed(error)
     if as_json:
         told = [learn.as_json(one) for one in found]
         print(json.dumps(told[0] if len(told) == 1 else told))
-        return
+        return 0
     for one, name in zip(found, names, strict=True):
         prefix = f"{name}: " * (len(found) > 1)
         say(f"{prefix}{one.verdict} (residual {one.residual:.3g})")
-    if not output:
+    if not target:
         print(text)
+    return 0
 
 
-def _samples(source: str, formats: tuple[str, ...]) -> "npt.NDArray[Any]":
+def _samples(source: str, formats: tuple[str, ...]) -> npt.NDArray[Any]:
     """The colours of a picture's only frame, or of an array."""
     from imgconv.pictures import decode, files
     from imgconv.pictures.picture import Reading

@@ -1,24 +1,22 @@
 """`imgconv list`."""
 
-from typing import Annotated
+from __future__ import annotations
 
-import typer
+from typing import TYPE_CHECKING
 
-from imgconv.cli import options
-from imgconv.cli.app import app
 from imgconv.cli.specs import catalogue
 from imgconv.runs.report import say
 
+if TYPE_CHECKING:
+    from imgconv.cli import options
 
-@app.command("list")
+
 def list_(
-    pattern: Annotated[
-        str, typer.Argument(help="Only names or families with this in them; * and ? work.")
-    ] = "",
-    names: Annotated[bool, typer.Option("--names", help="Names only, one a line.")] = False,
+    pattern: options.Pattern = "",
+    names: options.Names = False,
     as_json: options.JsonArray = False,
     catalog: options.Catalogs = None,
-) -> None:
+) -> int:
     """List the kernels of the catalogues."""
     from imgconv.teach import listing
 
@@ -28,7 +26,7 @@ def list_(
     families = listing.matching_families(pattern)
     if not entries and not recipes and not families:
         say(f"no kernel has {pattern!r} in its name or family; imgconv list shows all")
-        raise typer.Exit(1)
+        return 1
     if as_json:
         print(listing.as_json(entries, recipes, families))
     elif names:
@@ -36,3 +34,4 @@ def list_(
             print(name)
     else:
         print(listing.table(entries, recipes, families))
+    return 0

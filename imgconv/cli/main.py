@@ -1,23 +1,14 @@
 """From the words of a command line to an exit code."""
 
-import functools
+from __future__ import annotations
+
 import io
 import sys
 import warnings
 
-import typer
-from typer.main import get_command
-
-# In the order of the help.
-from imgconv.cli import apply, listing, show, sheet, explain, learn, cache  # isort: skip
-from imgconv.cli.app import app
 from imgconv.errors import ClusterError, ImgconvError, shortage
 from imgconv.pictures.files import ClosedStdout, discard_stdout
 from imgconv.runs.report import say
-
-__all__ = ["app", "apply", "cache", "explain", "learn", "listing", "main", "sheet", "show"]
-
-_command = functools.cache(functools.partial(get_command, app))  # which takes 15 ms
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,12 +24,11 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # names may hold bytes that are no text
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = _command()(arguments or ["--help"], prog_name="imgconv", standalone_mode=False) or 0
+        from imgconv.cli import app
+
+        code = app.run(arguments)
         sys.stdout.flush()
-        return int(code)
-    except typer.TyperException as error:
-        say(f"{error.format_message()} (imgconv --help)")
-        return 2
+        return code
     except ClusterError as error:  # after some inputs were done
         say(str(error))
         return 1

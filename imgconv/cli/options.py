@@ -1,6 +1,5 @@
 """The options of the commands, each declared once and said the same by all that take it."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -100,7 +99,7 @@ Flip = Annotated[
     bool, typer.Option("--flip", help="True convolution: turn the weights by 180 degrees.")
 ]
 Catalogs = Annotated[
-    list[Path] | None,
+    list[str] | None,
     typer.Option("--catalog", metavar="FILE|DIR", help="Further kernels, from TOML; repeatable."),
 ]
 
@@ -254,3 +253,63 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Errors only.")]
 Verbose = Annotated[
     bool, typer.Option("-v", "--verbose", help="Also hints on the cache of compiled code.")
 ]
+
+# Of list, show, sheet, explain and learn alone
+Pattern = Annotated[
+    str, typer.Argument(help="Only names or families with this in them; * and ? work.")
+]
+Names = Annotated[bool, typer.Option("--names", help="Names only, one a line.")]
+Form = Annotated[
+    str | None,
+    typer.Option(
+        "--as",
+        metavar="toml|json|numpy|torch|opencv|imagemagick|vips|ffmpeg|gmic|csv",
+        help="As a file, as code or as another tool takes it.",
+    ),
+]
+On = Annotated[
+    str | None, typer.Option(metavar="WxH", help="What becomes of a picture, and its cost.")
+]
+Original = Annotated[str, typer.Argument(metavar="IMAGE", help="A picture, or - for stdin.")]
+Sheet = Annotated[
+    str, typer.Option("-o", "--output", metavar="FILE", help="The sheet; - writes a PNG to stdout.")
+]
+Columns = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Tiles side by side; by default as looks best."),
+]
+TileSize = Annotated[
+    int,
+    typer.Option(
+        metavar="PX",
+        min=16,
+        max=4096,
+        help="The width of a tile's picture. Larger pictures are reduced to it before they are "
+        "filtered, smaller ones enlarged by a whole number after.",
+    ),
+]
+Explained = Annotated[str, typer.Argument(metavar="IMAGE", help="A picture, an array, or -.")]
+At = Annotated[
+    str | None, typer.Option(metavar="X,Y", help="Which output pixel; for a page, the first.")
+]
+Html = Annotated[str | None, typer.Option(metavar="FILE|-", help="Write a page to play with.")]
+Before = Annotated[str, typer.Argument(metavar="BEFORE", help="A picture or an array.")]
+After = Annotated[
+    str, typer.Argument(metavar="AFTER", help="The same, filtered; as large, or as valid.")
+]
+LearnedSize = Annotated[
+    str, typer.Option(metavar="N|ROWSxCOLUMNS", help="Of the kernel that is looked for.")
+]
+LearnedBias = Annotated[bool, typer.Option("--bias", help="Look for a bias too.")]
+Method = Annotated[
+    str, typer.Option(metavar="lstsq|sgd", help="Least squares, or steps down the gradient.")
+]
+Rate = Annotated[
+    float | None, typer.Option(metavar="X", help="The step of sgd; by default a safe one.")
+]
+Epochs = Annotated[int, typer.Option(metavar="N", min=1, help="How many steps.")]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Of the first weights.")]
+LearnedKernel = Annotated[
+    str | None, typer.Option("-o", "--output", metavar="FILE.toml", help="Keep the kernel.")
+]
+Version = Annotated[bool, typer.Option("--version", help="Print the version and exit.")]

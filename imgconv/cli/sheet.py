@@ -1,41 +1,26 @@
 """`imgconv sheet`."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from imgconv.cli import options
-from imgconv.cli.app import app, failed
 from imgconv.cli.specs import catalogue
-from imgconv.cli.terminal import tell_of_compiling
+from imgconv.cli.terminal import failed, tell_of_compiling
 from imgconv.errors import ImgconvError, OptionError
 from imgconv.pictures.files import MAX_PIXELS
 from imgconv.runs.report import say
 
+if TYPE_CHECKING:
+    from imgconv.cli import options
 
-@app.command("sheet")
-def sheet_(
-    image: Annotated[str, typer.Argument(metavar="IMAGE", help="A picture, or - for stdin.")],
-    output: Annotated[
-        str,
-        typer.Option("-o", "--output", metavar="FILE", help="The sheet; - writes a PNG to stdout."),
-    ],
+
+def sheet(
+    image: options.Original,
+    output: options.Sheet,
     kernel: options.SheetKernels = None,
-    columns: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Tiles side by side; by default as looks best."),
-    ] = None,
-    size: Annotated[
-        int,
-        typer.Option(
-            metavar="PX",
-            min=16,
-            max=4096,
-            help="The width of a tile's picture. Larger pictures are reduced to it before they are "
-            "filtered, smaller ones enlarged by a whole number after.",
-        ),
-    ] = 240,
+    columns: options.Columns = None,
+    size: options.TileSize = 240,
     levels: options.LevelsOfTiles = None,
     channels: options.Channels = "auto",
     border: options.Border = "edge",
@@ -43,7 +28,7 @@ def sheet_(
     force: options.Force = False,
     max_pixels: options.MaxPixels = MAX_PIXELS,
     catalog: options.Catalogs = None,
-) -> None:
+) -> int:
     """Draw a picture and what many kernels make of it on one labelled sheet.
 
     The original comes first. Transparent pictures lie on the sheet; deeper ones are cut to 8 bits.
@@ -89,9 +74,10 @@ def sheet_(
         else:
             files.write(data, Path(output), force=force)
     except Exception as error:
-        raise failed(error, "stdin" if image == files.PIPE else image) from None
+        return failed(error, "stdin" if image == files.PIPE else image)
     if lost:
         say(f"note: {', '.join(lost)} not kept")
+    return 0
 
 
 def _format(output: str) -> str:

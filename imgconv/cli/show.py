@@ -1,39 +1,30 @@
 """`imgconv show`."""
 
+from __future__ import annotations
+
 import functools
 import re
 import shutil
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from imgconv.cli import options
-from imgconv.cli.app import app
 from imgconv.cli.specs import catalogue
 from imgconv.cli.terminal import has_colours
 from imgconv.errors import OptionError, shortened
 
+if TYPE_CHECKING:
+    from imgconv.cli import options
 
-@app.command("show")
-def show_(
+
+def show(
     specs: options.Specs,
-    form: Annotated[
-        str | None,
-        typer.Option(
-            "--as",
-            metavar="toml|json|numpy|torch|opencv|imagemagick|vips|ffmpeg|gmic|csv",
-            help="As a file, as code or as another tool takes it.",
-        ),
-    ] = None,
-    on: Annotated[
-        str | None, typer.Option(metavar="WxH", help="What becomes of a picture, and its cost.")
-    ] = None,
+    form: options.Form = None,
+    on: options.On = None,
     padding: options.Padding = "same",
     stride: options.Stride = "1",
     dilation: options.Dilation = "1",
     catalog: options.Catalogs = None,
-) -> None:
+) -> int:
     """Show kernels: weights, sum, gain, structure, response range, source; several as a chain."""
     from imgconv.kernels.dialects import WRITERS
     from imgconv.kernels.spec import find
@@ -60,3 +51,4 @@ def show_(
     if len(entries) > 1 and not form:
         between = "\n" * (on is None)
         print(between + show.chain(entries, layout(stride=stride, dilation=dilation)))
+    return 0

@@ -1,10 +1,8 @@
 """From --kernel, --catalog, --scale, --bias, --flip and --combine to kernels."""
 
+from __future__ import annotations
+
 import re
-from collections.abc import Sequence
-from dataclasses import replace
-from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgconv.errors import OptionError
@@ -13,14 +11,19 @@ from imgconv.kernels.recipes import COMBINE, Combined, combined
 from imgconv.runs.report import Report
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from fractions import Fraction
+
     from imgconv.kernels.catalog import Catalog
 
 
-def catalogue(extra: list[Path] | None, *, quiet: bool = False) -> "Catalog":
+def catalogue(extra: list[str] | None, *, quiet: bool = False) -> Catalog:
     """Return the shipped catalogue, the user's own and those of --catalog."""
+    from pathlib import Path
+
     from imgconv.kernels.catalog import open_catalog
 
-    return open_catalog(extra or (), Report(quiet=quiet).note)
+    return open_catalog([Path(path) for path in extra or ()], Report(quiet=quiet).note)
 
 
 def put_together(
@@ -45,6 +48,8 @@ def adjusted(
         return kernel
     if count > 1 or isinstance(kernel, Combined):
         raise OptionError("--scale and --bias are for one kernel; give each kernel its own")
+    from dataclasses import replace
+
     if scale is not None:
         kernel = _scaled(kernel, _fraction("--scale", scale))
     if bias is not None:
@@ -55,6 +60,8 @@ def adjusted(
 
 def _scaled(kernel: Kernel, factor: Fraction) -> Kernel:
     """The kernel with a factor for its 1/divisor, exact unless it is no short decimal."""
+    from dataclasses import replace
+
     if max(abs(factor.numerator), factor.denominator) <= 10**9:
         times, divisor = factor.numerator, factor.denominator
         return replace(kernel.with_weights(lambda w: w * times), divisor=divisor)
@@ -63,6 +70,8 @@ def _scaled(kernel: Kernel, factor: Fraction) -> Kernel:
 
 def _fraction(option: str, text: str) -> Fraction:
     """A number such as 0.25 or 1/9, exactly."""
+    from fractions import Fraction
+
     try:
         if all(_is_moderate(part) for part in text.split("/")):
             return Fraction(text)

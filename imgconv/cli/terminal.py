@@ -1,10 +1,18 @@
-"""What is printed to a terminal alone."""
+"""What is told: on a terminal alone, and wherever a file fails."""
+
+from __future__ import annotations
 
 import contextlib
 import os
 import sys
-from collections.abc import Callable
-from typing import TextIO
+from typing import TYPE_CHECKING
+
+from imgconv.errors import ImgconvError, shortage
+from imgconv.runs.report import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TextIO
 
 
 def has_colours(stream: TextIO | None) -> bool:
@@ -33,3 +41,12 @@ def _show_compiling(done: bool) -> None:
 
 def _be_silent(_: object) -> None:
     """Tell nothing."""
+
+
+def failed(error: Exception, subject: str = "") -> int:
+    """Say what is wrong with a file, and return the exit code; raise a fault of ours."""
+    found = shortage(error) or error
+    if not isinstance(found, ImgconvError):
+        raise error
+    say(f"{subject}: {found}" if subject else str(found))
+    return 1
