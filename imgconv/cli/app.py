@@ -7,8 +7,8 @@ from collections.abc import Callable
 import typer
 from typer.main import get_command
 
-from imgconv import __version__
 from imgconv.cli import apply, cache, explain, learn, listing, options, sheet, show
+from imgconv.cli.short import tell_version
 from imgconv.runs.report import say
 
 app = typer.Typer(
@@ -25,8 +25,7 @@ caches = typer.Typer(help="Manage the code that was compiled for this machine.")
 def start(version: options.Version = False) -> None:
     """Run convolution kernels over images, exactly and fast."""
     if version:
-        print(f"imgconv {__version__}")
-        raise typer.Exit
+        raise typer.Exit(tell_version())
 
 
 def _join(to: typer.Typer, name: str, command: Callable[..., int]) -> None:

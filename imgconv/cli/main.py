@@ -6,6 +6,7 @@ import io
 import sys
 import warnings
 
+from imgconv.cli import short
 from imgconv.errors import ClusterError, ImgconvError, shortage
 from imgconv.pictures.files import ClosedStdout, discard_stdout
 from imgconv.runs.report import say
@@ -24,9 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # names may hold bytes that are no text
             stream.reconfigure(errors="backslashreplace")
     try:
-        from imgconv.cli import app
-
-        code = app.run(arguments)
+        code = _do(arguments)
         sys.stdout.flush()
         return code
     except ClusterError as error:  # after some inputs were done
@@ -53,3 +52,13 @@ def main(arguments: list[str] | None = None) -> int:
         say(f"{what}: {error.strerror or error}")  # as a part of the program on a disk that fails
         discard_stdout()
         return 1
+
+
+def _do(words: list[str]) -> int:
+    """Do what the words say: on the short way where it knows them, else through Typer."""
+    if call := short.read(words):
+        function, given = call
+        return function(**given)
+    from imgconv.cli import app
+
+    return app.run(words)

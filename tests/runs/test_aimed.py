@@ -37,7 +37,8 @@ STEPS = "renameat2:error=ENOSYS"  # as on file systems that exchange nothing
 NURSERY = """
 import ctypes, json, os, signal, sys
 import tifffile, zarr
-import imgconv.cli.main, imgconv.kernels.spec, imgconv.pipeline.pieces
+import imgconv.cli.apply, imgconv.cli.main, imgconv.cli.table, imgconv.kernels.spec
+import imgconv.pipeline.pieces
 import imgconv.runs.batch, imgconv.runs.journal, imgconv.runs.outputs
 from imgconv.__main__ import run
 for line in sys.stdin:
