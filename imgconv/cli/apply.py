@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from imgconv.cli.specs import adjusted, catalogue, put_together
 from imgconv.cli.terminal import has_colours, tell_of_compiling
 from imgconv.errors import OptionError, shortened
-from imgconv.pictures.files import MAX_PIXELS, stdout_is_closed
+from imgconv.pictures.files import MAX_PIXELS
+from imgconv.pictures.stdout import stdout_is_closed
 from imgconv.runs.report import Report
 
 if TYPE_CHECKING:
@@ -186,8 +187,8 @@ def _refuse_what_is_done_here(jobs: int | None, *, preview: bool) -> None:
 
 def _refuse_stdout(todo: list[Job], told: bool) -> None:
     """Refuse an image on stdout where a terminal is, or where stdout is for something else."""
-    from imgconv.pictures.files import to_terminal
     from imgconv.pictures.formats import ARRAYS
+    from imgconv.pictures.stdout import to_terminal
 
     if told and stdout_is_closed():
         raise OptionError("stdout is closed; --json and --dry-run print there")

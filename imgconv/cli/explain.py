@@ -69,7 +69,7 @@ def explain(
     number, paint = filling(fill, border)
     shape = layout(padding, border, number, stride, dilation)
 
-    from imgconv.pictures import files, profiles
+    from imgconv.pictures import files, profiles, stdout
     from imgconv.pictures.formats import listed
     from imgconv.pictures.picture import Reading
     from imgconv.pipeline.work import Work
@@ -97,7 +97,7 @@ def explain(
         if target:
             files.write(built, target, force=force)
         else:
-            files.print_bytes(built)
+            stdout.print_bytes(built)
     except Exception as error:
         return failed(error)
     return 0
@@ -169,8 +169,8 @@ def _print_pixel(
 ) -> None:
     import shutil
 
-    from imgconv.pictures.files import to_terminal
     from imgconv.pictures.formats import ARRAYS
+    from imgconv.pictures.stdout import to_terminal
     from imgconv.teach import arithmetic, explain
 
     if levels is None and picture.format in ARRAYS:  # as apply to another array

@@ -8,7 +8,7 @@ import warnings
 
 from imgconv.cli import short
 from imgconv.errors import ClusterError, ImgconvError, shortage
-from imgconv.pictures.files import ClosedStdout, discard_stdout
+from imgconv.pictures.stdout import ClosedStdout, discard_stdout
 from imgconv.runs.report import say
 
 

@@ -42,7 +42,7 @@ def sheet(
 
     from imgconv.engine.levels import LEVELS, NONE
     from imgconv.engine.ready import thread_count
-    from imgconv.pictures import decode, encode, files, profiles
+    from imgconv.pictures import decode, encode, files, profiles, stdout
     from imgconv.pictures.formats import listed
     from imgconv.pictures.metadata import Metadata
     from imgconv.pictures.picture import Picture, Reading
@@ -70,7 +70,7 @@ def sheet(
         profile = Metadata(icc=picture.metadata[0].icc)
         data, lost = encode.encode(Picture((drawn,), name, (profile,)), name)
         if output == files.PIPE:
-            files.print_bytes(data)
+            stdout.print_bytes(data)
         else:
             files.write(data, Path(output), force=force)
     except Exception as error:
@@ -82,8 +82,8 @@ def sheet(
 
 def _format(output: str) -> str:
     """The format of the sheet, by the ending of its name."""
-    from imgconv.pictures.files import to_terminal
     from imgconv.pictures.formats import ARRAYS, format_of
+    from imgconv.pictures.stdout import to_terminal
 
     if output == "-":
         if to_terminal():

@@ -28,7 +28,7 @@ def show(
     """Show kernels: weights, sum, gain, structure, response range, source; several as a chain."""
     from imgconv.kernels.dialects import WRITERS
     from imgconv.kernels.spec import find
-    from imgconv.pictures.files import to_terminal
+    from imgconv.pictures.stdout import to_terminal
     from imgconv.pipeline.layout import layout
     from imgconv.teach import show, weights
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from imgconv.engine.memory import refuse_beyond
 from imgconv.errors import ImageError, ImgconvError, one_line, shortage
-from imgconv.pictures import axes, decode, encode, files, pillow
+from imgconv.pictures import axes, decode, encode, files, pillow, stdout
 from imgconv.pictures.encode import Writing
 from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import ARRAYS, BY_NAME, ENDINGS, ending_format, format_of
@@ -184,15 +184,15 @@ def _put(picture: Picture, name: str, job: Job, task: Task) -> tuple[str, ...]:
             files.filled(target, force=how.force, again=task.again, settle=task.settle) as file,
         ):
             return encode.write(file, picture, name, how)  # frame by frame
-    if several and job.target == PIPE and not files.to_terminal():
+    if several and job.target == PIPE and not stdout.to_terminal():
         return _print(picture, name, how)
     data, lost = encode.encode(picture, name, how)
-    if job.target == PIPE and name in ARRAYS and files.to_terminal():
+    if job.target == PIPE and name in ARRAYS and stdout.to_terminal():
         from imgconv.pictures import npy_csv
 
-        files.print_bytes(npy_csv.matrices(picture.frames))
+        stdout.print_bytes(npy_csv.matrices(picture.frames))
     elif job.target == PIPE:
-        files.print_bytes(data)
+        stdout.print_bytes(data)
     else:
         with task.gate.passed():
             files.write(data, target, force=how.force, again=task.again, settle=task.settle)
@@ -214,7 +214,7 @@ def _print(picture: Picture, name: str, how: Writing) -> tuple[str, ...]:
             f"the folder for temporary files: {error.strerror or error}; set TMPDIR to another"
         ) from None
     with written as data:
-        files.print_bytes(data)
+        stdout.print_bytes(data)
     return lost
 
 

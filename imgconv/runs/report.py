@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from imgconv.errors import printable
-from imgconv.pictures.files import to_terminal
+from imgconv.pictures.stdout import to_terminal
 from imgconv.runs.job import FAILED, OK, SKIPPED, Outcome
 
 if TYPE_CHECKING:
