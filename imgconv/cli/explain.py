@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -174,7 +173,7 @@ def _print_pixel(
     from imgconv.teach import arithmetic, explain
 
     if levels is None and picture.format in ARRAYS:  # as apply to another array
-        work = replace(work, levels="none")
+        work = work._replace(levels="none")
     frame = picture.frames[0]
     found = arithmetic.explain(frame, work, at)
     if as_json:

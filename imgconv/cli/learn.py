@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,7 +82,7 @@ def learn(
         return failed(error)
     names = ["learned"] if len(found) == 1 else [f"channel-{i}" for i in range(len(found))]
     text = "\n\n".join(
-        toml(replace(one.kernel(), name=one.name or name))
+        toml(one.kernel()._replace(name=one.name or name))
         for one, name in zip(found, names, strict=True)
     )
     if target:

@@ -48,24 +48,21 @@ def adjusted(
         return kernel
     if count > 1 or isinstance(kernel, Combined):
         raise OptionError("--scale and --bias are for one kernel; give each kernel its own")
-    from dataclasses import replace
 
     if scale is not None:
         kernel = _scaled(kernel, _fraction("--scale", scale))
     if bias is not None:
         exact = _fraction("--bias", bias)
-        kernel = replace(kernel, bias=exact.numerator / exact.denominator)
+        kernel = kernel._replace(bias=exact.numerator / exact.denominator)
     return kernel
 
 
 def _scaled(kernel: Kernel, factor: Fraction) -> Kernel:
     """The kernel with a factor for its 1/divisor, exact unless it is no short decimal."""
-    from dataclasses import replace
-
     if max(abs(factor.numerator), factor.denominator) <= 10**9:
         times, divisor = factor.numerator, factor.denominator
-        return replace(kernel.with_weights(lambda w: w * times), divisor=divisor)
-    return replace(kernel.with_weights(lambda w: float(w * factor)), divisor=1)
+        return kernel.with_weights(lambda w: w * times)._replace(divisor=divisor)
+    return kernel.with_weights(lambda w: float(w * factor))._replace(divisor=1)
 
 
 def _fraction(option: str, text: str) -> Fraction:

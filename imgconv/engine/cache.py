@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import stat
 import sys
@@ -21,6 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from imgconv.engine.digests import sha256
 from imgconv.errors import ImgconvError, heed_shortage
 
 SUFFIX, UNFINISHED = ".code", ".part"
@@ -72,7 +72,7 @@ def load(made_from: bytes) -> bytes | None:
         hint(f"cached code {name} is made again: {error.strerror}")
         return None
     digest, entry = data[:DIGEST], data[DIGEST:]
-    if hashlib.sha256(made_from + entry).digest() != digest:
+    if sha256(made_from + entry).digest() != digest:
         hint(f"cached code {name} is made again: it is damaged")
         return None
     return entry
@@ -83,7 +83,7 @@ def save(made_from: bytes, entry: bytes) -> None:
     try:
         with _opened(make=True) as folder:
             folder.sweep()
-            folder.write(_name(made_from), hashlib.sha256(made_from + entry).digest() + entry)
+            folder.write(_name(made_from), sha256(made_from + entry).digest() + entry)
     except FileNotFoundError:  # somebody clears the cache
         pass
     except CacheError as error:

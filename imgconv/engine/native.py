@@ -16,15 +16,15 @@ import contextlib
 import ctypes
 import functools
 import gc
-import hashlib
-import importlib.util
 import os
 import sys
 import threading
 from collections.abc import Callable
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from imgconv.engine import cache, linker, memory, processor
+from imgconv.engine.digests import sha256
 from imgconv.errors import heed_shortage
 
 # All that is compiled: the conductor and what fills its rings, and what makes each of the others in
@@ -117,7 +117,7 @@ compiling: Callable[[bool], None] = _be_silent
 
 
 def _key(wanted: str) -> bytes:
-    return hashlib.sha256(f"{wanted}\n{_circumstances()}".encode()).digest()
+    return sha256(f"{wanted}\n{_circumstances()}".encode()).digest()
 
 
 @functools.cache
@@ -125,7 +125,7 @@ def _circumstances() -> str:
     """Everything but the function itself that decides its machine code."""
     packages = [_version(name) for name in ("numba", "llvmlite")]
     texts = (Path(__file__).with_name(f"{name}.py").read_bytes() for name in SOURCES)
-    ours = [hashlib.sha256(text).hexdigest() for text in texts]
+    ours = [sha256(text).hexdigest() for text in texts]
     settings = sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith("NUMBA_"))
     with contextlib.suppress(OSError):  # where Numba looks for more of them
         found = os.stat(".numba_config.yaml")
@@ -137,7 +137,7 @@ def _circumstances() -> str:
 
 def _version(package: str) -> str:
     """What tells one version of a package from another, without importing it."""
-    found = importlib.util.find_spec(package)
+    found = PathFinder.find_spec(package)
     try:
         home = Path(found.origin if found and found.origin else "")
         return home.with_name("_version.py").read_text()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from imgconv.engine import samples
@@ -47,15 +46,13 @@ class Tables:
         return self.words(*(word for record in records for word in record))
 
 
-@dataclass
 class Ring:
     """Rows that are written in turn; in two outputs it goes on by `stride`: 1 if of pairs."""
 
-    number: int
-    size: int  # bytes of a sample
-    slots: int
-    stride: int
-    length: int = 0  # samples of the longest row
+    def __init__(self, number: int, size: int, slots: int, stride: int) -> None:
+        self.number, self.slots, self.stride = number, slots, stride
+        self.size = size  # bytes of a sample
+        self.length = 0  # samples of the longest row
 
     @property
     def step(self) -> int:
@@ -76,16 +73,20 @@ class Rings(dict[Hashable, Ring]):
         return self[name]
 
 
-@dataclass
 class Reader:
     """What fills a ring from the source, with all channels of a pixel, with one, or with sums."""
 
-    geometry: Geometry
-    plan: Plan
-    channel: int | None
-    ring: Ring
-    mix: Mix | None = None
-    columns: set[int] = field(default_factory=set)
+    def __init__(
+        self,
+        geometry: Geometry,
+        plan: Plan,
+        channel: int | None,
+        ring: Ring,
+        mix: Mix | None = None,
+    ) -> None:
+        self.geometry, self.plan, self.channel = geometry, plan, channel
+        self.ring, self.mix = ring, mix
+        self.columns = set[int]()
 
     @property
     def sources(self) -> int:

@@ -10,7 +10,6 @@ import sys
 import tomllib
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,7 +40,7 @@ class Entry(NamedTuple):
     @property
     def named(self) -> Kernel:
         """The kernel under that name."""
-        return replace(self.kernel, name=self.name)
+        return self.kernel._replace(name=self.name)
 
 
 class Catalog(Mapping[str, Entry]):

@@ -6,8 +6,7 @@ import functools
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from imgconv.errors import KernelError, shortened
 from imgconv.kernels.separable import Separable
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
 Number = int | float
 
+FIELDS = ("weights", "name", "divisor", "bias", "summary", "source")
 MAX_SIDE = 255
 MAX_CHANNELS = 4096
 DIMENSIONS = ("output", "input", "row", "column")
@@ -157,7 +157,6 @@ def _by(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
 
 
-@dataclass(frozen=True)
 class Kernel:
     """A correlation kernel: response = sum(weights * samples) / divisor + bias.
 
@@ -189,37 +188,53 @@ class Kernel:
     """
 
     weights: tuple[Any, ...] | Separable
-    name: str = field(default="", kw_only=True)
-    divisor: Number = field(default=1, kw_only=True)
-    bias: Number | tuple[Number, ...] = field(default=0, kw_only=True)
-    summary: str = field(default="", kw_only=True)
-    source: str = field(default="", kw_only=True)
+    name: str
+    divisor: Number
+    bias: Number | tuple[Number, ...]
+    summary: str
+    source: str
 
-    if TYPE_CHECKING:  # anything that looks like rows of numbers is taken, see above
-
-        def __init__(
-            self,
-            weights: Any,
-            *,
-            name: str = "",
-            divisor: Any = 1,
-            bias: Any = 0,
-            summary: str = "",
-            source: str = "",
-        ) -> None: ...
-
-    def __post_init__(self) -> None:
-        for field_name in ("name", "summary", "source"):
-            text = getattr(self, field_name)
+    def __init__(
+        self,
+        weights: Any,  # anything that looks like rows of numbers is taken, see above
+        *,
+        name: str = "",
+        divisor: Any = 1,
+        bias: Any = 0,
+        summary: str = "",
+        source: str = "",
+    ) -> None:
+        for field, text in (("name", name), ("summary", summary), ("source", source)):
             if not isinstance(text, str) or CONTROLS.search(text):
-                raise KernelError(f"{field_name} is {_short(text)}, not one line of plain text")
-        object.__setattr__(self, "weights", _nested(self.weights))
-        object.__setattr__(self, "divisor", exact_number(self.divisor, "the divisor"))
-        object.__setattr__(self, "bias", self._checked_bias())
+                raise KernelError(f"{field} is {_short(text)}, not one line of plain text")
+        vars(self).update(weights=_nested(weights), name=name, summary=summary, source=source)
+        vars(self).update(divisor=exact_number(divisor, "the divisor"))
+        vars(self).update(bias=self._checked_bias(bias))
         if self.divisor == 0:
             raise KernelError("the divisor is 0; give 1 where nothing is to be divided")
         if abs(self.divisor) < 1 / MAX_REAL:
             raise KernelError(f"the divisor is {self.divisor:g}, too small; give larger weights")
+
+    # A frozen dataclass would be this in fewer lines, and takes a tenth of a start to be imported.
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a kernel's {name} stays as it is; make another Kernel")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a kernel's {name} stays as it is; make another Kernel")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Kernel):
+            return NotImplemented
+        return all(getattr(self, field) == getattr(other, field) for field in FIELDS)
+
+    def __repr__(self) -> str:
+        return f"Kernel({', '.join(f'{field}={getattr(self, field)!r}' for field in FIELDS)})"
+
+    def _replace(self, **changes: Any) -> Kernel:
+        """Return the kernel with other values in some fields."""
+        return Kernel(**({field: getattr(self, field) for field in FIELDS} | changes))
+
+    __replace__ = _replace  # what copy.replace calls
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any], name: str = "") -> Kernel:
@@ -230,16 +245,15 @@ class Kernel:
         KernelError
             If a field is unknown or missing, or has a value it cannot take.
         """
-        known = ("weights", "name", "divisor", "bias", "summary", "source")
         for key in fields:
-            if key not in known:
-                raise KernelError(f"unknown key {_short(key)}; a kernel has {', '.join(known)}")
+            if key not in FIELDS:
+                raise KernelError(f"unknown key {_short(key)}; a kernel has {', '.join(FIELDS)}")
         if "weights" not in fields:
             raise KernelError("no weights; write them as rows, weights = [[1, 0, -1]]")
         return cls(**{"name": name, **fields})
 
-    def _checked_bias(self) -> Number | tuple[Number, ...]:
-        bias = _listed(self.bias)
+    def _checked_bias(self, bias: Any) -> Number | tuple[Number, ...]:
+        bias = _listed(bias)
         if not isinstance(bias, (list, tuple)):
             return exact_number(bias, "the bias")
         outputs = self.shape[0] if len(self.shape) == 4 else 1
@@ -280,7 +294,7 @@ class Kernel:
         stacked = self.weights if len(self.shape) == 4 else (self.weights,)
         biases = self.bias if isinstance(self.bias, tuple) else (self.bias,) * len(stacked)
         return tuple(
-            replace(self, weights=tuple(row for plane in planes for row in plane), bias=bias)
+            self._replace(weights=tuple(row for plane in planes for row in plane), bias=bias)
             for planes, bias in zip(stacked, biases, strict=True)
         )
 
@@ -341,11 +355,11 @@ class Kernel:
 
     def with_weights(self, change: Callable[[Number], Number]) -> Kernel:
         """Return the kernel with each weight changed, of `Separable` ones by a factor."""
-        return replace(self, weights=_each(self.weights, change))
+        return self._replace(weights=_each(self.weights, change))
 
     def flipped(self) -> Kernel:
         """Return the kernel turned by 180 degrees, which makes a correlation a true convolution."""
-        return replace(self, weights=_turned(self.weights, len(self.shape)))
+        return self._replace(weights=_turned(self.weights, len(self.shape)))
 
     @property
     def array(self) -> npt.NDArray[np.float64]:

@@ -161,7 +161,7 @@ def identified(
     file.seek(0)
     start = file.read(faults.START)
     try:
-        image = Image.open(file, formats=pillows(how.formats))
+        image = pillow.opened(file, of_head(start), pillows(how.formats))
     except UnidentifiedImageError:
         if pages:
             return None

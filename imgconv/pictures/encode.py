@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import IO, Any, NamedTuple
 
 from PIL import Image
@@ -253,24 +253,25 @@ def _saved(image: Image.Image, name: str, options: dict[str, Any]) -> bytes:
     if name == "JPEG" and image.mode == "L" and "qtables" in options:
         options = options | {"qtables": {0: options["qtables"][0]}, "subsampling": -1}
 
-    def save(out: IO[bytes]) -> None:
-        image.save(out, BY_NAME[name].pillow or name, **options)
-
-    if name == "JPEG" and (data := _without_lock(save)):
+    # By a name Pillow imports the one plugin that is needed; by a format five of them.
+    called = "picture" + BY_NAME[name].endings[0]
+    if name == "JPEG" and (data := _without_lock(image, called, options)):
         return data
     out = io.BytesIO()
-    save(out)
+    out.name = called
+    image.save(out, **options)
     return out.getvalue()
 
 
-def _without_lock(save: Callable[[IO[bytes]], None]) -> bytes:
+def _without_lock(image: Image.Image, called: str, options: dict[str, Any]) -> bytes:
     """What Pillow writes of a JPEG to a file in memory, without Python's lock; nothing if not all.
 
     It does not look how much of it the system has taken.
     """
     try:
         with os.fdopen(os.memfd_create("imgconv"), "w+b") as out:
-            save(out)
+            vars(out.raw)["name"] = called
+            image.save(out, **options)
             out.seek(0)
             data = out.read()
     except (AttributeError, OSError):  # another system, or one that refuses

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from imgconv.errors import heed_shortage
 from imgconv.pictures.metadata import ORIENTATION, orientation_of_xmp, xmp_of
@@ -49,6 +49,8 @@ def turn(image: Image.Image) -> int:
     image.load()  # the EXIF of a PNG may stand behind its pixels
     stood = of_image(image)
     if stood != 1:
+        from PIL import ImageOps
+
         with contextlib.suppress(Exception):  # behind the turn, of other tags that are broken
             ImageOps.exif_transpose(image, in_place=True)
     return stood

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
+import struct
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import IO, TYPE_CHECKING, Any
 
 from imgconv.engine import samples
 from imgconv.engine.samples import Samples
+from imgconv.pictures.formats import BY_NAME, PILLOW
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
 
+PLUGINS = {"WEBP": "WebP"}  # that are not called as the format is
 LARGE_PAGE, MADV_HUGEPAGE = 1 << 21, 14
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 
@@ -44,6 +49,30 @@ def blank(mode: str, height: int, width: int) -> tuple[Samples, Callable[[], Ima
     shape = (height, width) if bands == 1 else (height, width, bands)
     pixels = np.empty(shape, _KINDS.get(mode, "uint8"))
     return samples.of_array(pixels), lambda: Image.fromarray(pixels)
+
+
+def opened(file: IO[bytes], head: str, formats: tuple[str, ...]) -> ImageFile.ImageFile:
+    """Open a file of some formats, which begins as one of ours: by its plugin, if that reads it.
+
+    By itself Pillow imports five of them for a file without a name, the most of a small start.
+
+    Raises
+    ------
+    PIL.UnidentifiedImageError
+        If it is of none.
+    """
+    from PIL import Image
+
+    name = BY_NAME[head].pillow or head if head else ""
+    if name in formats and BY_NAME[head].reader == PILLOW:
+        import_module(f"PIL.{PLUGINS.get(name, name.capitalize())}ImagePlugin")
+        factory, accept = Image.OPEN[name]
+        file.seek(0)
+        if not accept or accept(file.read(16)) is True:
+            file.seek(0)
+            with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):
+                return factory(file, "")
+    return Image.open(file, formats=formats)
 
 
 def in_one_block() -> None:

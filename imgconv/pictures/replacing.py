@@ -20,6 +20,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from imgconv.engine.digests import blake2b
+
 OURS = re.compile(r"\.imgconv-[0-9a-f]{8}(-[0-9a-f]{12})?\.(part|old)")
 LOOK = 1000  # names of a folder that are looked through, which takes 0.3 ms
 MOUNTS = Path("/proc/self/mountinfo")
@@ -66,9 +68,8 @@ def beside(target: Path, *, folder: bool) -> Iterator[Path]:
 
 def first(target: Path) -> Path:
     """Return the name of the part, if no other process makes one for the same target."""
-    from zlib import crc32
-
-    return target.with_name(f".imgconv-{crc32(os.fsencode(target.name)):08x}.part")
+    name = blake2b(os.fsencode(target.name), digest_size=4).hexdigest()
+    return target.with_name(f".imgconv-{name}.part")
 
 
 def is_ours(name: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from imgconv.engine import run, samples
@@ -95,7 +94,7 @@ def find_extent(picture: Pixels | Tile, work: Work) -> Ends | None:
 
 def over_all(work: Work, found: Iterable[Ends | None]) -> Work:
     """Return the work whose stretch spans the responses of all frames of a file."""
-    return replace(work, ends=outermost(found) or NOTHING)
+    return work._replace(ends=outermost(found) or NOTHING)
 
 
 def find_grain(picture: Tile, work: Work) -> tuple[int, int]:

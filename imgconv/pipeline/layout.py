@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-
 from imgconv.engine.geometry import Layout
 from imgconv.errors import OptionError
 
@@ -86,6 +84,8 @@ def border_named(word: str) -> str:
         raise OptionError(f"no border dialect {dialect!r}; choose from {', '.join(DIALECTS)}")
     words = DIALECTS[dialect] if colon else ALIASES
     if name not in words:
+        import difflib
+
         close = difflib.get_close_matches(name, words, 1)
         hint = f"did you mean {close[0]!r}? choose" if close else "choose"
         choices = sorted(words) if colon else sorted(set(ALIASES.values()))

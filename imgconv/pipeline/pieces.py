@@ -8,7 +8,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -247,7 +246,7 @@ class _Job:
         self._names = "rgb" + page.names[4:] if self.profile else page.names
         self.clipped, self.bleeds = Clipped(0, 0, 0), False
         self._looks = page.names.endswith("a") and work.alpha == "keep"  # for hidden colours
-        self._work = replace(work, threads=1)
+        self._work = work._replace(threads=1)
         self._steps = steps_of(work)
         pixel = white(self._names, page.kind)
         made = foretell(Outline(pixel, (page.shape[1], page.shape[0])), work)
@@ -269,7 +268,7 @@ class _Job:
     def try_out(self) -> None:
         """Filter one pixel: what has to be compiled is, while nothing waits for it nor is begun."""
         work = self._work
-        work = replace(work, ends=NOTHING) if work.levels == "stretch" else work
+        work = work._replace(ends=NOTHING) if work.levels == "stretch" else work
         filter_pixels(self._tile(range(1), range(1)), work)
 
     def wanted(self, pool: Pool, compress: str) -> Wanted:
@@ -306,7 +305,7 @@ class _Job:
         """Compute bands of rows, the next one while one is being written."""
         passes = 2 if self._work.levels == "stretch" and not self._work.ends else 1
         if passes == 2:
-            self._work = replace(self._work, ends=self.extent(pool))
+            self._work = self._work._replace(ends=self.extent(pool))
         self._keep()
         height, width = self.shape
 
@@ -338,7 +337,7 @@ class _Job:
 
     def span(self, work: Work) -> None:
         """Have a stretch span what it does in a work for all pages."""
-        self._work = replace(self._work, ends=work.ends)
+        self._work = self._work._replace(ends=work.ends)
 
     def extent(self, pool: Pool) -> Ends:
         """What a stretch of the whole page spans."""

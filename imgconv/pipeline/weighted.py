@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -133,7 +132,7 @@ def _weigh(top: float, source: Samples, step: Step) -> Samples:
 
 def _bare(kernel: Kernel) -> Kernel:
     """A kernel's weights alone."""
-    return replace(kernel, divisor=1, bias=0)
+    return kernel._replace(divisor=1, bias=0)
 
 
 def _absolute(kernel: Kernel) -> Kernel:
@@ -147,8 +146,8 @@ def _absolute(kernel: Kernel) -> Kernel:
                 f"--alpha weighted takes such ones of at most {MAX_SIDE} a side"
             )
         column, row = (tuple(map(abs, side)) for side in weights.products[0])
-        return replace(_bare(kernel), weights=Separable([(column, row)]))
-    return replace(_bare(kernel), weights=np.abs(np.array(weights, dtype=object)).tolist())
+        return _bare(kernel)._replace(weights=Separable([(column, row)]))
+    return _bare(kernel)._replace(weights=np.abs(np.array(weights, dtype=object)).tolist())
 
 
 def _summed(outputs: Sequence[Kernel], kernel: Kernel) -> Kernel:

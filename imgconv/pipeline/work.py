@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from imgconv.engine.geometry import Layout
 from imgconv.engine.levels import LEVELS, NONE, Ends
@@ -18,9 +17,8 @@ LETTERS = "lrgbacmykx"
 ALPHAS = ("keep", "weighted")
 
 
-@dataclass(frozen=True)
-class Work:
-    """What is done to every picture."""
+class _Fields(NamedTuple):
+    """What a work is made of."""
 
     kernels: tuple[Kernel | Combined, ...]
     layout: Layout
@@ -34,7 +32,23 @@ class Work:
     paint: Paint | None = None  # of a constant border, in place of the layout's fill
     together: bool = False  # whether a stretch spans all frames of a file
 
-    def __post_init__(self) -> None:
+
+class Work(_Fields):
+    """What is done to every picture."""
+
+    __slots__ = ()
+
+    def __new__(cls, *fields: Any, **named: Any) -> Work:
+        """Check what is given."""
+        work = super().__new__(cls, *fields, **named)
+        work._check()
+        return work
+
+    def _replace(self, **changes: Any) -> Work:
+        """Return a work with other values in some fields, which are checked as well."""
+        return Work(**(self._asdict() | changes))
+
+    def _check(self) -> None:
         if self.levels not in (*LEVELS, NONE):
             choices = ", ".join((*LEVELS, NONE))
             raise OptionError(f"no levels {self.levels!r}; choose from {choices}")
@@ -48,7 +62,7 @@ class Work:
             raise OptionError(f"no alpha {self.alpha!r}; choose from {', '.join(ALPHAS)}")
         for step in self.kernels:
             if isinstance(step, Combined):
-                self._check(step)
+                self._check_combined(step)
         for size in self.sizes:
             self.layout.anchored(size)
         if self.alpha == "weighted" and self.channels == "luma":
@@ -75,7 +89,7 @@ class Work:
             return self.layout
         return self.layout._replace(fill=self.paint.on(names, kind, depth or len(names)))
 
-    def _check(self, step: Combined) -> None:
+    def _check_combined(self, step: Combined) -> None:
         if self.alpha == "weighted":
             raise OptionError("--alpha weighted is for single kernels, not for combined ones")
         sizes = {kernel.size for kernel in step.kernels}

@@ -7,7 +7,6 @@ import os
 import time
 from collections import deque
 from collections.abc import Generator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from imgconv.engine.memory import refuse_beyond
@@ -23,7 +22,6 @@ from imgconv.pipeline.filter import filter_pixels, find_extent, foretell, grid_o
 from imgconv.pipeline.hidden import BLEED, bleeds
 from imgconv.pipeline.views import Outline
 from imgconv.pipeline.work import Clipped, Work
-from imgconv.runs import processes
 from imgconv.runs.job import FAILED, OK, SKIPPED, Job, Outcome
 from imgconv.runs.task import Gate, Task
 
@@ -49,6 +47,8 @@ def run(todo: Sequence[Job], task: Task, jobs: int) -> Generator[Outcome, None, 
     if jobs <= 1:
         yield from (attempt(job, task) for job in todo)
         return
+    from imgconv.runs import processes
+
     if processes.can_fork():
         yield from processes.run(attempt, todo, task, jobs)
         return
@@ -298,7 +298,7 @@ def _work(task: Task, picture: Picture, name: str) -> Work:
     result = "uint8" if levels == "stretch" and reals and name not in ARRAYS else ""
     if levels == task.work.levels and result == task.work.result:
         return task.work
-    return replace(task.work, levels=levels, result=result)
+    return task.work._replace(levels=levels, result=result)
 
 
 def _written(job: Job, picture: Picture) -> str:

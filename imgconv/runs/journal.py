@@ -10,12 +10,11 @@ import sys
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import replace
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgconv import __version__
+from imgconv.engine.digests import blake2b
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
 from imgconv.pictures import files, replacing
@@ -39,7 +38,7 @@ FLAGS |= getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 
 def meaning(task: Task, format: str | None) -> str:
     """Return what decides the bytes of an output beside its input."""
-    work = replace(task.work, kernels=(), threads=None)
+    work = task.work._replace(kernels=(), threads=None)
     kernels = [_numbers(step) for step in task.work.kernels]
     writing = task.writing._replace(force=False)
     reading = task.reading._replace(max_pixels=0, formats=())

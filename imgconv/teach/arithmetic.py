@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -93,7 +92,7 @@ def explain(frame: Pixels, work: Work, at: tuple[int, int]) -> Explained:
     geometry = layout.on(frame.size[::-1], kernel.size)
     window = _Window(kernel, geometry, at, filtered.array()[y, x].tolist())
     if luma:
-        gray, plain = frame.gray().channel(0), replace(work, channels="auto")
+        gray, plain = frame.gray().channel(0), work._replace(channels="auto")
         after, _ = filter_pixels(gray, plain)
         channels = window.moved(frame, gray, after.array()[y, x, 0].item())
         ends = _ends(gray, plain)
@@ -238,7 +237,7 @@ def _ends(frame: Pixels, work: Work) -> tuple[Fraction, Fraction]:
         return NOUGHT, NOUGHT
     import numpy as np
 
-    out, _ = filter_pixels(frame, replace(work, levels=NONE))
+    out, _ = filter_pixels(frame, work._replace(levels=NONE))
     channels = "auto" if work.sums else work.channels
     filtered = [_is_filtered(letter, channels) for letter in out.names]
     responses = out.array()[:, :, filtered]

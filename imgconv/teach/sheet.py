@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont, features
@@ -152,7 +151,7 @@ def tiles(
     def made(one: tuple[str, Meaning]) -> Tile:
         title, (kernel, _) = one
         levels = look.levels or fitting_levels(kernel)
-        out, _ = filter_pixels(source, replace(work, kernels=(kernel,), levels=levels, threads=1))
+        out, _ = filter_pixels(source, work._replace(kernels=(kernel,), levels=levels, threads=1))
         note = ", ".join(filter(None, (_described(kernel), WORDS.get(levels))))
         return Tile(enlarged(visible(out, PAPER), *box), title, note)
 
