@@ -1,9 +1,11 @@
 """imgconv: run convolution kernels over images, exactly and fast."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
+TYPE_CHECKING = False  # as type checkers know it, without what `typing` takes to load
 if TYPE_CHECKING:
+    from typing import Any
+
     from imgconv.arrays import apply as apply
     from imgconv.arrays import correlate as correlate
     from imgconv.errors import ImgconvError as ImgconvError
@@ -28,6 +30,8 @@ __all__ = ["ImgconvError", "Kernel", "apply", "correlate", "list_kernels", "load
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     found = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     return found
 

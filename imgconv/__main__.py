@@ -34,15 +34,25 @@ def _run() -> int:
     # where no thread can be started: OpenBLAS would send the process an interrupt there.
     for library in ("OPENBLAS", "OMP", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-    from imgconv.engine.memory import Warden
-
-    sys.meta_path.insert(0, Warden)
+    sys.meta_path.insert(0, _Warden)
     from imgconv.cli.main import main
 
     sys.unraisablehook = _once_more
     for number in heeded:
         signal.signal(number, _stop)
     return main()
+
+
+class _Warden:
+    """Asks for room before NumPy is loaded; one of those that Python asks where modules are."""
+
+    @staticmethod
+    def find_spec(name: str, *_: object) -> None:
+        """Find nothing, but raise an error where there is no room."""
+        if name == "numpy":
+            from imgconv.engine.memory import ask_for
+
+            ask_for(name)
 
 
 def _failed(error: BaseException) -> int:

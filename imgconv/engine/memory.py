@@ -84,13 +84,3 @@ def ask_for(library: str) -> None:
                 f"not enough memory: {library} wants {needed} MB, and a limit leaves "
                 f"{max(0, int(left)) >> 20}; raise it (ulimit -v or -d)"
             )
-
-
-class Warden:
-    """Asks for room before NumPy is loaded; one of those that Python asks where modules are."""
-
-    @staticmethod
-    def find_spec(name: str, *_: object) -> None:
-        """Find nothing, but raise an error where there is no room."""
-        if name == "numpy":
-            ask_for(name)

@@ -281,3 +281,6 @@ def test_a_plain_command_does_without_typer(tmp_path, words):
     loaded = set((tmp_path / "loaded").read_text().split())
     assert "imgconv.cli.short" in loaded
     assert loaded.isdisjoint({"typer", "rich", "numpy", "imgconv.cli.app"})
+    if words == "--version":
+        ours = {name for name in loaded if name.startswith("imgconv.")}
+        assert ours == {"imgconv.__main__", "imgconv.cli", "imgconv.cli.main", "imgconv.cli.short"}
