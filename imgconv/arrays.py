@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from imgconv.engine import run, samples
 from imgconv.engine.levels import NONE, SAMPLES
@@ -14,6 +14,7 @@ from imgconv.errors import ImageError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.spec import load_kernel
 from imgconv.pipeline.layout import Anchor, Padding, Pair, layout
+from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np

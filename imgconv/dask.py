@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from imgconv.errors import ImageError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.spec import load_kernel
 from imgconv.pipeline.layout import Padding, Pair, layout
+from imgconv.records import NamedTuple
 
 try:
     import dask.array as da

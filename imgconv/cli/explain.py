@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from imgconv.cli.specs import adjusted, catalogue
 from imgconv.cli.terminal import failed, tell_of_compiling
 from imgconv.errors import OptionError, shortened
-from imgconv.kernels.kernel import MAX_SIDE, Kernel
+from imgconv.kernels.kernel import Kernel
+from imgconv.kernels.numbers import MAX_SIDE
 from imgconv.pictures.files import MAX_PIXELS
 from imgconv.runs.report import say
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 from array import array
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from imgconv.errors import GeometryError, OptionError
+from imgconv.records import NamedTuple
 
 OUTSIDE = -1
 

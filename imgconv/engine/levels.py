@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import NamedTuple
 
 from imgconv.errors import OptionError
+from imgconv.records import NamedTuple
 
 Ends = tuple[Fraction, Fraction]  # the responses that a stretch spans
 

@@ -11,7 +11,8 @@ import ctypes
 import mmap
 import struct
 from collections.abc import Callable
-from typing import NamedTuple
+
+from imgconv.records import NamedTuple
 
 ALLOCATED, NOBITS, RELA, SYMBOLS = 2, 8, 4, 2  # flags and types of sections
 ABSOLUTE, NEAR, THROUGH_SLOT = (1,), (2, 4), (9, 41, 42)  # types of relocation

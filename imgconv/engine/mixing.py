@@ -6,12 +6,12 @@ import math
 import struct
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import NamedTuple
 
 from imgconv.engine.levels import Rule
 from imgconv.engine.plan import is_short
 from imgconv.engine.sums import EXACT, WHITE, snapping
 from imgconv.kernels.kernel import Kernel
+from imgconv.records import NamedTuple
 
 # Weights are of 16 bits; that of the second channel is given in two halves.
 WEIGHT = (1 << 15) - 1

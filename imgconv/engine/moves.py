@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from array import array
-from typing import NamedTuple
 
 from imgconv.engine import native, samples, words
 from imgconv.engine.geometry import Window
@@ -12,6 +11,7 @@ from imgconv.engine.mixing import Mix
 from imgconv.engine.orders import widening
 from imgconv.engine.rings import Reader, Tables
 from imgconv.engine.samples import Samples
+from imgconv.records import NamedTuple
 
 Move = tuple[int, int, int, int, int, int, int]  # see `words`
 Run = tuple[int, int, int, int]  # see `Window.runs`

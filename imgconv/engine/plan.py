@@ -11,7 +11,8 @@ from imgconv.engine.fixed import fixed_plan
 from imgconv.engine.levels import MAXIMUM, Rule
 from imgconv.engine.sums import Asked, Plan
 from imgconv.errors import KernelError
-from imgconv.kernels.kernel import Kernel, Number
+from imgconv.kernels.kernel import Kernel
+from imgconv.kernels.numbers import Number
 from imgconv.kernels.separable import Separable
 
 IDENTITY = Rule(Fraction(1), Fraction(0), False)

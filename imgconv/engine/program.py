@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Hashable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from imgconv.engine import native, samples, words
 from imgconv.engine.geometry import Geometry, Window, fills
@@ -22,6 +22,7 @@ from imgconv.engine.rings import LANES, LINE, Order, Reader, Rings, Tables, Work
 from imgconv.engine.samples import Samples
 from imgconv.engine.step import Layer, as_it_is
 from imgconv.engine.sums import Plan
+from imgconv.records import NamedTuple
 
 # So many samples of a row are done at once, and fewer where their rings would have more bytes.
 WIDEST, CACHED = 1 << 14, 1 << 19

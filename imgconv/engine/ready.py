@@ -8,7 +8,7 @@ from array import array
 from collections import deque
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 from imgconv.engine import native, program, samples, team
 from imgconv.engine.geometry import Geometry
@@ -20,6 +20,7 @@ from imgconv.engine.step import Layer, as_it_is
 from imgconv.engine.sums import Plan
 from imgconv.engine.words import LOW
 from imgconv.errors import OptionError
+from imgconv.records import NamedTuple
 
 # Below this many taps times samples, 0.1 ms, a helper costs more than it saves.
 WORK = 8_000_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from imgconv.engine import samples
 from imgconv.engine.geometry import Geometry
@@ -12,6 +12,7 @@ from imgconv.engine.mixing import Mix
 from imgconv.engine.samples import pointer
 from imgconv.engine.step import Layer
 from imgconv.engine.sums import Plan
+from imgconv.records import NamedTuple
 
 LANES = 64  # samples of a vector, at most
 LINE = 64  # bytes of a line of the cache, on which rows begin

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
 
 from imgconv.engine import processor
 from imgconv.engine.geometry import Fill, Geometry, Placing, fills
@@ -16,6 +15,7 @@ from imgconv.engine.words import PLAIN
 from imgconv.errors import GeometryError, KernelError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
+from imgconv.records import NamedTuple
 
 
 class Step(NamedTuple):

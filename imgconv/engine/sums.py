@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from imgconv.kernels.factors import Matrix, Products, outer_products
-from imgconv.kernels.kernel import Number
+from imgconv.kernels.numbers import Number
+from imgconv.records import NamedTuple
 
 # Taps that are added up at once, see `parts.total`.
 GROUP = 9

@@ -13,11 +13,12 @@ from _thread import allocate_lock, start_new_thread
 from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from imgconv.engine import native
 from imgconv.engine.samples import pointer
 from imgconv.engine.words import LEFT, TAKEN
+from imgconv.records import NamedTuple
 
 # How often a thread looks for work, or whether others have left, before it sleeps: some 0.1 ms.
 TURNS = 4000

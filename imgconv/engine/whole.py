@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import NamedTuple
 
 from imgconv.engine import processor
 from imgconv.engine.levels import MAXIMUM
@@ -26,7 +25,8 @@ from imgconv.engine.sums import (
 )
 from imgconv.engine.words import DIVIDE, NARROW, PAIRING, PLAIN, SHIFT
 from imgconv.kernels.factors import Matrix, Products, outer_products
-from imgconv.kernels.kernel import Number
+from imgconv.kernels.numbers import Number
+from imgconv.records import NamedTuple
 
 # What a row costs whose samples are added up from the left, or that goes on from the one above.
 RUNNING = 3

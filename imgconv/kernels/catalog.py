@@ -11,11 +11,12 @@ import tomllib
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from imgconv.errors import KernelError, shortened
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Recipe, is_recipe, recipe_of
+from imgconv.records import NamedTuple
 
 MAX_BYTES = 1_000_000
 NAME = re.compile(r"(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")

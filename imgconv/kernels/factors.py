@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from imgconv.kernels.kernel import Number
+from imgconv.kernels.numbers import Number
 
 Matrix = Sequence[Sequence[Number]]
 Products = list[tuple[tuple[Number, ...], tuple[Number, ...]]]

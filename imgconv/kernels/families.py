@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from imgconv.errors import KernelError
-from imgconv.kernels.kernel import MAX_SIDE, Number
+from imgconv.kernels.numbers import MAX_SIDE, Number
 from imgconv.kernels.separable import MAX_LONG, Separable
+from imgconv.records import NamedTuple
 
 TRUNCATE = 4.0  # a gaussian is cut off at so many sigma, as SciPy does
 MAX_BINOMIAL = 26  # the sum of a larger one is beyond 2**50

@@ -6,12 +6,14 @@ import itertools
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from imgconv.errors import KernelError, shortened
 from imgconv.kernels.families import FAMILIES, TRUNCATE, WHOLE, Family
-from imgconv.kernels.kernel import MAX_REAL, Kernel, Number
+from imgconv.kernels.kernel import Kernel
+from imgconv.kernels.numbers import MAX_REAL, Number
 from imgconv.kernels.separable import Separable
+from imgconv.records import NamedTuple
 
 SPEC = re.compile(r"(?P<name>[a-z][a-z0-9-]*)\((?P<arguments>.*)\)", re.DOTALL)
 SIDES = re.compile(r"(\d{1,9})x(\d{1,9})")  # rows and columns

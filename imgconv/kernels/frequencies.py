@@ -10,10 +10,11 @@ from __future__ import annotations
 import cmath
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from imgconv.kernels.kernel import MAX_SIDE, Kernel, Number
+from imgconv.kernels.kernel import Kernel
+from imgconv.kernels.numbers import MAX_SIDE, Number
 from imgconv.kernels.separable import Separable
+from imgconv.records import NamedTuple
 
 DIAGONAL = "diagonal"
 DRAWN = tuple(i / 64 for i in range(33))  # the frequency of each character of a drawing

@@ -8,153 +8,50 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from imgconv.errors import KernelError, shortened
+from imgconv.errors import KernelError
+from imgconv.kernels.numbers import (
+    MAX_REAL,
+    Number,
+    by,
+    each,
+    exact_number,
+    listed,
+    nested,
+    shape_of,
+    short,
+    total,
+    turned,
+)
 from imgconv.kernels.separable import Separable
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-Number = int | float
-
 FIELDS = ("weights", "name", "divisor", "bias", "summary", "source")
-MAX_SIDE = 255
-MAX_CHANNELS = 4096
-DIMENSIONS = ("output", "input", "row", "column")
 # Control characters, line ends and half characters, which a terminal or a file might not survive.
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-# Above this neither a float nor the 64-bit accumulators hold every whole number.
-MAX_WHOLE = 2**53
-# Beyond this (a divisor: below its reciprocal) sums and quotients might overflow a float.
-MAX_REAL = 1e100
 
 
-def exact_number(value: object, what: str) -> Number:
-    """Return a plain int or float: a float that is whole becomes an int.
+class _DataclassFields:
+    """What `dataclasses` asks a class for, made when it asks."""
 
-    Raises
-    ------
-    KernelError
-        If the value is no real number (a boolean is none), not finite or a whole number over 2**53.
-    """
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # a NumPy or torch scalar
-        value = value.item()
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise KernelError(f"{what} is {_short(value)}, not a number")
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise KernelError(f"{what} is {value}, not a finite number")
-        if abs(value) > MAX_REAL:
-            raise KernelError(f"{what} is {value:g}, too large; the limit is {MAX_REAL:g}")
-        return int(value) if value.is_integer() and abs(value) <= MAX_WHOLE else value
-    if abs(value) > MAX_WHOLE:
-        raise KernelError(f"{what} is a whole number beyond 2**53, too large to stay exact")
-    return value
+    def __get__(self, _: object, owner: type) -> dict[str, Any]:
+        return _dataclass_fields(owner.__name__)
 
 
-def _short(value: object) -> str:
-    try:
-        text = repr(value)
-    except RecursionError:
-        return f"a deeply nested {type(value).__name__}"
-    return shortened(text, 40)
+@functools.cache
+def _dataclass_fields(name: str) -> dict[str, Any]:
+    from dataclasses import field, fields, make_dataclass
 
-
-def _rows(weights: Any) -> tuple[tuple[Number, ...], ...]:
-    """Check nested rows of numbers and return them as tuples of plain numbers."""
-    weights = _listed(weights)
-    if not isinstance(weights, (list, tuple)):
-        raise KernelError(
-            f"weights are {_short(weights)}, not rows of numbers such as [[1, 0, -1]]"
+    others = [
+        (field_name, Any, field(default=default, kw_only=True))
+        for field_name, default in (
+            ("name", ""), ("divisor", 1), ("bias", 0), ("summary", ""), ("source", ""),
         )
-    if not weights:
-        raise KernelError("weights are empty; give at least one row with one number")
-    if len(weights) > MAX_SIDE:
-        raise KernelError(f"weights have {len(weights)} rows; a side has at most {MAX_SIDE}")
-    rows = []
-    for y, row in enumerate(weights, 1):
-        row = _listed(row)
-        if not isinstance(row, (list, tuple)):
-            raise KernelError(
-                f"row {y} of the weights is {_short(row)}, not a list of numbers; "
-                "a single row is written [[1, 0, -1]]"
-            )
-        if not row:
-            raise KernelError(f"row {y} of the weights is empty")
-        if len(row) > MAX_SIDE:
-            raise KernelError(f"row {y} has {len(row)} weights; a side has at most {MAX_SIDE}")
-        if len(row) != len(weights[0]):
-            raise KernelError(
-                f"row {y} has {len(row)} weights where row 1 has {len(weights[0])}; "
-                "all rows must be equally long"
-            )
-        rows.append(
-            tuple(
-                exact_number(w, f"the weight in row {y}, column {x}") for x, w in enumerate(row, 1)
-            )
-        )
-    return tuple(rows)
-
-
-def _nested(weights: Any) -> Any:
-    """Check weights of two to four dimensions and return them as tuples of plain numbers."""
-    if isinstance(weights, Separable):
-        return weights
-    depth = _depth(weights)
-    if depth > len(DIMENSIONS):
-        raise KernelError(
-            f"weights are nested {depth} deep; (rows, columns), (in, rows, columns) or "
-            "(out, in, rows, columns) are the shapes of a kernel"
-        )
-    return _planes(weights, DIMENSIONS[-max(depth, 2) : -2], "")
-
-
-def _planes(weights: Any, dimensions: tuple[str, ...], where: str) -> tuple[Any, ...]:
-    """Check the matrices within the outer dimensions, which must be alike."""
-    if not dimensions:
-        try:
-            return _rows(weights)
-        except KernelError as error:
-            raise KernelError(f"{where}: {error}") if where else error from None
-    what, *inner = dimensions
-    weights = _listed(weights)
-    if not isinstance(weights, (list, tuple)) or not weights:
-        raise KernelError(f"{where or 'the kernel'} has no {what}s but {_short(weights)}")
-    if len(weights) > MAX_CHANNELS:
-        raise KernelError(f"weights have {len(weights)} {what}s; the most is {MAX_CHANNELS}")
-    found = []
-    for i, part in enumerate(weights, 1):
-        name = f"{where}, {what} {i}" if where else f"{what} {i}"
-        found.append(_planes(part, tuple(inner), name))
-        first, this = _shape(found[0]), _shape(found[-1])
-        if this != first:
-            raise KernelError(
-                f"{name} has weights of {_by(this)} where {what} 1 has {_by(first)}; "
-                "all must be alike"
-            )
-    return tuple(found)
-
-
-def _listed(weights: Any) -> Any:
-    return weights.tolist() if hasattr(weights, "tolist") else weights
-
-
-def _depth(weights: Any) -> int:
-    """How deep lists are nested, by their first elements, counted to one more than may be."""
-    depth, weights = 0, _listed(weights)
-    while isinstance(weights, (list, tuple)) and weights and depth <= len(DIMENSIONS):
-        depth, weights = depth + 1, _listed(weights[0])
-    return depth
-
-
-def _shape(weights: Any) -> tuple[int, ...]:
-    if isinstance(weights, Separable):
-        return weights.shape
-    return (len(weights), *_shape(weights[0])) if isinstance(weights, tuple) else ()
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))
+    ]  # fmt: skip
+    made = make_dataclass(name, [("weights", Any), *others], frozen=True)
+    return {each.name: each for each in fields(made)}
 
 
 class Kernel:
@@ -206,8 +103,8 @@ class Kernel:
     ) -> None:
         for field, text in (("name", name), ("summary", summary), ("source", source)):
             if not isinstance(text, str) or CONTROLS.search(text):
-                raise KernelError(f"{field} is {_short(text)}, not one line of plain text")
-        vars(self).update(weights=_nested(weights), name=name, summary=summary, source=source)
+                raise KernelError(f"{field} is {short(text)}, not one line of plain text")
+        vars(self).update(weights=nested(weights), name=name, summary=summary, source=source)
         vars(self).update(divisor=exact_number(divisor, "the divisor"))
         vars(self).update(bias=self._checked_bias(bias))
         if self.divisor == 0:
@@ -215,12 +112,17 @@ class Kernel:
         if abs(self.divisor) < 1 / MAX_REAL:
             raise KernelError(f"the divisor is {self.divisor:g}, too small; give larger weights")
 
-    # A frozen dataclass would be this in fewer lines, and takes a tenth of a start to be imported.
+    # It is a frozen dataclass, without what takes a tenth of a start to be imported.
+    __match_args__ = ("weights",)
+    __dataclass_fields__ = _DataclassFields()
+
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"a kernel's {name} stays as it is; make another Kernel")
+        from dataclasses import FrozenInstanceError
+
+        raise FrozenInstanceError(f"a kernel's {name} stays as it is; make another Kernel")
 
     def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"a kernel's {name} stays as it is; make another Kernel")
+        self.__setattr__(name, None)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Kernel):
@@ -247,19 +149,19 @@ class Kernel:
         """
         for key in fields:
             if key not in FIELDS:
-                raise KernelError(f"unknown key {_short(key)}; a kernel has {', '.join(FIELDS)}")
+                raise KernelError(f"unknown key {short(key)}; a kernel has {', '.join(FIELDS)}")
         if "weights" not in fields:
             raise KernelError("no weights; write them as rows, weights = [[1, 0, -1]]")
         return cls(**{"name": name, **fields})
 
     def _checked_bias(self, bias: Any) -> Number | tuple[Number, ...]:
-        bias = _listed(bias)
+        bias = listed(bias)
         if not isinstance(bias, (list, tuple)):
             return exact_number(bias, "the bias")
         outputs = self.shape[0] if len(self.shape) == 4 else 1
         if len(bias) != outputs:
             raise KernelError(
-                f"bias has {len(bias)} numbers, and weights of {_by(self.shape)} have {outputs} "
+                f"bias has {len(bias)} numbers, and weights of {by(self.shape)} have {outputs} "
                 "outputs; give one number for all, or one for each output"
             )
         found = tuple(exact_number(b, f"the bias of output {i}") for i, b in enumerate(bias, 1))
@@ -276,7 +178,7 @@ class Kernel:
     @functools.cached_property
     def shape(self) -> tuple[int, ...]:
         """The shape of the weights: (KH, KW), (IN, KH, KW) or (OUT, IN/GROUPS, KH, KW)."""
-        return _shape(self.weights)
+        return shape_of(self.weights)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -325,14 +227,14 @@ class Kernel:
         return tuple(range(o // each * inputs, (o // each + 1) * inputs) for o in range(outputs))
 
     def _called(self) -> str:
-        return f"{self.name or 'custom'} of {_by(self.shape)}"
+        return f"{self.name or 'custom'} of {by(self.shape)}"
 
     @property
     def sum(self) -> Number:
         """The sum of all weights, before the divisor."""
         if isinstance(self.weights, Separable):
             return self.weights.total
-        return _total(w for k in self.outputs for row in k.weights for w in row)
+        return total(w for k in self.outputs for row in k.weights for w in row)
 
     @property
     def gain(self) -> float:
@@ -355,11 +257,11 @@ class Kernel:
 
     def with_weights(self, change: Callable[[Number], Number]) -> Kernel:
         """Return the kernel with each weight changed, of `Separable` ones by a factor."""
-        return self._replace(weights=_each(self.weights, change))
+        return self._replace(weights=each(self.weights, change))
 
     def flipped(self) -> Kernel:
         """Return the kernel turned by 180 degrees, which makes a correlation a true convolution."""
-        return self._replace(weights=_turned(self.weights, len(self.shape)))
+        return self._replace(weights=turned(self.weights, len(self.shape)))
 
     @property
     def array(self) -> npt.NDArray[np.float64]:
@@ -369,25 +271,3 @@ class Kernel:
         if isinstance(self.weights, Separable):
             return self.weights.array()
         return numpy.array(self.weights, dtype=numpy.float64)
-
-
-def _each(weights: Any, change: Callable[[Number], Number]) -> Any:
-    if isinstance(weights, Separable):
-        return weights.each(change)
-    if isinstance(weights, tuple):
-        return tuple(_each(part, change) for part in weights)
-    return change(weights)
-
-
-def _turned(weights: Any, depth: int) -> Any:
-    """Weights with the rows and columns reversed, the outer dimensions as they are."""
-    if isinstance(weights, Separable):
-        return weights.turned()
-    if depth == 2:
-        return tuple(row[::-1] for row in weights[::-1])
-    return tuple(_turned(part, depth - 1) for part in weights)
-
-
-def _total(numbers: Any) -> Number:
-    values = list(numbers)
-    return sum(values) if all(isinstance(v, int) for v in values) else math.fsum(values)

@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 from imgconv.errors import KernelError, shortened
-from imgconv.kernels.kernel import Kernel, Number
+from imgconv.kernels.kernel import Kernel
+from imgconv.kernels.numbers import Number
 
 # Digits are matched in one way, so that a long text that is no number is known in one pass.
 NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 from imgconv.errors import KernelError, shortened
-from imgconv.kernels.kernel import Kernel, Number
+from imgconv.kernels.kernel import Kernel
+from imgconv.kernels.numbers import Number
 from imgconv.kernels.separable import Separable
+from imgconv.records import NamedTuple
 
 COMBINE = ("magnitude", "max", "min", "mean", "sum")
 KEYS = ("combine", "kernels", "summary", "source")

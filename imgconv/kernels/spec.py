@@ -6,12 +6,13 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from imgconv.errors import KernelError, shortened
 from imgconv.kernels.catalog import CUSTOM, NAME, Catalog, Entry, open_catalog, read
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined, combined
+from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -10,7 +10,7 @@ import itertools
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image, ImageChops
 
@@ -20,6 +20,7 @@ from imgconv.pictures.chunks import ANIMATION, SIGNATURE, Chunk, put_together, s
 from imgconv.pictures.lazy import each
 from imgconv.pictures.picture import Picture
 from imgconv.pictures.pixels import Pixels, of_array
+from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from imgconv.errors import ImageError
 from imgconv.pictures.faults import CUT_OFF
 from imgconv.pictures.picture import Picture, Reading, Tally, cut
 from imgconv.pictures.pixels import of_array
+from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np

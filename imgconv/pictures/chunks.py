@@ -6,10 +6,11 @@ import io
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from typing import IO, NamedTuple
+from typing import IO
 
 from imgconv.errors import ImageError, heed_shortage
 from imgconv.pictures.faults import CUT_OFF
+from imgconv.records import NamedTuple
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 ANIMATION = (b"acTL", b"fcTL", b"fdAT")  # ancillary by their names, but without them other pixels

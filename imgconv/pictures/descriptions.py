@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from imgconv.records import NamedTuple
 
 OME, IMAGEJ = "OME-XML", "ImageJ="
 TYPES = {"uint8": "uint8", "uint16": "uint16", "float32": "float"}  # of samples, as OME says them

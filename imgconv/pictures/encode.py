@@ -6,7 +6,7 @@ import io
 import math
 import os
 from collections.abc import Sequence
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 from PIL import Image
 
@@ -18,6 +18,7 @@ from imgconv.pictures.lazy import each
 from imgconv.pictures.metadata import Metadata
 from imgconv.pictures.picture import Head, Picture
 from imgconv.pictures.pixels import ImagePixels, Pixels, common
+from imgconv.records import NamedTuple
 
 QUALITY = 90  # of lossy formats
 LONGEST = {"GIF": 655_350, "PNG": 65_535_000, "WEBP": (1 << 24) - 1}  # ms that a frame is shown

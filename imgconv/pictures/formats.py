@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from imgconv.errors import ImageError, OptionError, shortened
+from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     from typing import Protocol

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any
 
 from imgconv.engine.levels import SAMPLES
 from imgconv.errors import ImageError, heed_shortage, one_line, printable, shortened
@@ -21,6 +21,7 @@ from imgconv.pictures.picture import (
     refuse_unlisted,
 )
 from imgconv.pictures.pixels import NAMELESS, ArrayPixels, Pixels, white
+from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

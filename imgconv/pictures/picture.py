@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from imgconv.errors import ImageError
 from imgconv.pictures.descriptions import IMAGEJ
@@ -12,6 +12,7 @@ from imgconv.pictures.formats import VARIABLE
 from imgconv.pictures.metadata import DESCRIPTION, Metadata
 from imgconv.pictures.pixels import Pixels
 from imgconv.pictures.responses import to_pixels
+from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

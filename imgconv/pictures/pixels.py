@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from PIL import Image
 
@@ -12,6 +12,7 @@ from imgconv.engine.levels import MAXIMUM
 from imgconv.engine.memory import refuse_beyond
 from imgconv.engine.samples import Samples
 from imgconv.pictures import pillow
+from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -9,12 +9,13 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from imgconv.errors import ImageError, ImgconvError, OptionError, heed_shortage, one_line, shortened
 from imgconv.pictures.formats import ENDINGS
+from imgconv.records import NamedTuple
 
 WEB = ("http", "https")  # whose URLs may have queries, and which only give
 # Stores where a file is there at once and whole, when its upload has ended; others show the bytes

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from imgconv.pictures.lazy import each
 from imgconv.pictures.metadata import SWAPPED, Metadata
 from imgconv.pictures.orientation import lying, upright
 from imgconv.pictures.picture import Reading, refuse_unlisted
+from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt

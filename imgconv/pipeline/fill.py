@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from imgconv.engine.geometry import Fill
 from imgconv.engine.levels import MAXIMUM
 from imgconv.errors import ImageError, OptionError, shortened
 from imgconv.pipeline.layout import border_named
+from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     from imgconv.pictures.pixels import Colour

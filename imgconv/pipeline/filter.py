@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from imgconv.engine import run, samples
 from imgconv.engine.geometry import fills
@@ -20,6 +20,7 @@ from imgconv.pictures.metadata import Grid
 from imgconv.pictures.pixels import NAMELESS, Pixels
 from imgconv.pipeline.views import Link, Outline, Tile, View, Whole
 from imgconv.pipeline.work import CHANNELS, Clipped, Work
+from imgconv.records import NamedTuple
 
 
 def filter_pixels(picture: Pixels | Tile, work: Work) -> tuple[Pixels, Clipped]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -41,6 +41,7 @@ from imgconv.pipeline.filter import (
 from imgconv.pipeline.hidden import BLEED, bleeds
 from imgconv.pipeline.views import Outline, Tile
 from imgconv.pipeline.work import Clipped, Work
+from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -6,7 +6,7 @@ import functools
 import itertools
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from imgconv.engine import run, samples
 from imgconv.engine.geometry import OUTSIDE, Axis, Fill, Geometry, Layout, Window
@@ -14,6 +14,7 @@ from imgconv.engine.samples import Samples
 from imgconv.engine.step import Step
 from imgconv.pictures import pixels
 from imgconv.pictures.pixels import ArrayPixels, Pixels
+from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -15,7 +15,8 @@ from imgconv.engine.levels import MAXIMUM, NONE, Ends
 from imgconv.engine.samples import Samples
 from imgconv.engine.step import Step, refuse_fill
 from imgconv.errors import ImageError, KernelError
-from imgconv.kernels.kernel import MAX_SIDE, Kernel
+from imgconv.kernels.kernel import Kernel
+from imgconv.kernels.numbers import MAX_SIDE
 from imgconv.kernels.separable import Separable
 from imgconv.pictures import pixels
 from imgconv.pictures.pixels import ArrayPixels, Pixels

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from imgconv.engine.geometry import Layout
 from imgconv.engine.levels import LEVELS, NONE, Ends
@@ -11,6 +11,7 @@ from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
 from imgconv.pictures.pixels import Colour
 from imgconv.pipeline.fill import Paint
+from imgconv.records import NamedTuple
 
 CHANNELS = ("auto", "gray", "rgb", "luma")
 LETTERS = "lrgbacmykx"

@@ -7,12 +7,12 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from imgconv.errors import ImageError, OptionError
 from imgconv.pictures import files, replacing
 from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import is_taken
+from imgconv.records import NamedTuple
 
 SHELLS_EXPAND = os.name != "nt"  # those of Windows leave patterns to programs
 MANY = 8  # endings that a note names

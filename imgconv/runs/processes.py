@@ -19,11 +19,12 @@ from collections import deque
 from collections.abc import Callable, Container, Generator, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from imgconv.engine import cache, native
 from imgconv.engine.pool import Pool
 from imgconv.pictures import files, pillow, replacing
+from imgconv.records import NamedTuple
 from imgconv.runs.job import FAILED, Job, Outcome
 from imgconv.runs.task import PATIENCE, Gate, Task
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from imgconv.errors import ImageError
 from imgconv.pictures.encode import Writing
 from imgconv.pictures.picture import Reading
 from imgconv.pictures.pixels import Pixels
 from imgconv.pipeline.work import Work
+from imgconv.records import NamedTuple
 
 PATIENCE = 30  # seconds that a disk may take
 

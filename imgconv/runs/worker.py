@@ -6,13 +6,14 @@ import functools
 import pickle
 import sysconfig
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import PIL
 
 import imgconv
 from imgconv.errors import ClusterError
 from imgconv.pictures import files, pillow
+from imgconv.records import NamedTuple
 from imgconv.runs import batch
 from imgconv.runs.job import Job, Outcome
 from imgconv.runs.task import Task

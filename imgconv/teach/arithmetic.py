@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from imgconv.engine.geometry import OUTSIDE, Axis, Geometry
 from imgconv.engine.levels import NONE
@@ -13,6 +13,7 @@ from imgconv.kernels.kernel import Kernel
 from imgconv.pictures.pixels import NAMELESS, Pixels
 from imgconv.pipeline.filter import filter_pixels
 from imgconv.pipeline.work import CHANNELS, Work
+from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imgconv.errors import KernelError, OptionError
 from imgconv.kernels.kernel import Kernel
+from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont, features
 
@@ -22,6 +21,7 @@ from imgconv.pictures.files import MAX_PIXELS
 from imgconv.pictures.pixels import ImagePixels, Pixels
 from imgconv.pipeline.filter import filter_pixels
 from imgconv.pipeline.work import Work
+from imgconv.records import NamedTuple
 from imgconv.teach.visible import enlarged, reduced, visible
 
 PAPER, INK, FADED, LINE = (250, 250, 250), "#202020", "#6a6a6a", "#d0d0d0"

@@ -11,7 +11,8 @@ from imgconv.errors import printable
 from imgconv.kernels import frequencies
 from imgconv.kernels.catalog import Entry
 from imgconv.kernels.factors import outer_products
-from imgconv.kernels.kernel import Kernel, Number
+from imgconv.kernels.kernel import Kernel
+from imgconv.kernels.numbers import Number
 from imgconv.kernels.separable import Separable
 from imgconv.teach.weights import NARROWEST, WIDTH, grid, number
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from textwrap import wrap
 
 from imgconv.kernels.factors import Matrix
-from imgconv.kernels.kernel import Number
+from imgconv.kernels.numbers import Number
 
 WIDTH, NARROWEST = 80, 40  # of lines, where no terminal says otherwise, and where one is too small
 INDENT = "  "

@@ -1,7 +1,9 @@
 """A kernel takes what it can keep exactly, refuses the rest, and tells what follows from it."""
 
+import copy
 import dataclasses
 import math
+import pickle
 from decimal import Decimal
 from fractions import Fraction
 
@@ -167,6 +169,21 @@ def test_kernel_cannot_be_changed():
     assert {kernel: 1}[Kernel(np.array(ASYMMETRIC), name="some")] == 1
     with pytest.raises(TypeError):
         kernel.weights[0][0] = 3
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        del kernel.name
+
+
+def test_kernel_is_a_dataclass():
+    """For who replaces, lists or copies its fields; and pickles and copies are equal to it."""
+    kernel = Kernel(ASYMMETRIC, name="some", divisor=3, bias=1.5, summary="a", source="b")
+    assert dataclasses.is_dataclass(Kernel)
+    assert dataclasses.replace(kernel, name="") == Kernel(
+        ASYMMETRIC, divisor=3, bias=1.5, summary="a", source="b"
+    )
+    assert Kernel(**dataclasses.asdict(kernel)) == kernel
+    assert eval(repr(kernel), {"Kernel": Kernel}) == kernel
+    assert pickle.loads(pickle.dumps(kernel)) == copy.deepcopy(kernel) == kernel
+    assert kernel != "some"
 
 
 def test_size_is_rows_then_columns():

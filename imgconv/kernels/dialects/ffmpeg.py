@@ -7,8 +7,9 @@ import re
 from itertools import takewhile
 
 from imgconv.errors import KernelError, shortened
-from imgconv.kernels.kernel import Kernel, Number
+from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.notation import NUMBER, number
+from imgconv.kernels.numbers import Number
 
 SIDES = (3, 5, 7)
 _BEGINNING = re.compile(r"(format=[^,]*,\s*)?convolution[@\w]*\s*=")

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable
 
 from imgconv.errors import KernelError, shortened
-from imgconv.kernels.kernel import MAX_SIDE, Kernel, Number
+from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.notation import NUMBER, number
+from imgconv.kernels.numbers import MAX_SIDE, Number
 
 SEPARATORS = re.compile(r"[\s,;]+")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -21,6 +21,7 @@ from imgconv.kernels.catalog import Entry
 from imgconv.kernels.kernel import Kernel
 from imgconv.pictures.picture import cut
 from imgconv.pictures.pixels import NAMELESS, Pixels, coloured
+from imgconv.records import NamedTuple
 from imgconv.teach.arithmetic import no_such_pixel
 
 if TYPE_CHECKING:
