@@ -13,8 +13,8 @@ from imgconv.engine.step import Step
 from imgconv.errors import ImageError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.spec import load_kernel
+from imgconv.light import NamedTuple
 from imgconv.pipeline.layout import Anchor, Padding, Pair, layout
-from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np

@@ -21,8 +21,8 @@ from imgconv.engine.step import Step, make_layer
 from imgconv.errors import ImageError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.spec import load_kernel
+from imgconv.light import NamedTuple
 from imgconv.pipeline.layout import Padding, Pair, layout
-from imgconv.records import NamedTuple
 
 try:
     import dask.array as da

@@ -19,9 +19,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from imgconv.engine.digests import sha256
 from imgconv.errors import ImgconvError, heed_shortage
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple, sha256
 
 SUFFIX, UNFINISHED = ".code", ".part"
 NAMES = rf"[0-9a-f]{{40}}({SUFFIX}|\.[0-9a-f]+{UNFINISHED})"  # of what is ours in the folder

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeAlias
 
 from imgconv.errors import GeometryError, OptionError
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple
 
 OUTSIDE = -1
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from imgconv.errors import OptionError
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple
 
 Ends = tuple[Fraction, Fraction]  # the responses that a stretch spans
 

@@ -12,7 +12,7 @@ import mmap
 import struct
 from collections.abc import Callable
 
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple
 
 ALLOCATED, NOBITS, RELA, SYMBOLS = 2, 8, 4, 2  # flags and types of sections
 ABSOLUTE, NEAR, THROUGH_SLOT = (1,), (2, 4), (9, 41, 42)  # types of relocation

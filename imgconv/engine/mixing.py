@@ -11,7 +11,7 @@ from imgconv.engine.levels import Rule
 from imgconv.engine.plan import is_short
 from imgconv.engine.sums import EXACT, WHITE, snapping
 from imgconv.kernels.kernel import Kernel
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple
 
 # Weights are of 16 bits; that of the second channel is given in two halves.
 WEIGHT = (1 << 15) - 1

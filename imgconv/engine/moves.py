@@ -11,7 +11,7 @@ from imgconv.engine.mixing import Mix
 from imgconv.engine.orders import widening
 from imgconv.engine.rings import Reader, Tables
 from imgconv.engine.samples import Samples
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple
 
 Move = tuple[int, int, int, int, int, int, int]  # see `words`
 Run = tuple[int, int, int, int]  # see `Window.runs`

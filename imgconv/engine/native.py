@@ -24,8 +24,8 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 from imgconv.engine import cache, linker, memory, processor
-from imgconv.engine.digests import sha256
 from imgconv.errors import heed_shortage
+from imgconv.light import sha256
 
 # All that is compiled: the conductor and what fills its rings, and what makes each of the others in
 # `parts` or `rows`, for the kinds that follow.

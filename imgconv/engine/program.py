@@ -22,7 +22,7 @@ from imgconv.engine.rings import LANES, LINE, Order, Reader, Rings, Tables, Work
 from imgconv.engine.samples import Samples
 from imgconv.engine.step import Layer, as_it_is
 from imgconv.engine.sums import Plan
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple
 
 # So many samples of a row are done at once, and fewer where their rings would have more bytes.
 WIDEST, CACHED = 1 << 14, 1 << 19

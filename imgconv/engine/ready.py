@@ -20,7 +20,7 @@ from imgconv.engine.step import Layer, as_it_is
 from imgconv.engine.sums import Plan
 from imgconv.engine.words import LOW
 from imgconv.errors import OptionError
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple
 
 # Below this many taps times samples, 0.1 ms, a helper costs more than it saves.
 WORK = 8_000_000

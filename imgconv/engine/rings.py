@@ -12,7 +12,7 @@ from imgconv.engine.mixing import Mix
 from imgconv.engine.samples import pointer
 from imgconv.engine.step import Layer
 from imgconv.engine.sums import Plan
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple
 
 LANES = 64  # samples of a vector, at most
 LINE = 64  # bytes of a line of the cache, on which rows begin

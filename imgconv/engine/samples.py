@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -15,7 +15,7 @@ from imgconv.engine.words import PLAIN
 from imgconv.errors import GeometryError, KernelError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple
 
 
 class Step(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from imgconv.kernels.factors import Matrix, Products, outer_products
 from imgconv.kernels.numbers import Number
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple
 
 # Taps that are added up at once, see `parts.total`.
 GROUP = 9

@@ -18,7 +18,7 @@ from typing import Any
 from imgconv.engine import native
 from imgconv.engine.samples import pointer
 from imgconv.engine.words import LEFT, TAKEN
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple
 
 # How often a thread looks for work, or whether others have left, before it sleeps: some 0.1 ms.
 TURNS = 4000

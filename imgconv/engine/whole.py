@@ -26,7 +26,7 @@ from imgconv.engine.sums import (
 from imgconv.engine.words import DIVIDE, NARROW, PAIRING, PLAIN, SHIFT
 from imgconv.kernels.factors import Matrix, Products, outer_products
 from imgconv.kernels.numbers import Number
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple
 
 # What a row costs whose samples are added up from the left, or that goes on from the one above.
 RUNNING = 3

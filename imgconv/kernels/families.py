@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from imgconv.errors import KernelError
 from imgconv.kernels.numbers import MAX_SIDE, Number
 from imgconv.kernels.separable import MAX_LONG, Separable
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple
 
 TRUNCATE = 4.0  # a gaussian is cut off at so many sigma, as SciPy does
 MAX_BINOMIAL = 26  # the sum of a larger one is beyond 2**50

@@ -13,7 +13,7 @@ from imgconv.kernels.families import FAMILIES, TRUNCATE, WHOLE, Family
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.numbers import MAX_REAL, Number
 from imgconv.kernels.separable import Separable
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple
 
 SPEC = re.compile(r"(?P<name>[a-z][a-z0-9-]*)\((?P<arguments>.*)\)", re.DOTALL)
 SIDES = re.compile(r"(\d{1,9})x(\d{1,9})")  # rows and columns

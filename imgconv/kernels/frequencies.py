@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.numbers import MAX_SIDE, Number
 from imgconv.kernels.separable import Separable
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple
 
 DIAGONAL = "diagonal"
 DRAWN = tuple(i / 64 for i in range(33))  # the frequency of each character of a drawing

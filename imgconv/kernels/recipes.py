@@ -9,7 +9,7 @@ from imgconv.errors import KernelError, shortened
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.numbers import Number
 from imgconv.kernels.separable import Separable
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple
 
 COMBINE = ("magnitude", "max", "min", "mean", "sum")
 KEYS = ("combine", "kernels", "summary", "source")

@@ -12,7 +12,7 @@ from imgconv.errors import KernelError, shortened
 from imgconv.kernels.catalog import CUSTOM, NAME, Catalog, Entry, open_catalog, read
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined, combined
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt

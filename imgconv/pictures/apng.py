@@ -15,12 +15,12 @@ from typing import IO, TYPE_CHECKING, Any
 from PIL import Image, ImageChops
 
 from imgconv.errors import ImageError
+from imgconv.light import NamedTuple
 from imgconv.pictures import faults, orientation
 from imgconv.pictures.chunks import ANIMATION, SIGNATURE, Chunk, put_together, split
 from imgconv.pictures.lazy import each
 from imgconv.pictures.picture import Picture
 from imgconv.pictures.pixels import Pixels, of_array
-from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -6,10 +6,10 @@ import struct
 from typing import TYPE_CHECKING
 
 from imgconv.errors import ImageError
+from imgconv.light import NamedTuple
 from imgconv.pictures.faults import CUT_OFF
 from imgconv.pictures.picture import Picture, Reading, Tally, cut
 from imgconv.pictures.pixels import of_array
-from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import IO
 
 from imgconv.errors import ImageError, heed_shortage
+from imgconv.light import NamedTuple
 from imgconv.pictures.faults import CUT_OFF
-from imgconv.records import NamedTuple
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 ANIMATION = (b"acTL", b"fcTL", b"fdAT")  # ancillary by their names, but without them other pixels

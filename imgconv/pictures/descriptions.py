@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple
 
 OME, IMAGEJ = "OME-XML", "ImageJ="
 TYPES = {"uint8": "uint8", "uint16": "uint16", "float32": "float"}  # of samples, as OME says them

@@ -11,6 +11,7 @@ from typing import IO, Any
 from PIL import Image
 
 from imgconv.errors import ImageError, OptionError, heed_shortage, one_line, shortened
+from imgconv.light import NamedTuple
 from imgconv.pictures.descriptions import Written
 from imgconv.pictures.fitting import depends_on_alpha, fitting
 from imgconv.pictures.formats import ARRAYS, BY_NAME
@@ -18,7 +19,6 @@ from imgconv.pictures.lazy import each
 from imgconv.pictures.metadata import Metadata
 from imgconv.pictures.picture import Head, Picture
 from imgconv.pictures.pixels import ImagePixels, Pixels, common
-from imgconv.records import NamedTuple
 
 QUALITY = 90  # of lossy formats
 LONGEST = {"GIF": 655_350, "PNG": 65_535_000, "WEBP": (1 << 24) - 1}  # ms that a frame is shown

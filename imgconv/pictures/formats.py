@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from imgconv.errors import ImageError, OptionError, shortened
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple
 
 if TYPE_CHECKING:
     from typing import Protocol

@@ -11,11 +11,11 @@ from typing import Any
 from PIL import Image
 
 from imgconv.errors import heed_shortage
+from imgconv.light import NamedTuple
 from imgconv.pictures import descriptions, geotiff
 from imgconv.pictures.descriptions import Written
 from imgconv.pictures.formats import BY_NAME
 from imgconv.pictures.pixels import coloured
-from imgconv.records import NamedTuple
 
 # Tags of a TIFF directory that tell how pixels lie in that file, or that are kept by other names.
 ORIENTATION, RESOLUTION, XMP, ICC = 274, (282, 283, 296), 700, 34675

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from imgconv.engine.levels import SAMPLES
 from imgconv.errors import ImageError, heed_shortage, one_line, printable, shortened
+from imgconv.light import NamedTuple
 from imgconv.pictures import axes
 from imgconv.pictures.faults import START
 from imgconv.pictures.lazy import each
@@ -21,7 +22,6 @@ from imgconv.pictures.picture import (
     refuse_unlisted,
 )
 from imgconv.pictures.pixels import NAMELESS, ArrayPixels, Pixels, white
-from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

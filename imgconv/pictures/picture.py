@@ -6,13 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from imgconv.errors import ImageError
+from imgconv.light import NamedTuple
 from imgconv.pictures.descriptions import IMAGEJ
 from imgconv.pictures.files import MAX_PIXELS
 from imgconv.pictures.formats import VARIABLE
 from imgconv.pictures.metadata import DESCRIPTION, Metadata
 from imgconv.pictures.pixels import Pixels
 from imgconv.pictures.responses import to_pixels
-from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -11,8 +11,8 @@ from imgconv.engine import samples
 from imgconv.engine.levels import MAXIMUM
 from imgconv.engine.memory import refuse_beyond
 from imgconv.engine.samples import Samples
+from imgconv.light import NamedTuple
 from imgconv.pictures import pillow
-from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt

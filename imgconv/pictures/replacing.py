@@ -20,7 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from imgconv.engine.digests import blake2b
+from imgconv.light import blake2b
 
 OURS = re.compile(r"\.imgconv-[0-9a-f]{8}(-[0-9a-f]{12})?\.(part|old)")
 LOOK = 1000  # names of a folder that are looked through, which takes 0.3 ms

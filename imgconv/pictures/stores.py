@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from imgconv.errors import ImageError, ImgconvError, OptionError, heed_shortage, one_line, shortened
+from imgconv.light import NamedTuple
 from imgconv.pictures.formats import ENDINGS
-from imgconv.records import NamedTuple
 
 WEB = ("http", "https")  # whose URLs may have queries, and which only give
 # Stores where a file is there at once and whole, when its upload has ended; others show the bytes

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import IO
 
 from imgconv.errors import ImageError
+from imgconv.light import NamedTuple
 from imgconv.pictures.extras import SAMPLES
 from imgconv.pictures.faults import CUT_OFF, SOUND, WHOLE
 from imgconv.pictures.limits import DEFLATED, JPEG, LZW, refuse_claim
 from imgconv.pictures.picture import NO_SAMPLES, YCBCR, Reading, choose
-from imgconv.records import NamedTuple
 
 WIDTH, LENGTH, CHANNELS, ROWS, PLANES, TILE = 256, 257, 277, 278, 284, (322, 323)
 STRIPS, TILES = (273, 279), (324, 325)  # where they are, and how long

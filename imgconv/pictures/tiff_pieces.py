@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgconv.errors import ImageError
+from imgconv.light import NamedTuple
 from imgconv.pictures import tiff, tiff_heads, tiff_tags, ycbcr
 from imgconv.pictures.extras import library
 from imgconv.pictures.faults import CUT_OFF, SOUND, told
@@ -22,7 +23,6 @@ from imgconv.pictures.lazy import each
 from imgconv.pictures.metadata import SWAPPED, Metadata
 from imgconv.pictures.orientation import lying, upright
 from imgconv.pictures.picture import Reading, refuse_unlisted
-from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from imgconv.engine.geometry import Fill
 from imgconv.engine.levels import MAXIMUM
 from imgconv.errors import ImageError, OptionError, shortened
+from imgconv.light import NamedTuple
 from imgconv.pipeline.layout import border_named
-from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     from imgconv.pictures.pixels import Colour

@@ -15,12 +15,12 @@ from imgconv.errors import ImageError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
 from imgconv.kernels.separable import Separable
+from imgconv.light import NamedTuple
 from imgconv.pictures import pixels
 from imgconv.pictures.metadata import Grid
 from imgconv.pictures.pixels import NAMELESS, Pixels
 from imgconv.pipeline.views import Link, Outline, Tile, View, Whole
 from imgconv.pipeline.work import CHANNELS, Clipped, Work
-from imgconv.records import NamedTuple
 
 
 def filter_pixels(picture: Pixels | Tile, work: Work) -> tuple[Pixels, Clipped]:

@@ -19,6 +19,7 @@ from imgconv.engine.levels import NOTHING, Ends, outermost
 from imgconv.engine.memory import free, refuse_beyond
 from imgconv.engine.pool import Pending, Pool
 from imgconv.errors import ImageError
+from imgconv.light import NamedTuple
 from imgconv.pictures import files, fitting, pillow, profiles, tiff_pieces, zarr_pieces
 from imgconv.pictures.descriptions import Written
 from imgconv.pictures.encode import Writing
@@ -41,7 +42,6 @@ from imgconv.pipeline.filter import (
 from imgconv.pipeline.hidden import BLEED, bleeds
 from imgconv.pipeline.views import Outline, Tile
 from imgconv.pipeline.work import Clipped, Work
-from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt

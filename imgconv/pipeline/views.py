@@ -12,9 +12,9 @@ from imgconv.engine import run, samples
 from imgconv.engine.geometry import OUTSIDE, Axis, Fill, Geometry, Layout, Window
 from imgconv.engine.samples import Samples
 from imgconv.engine.step import Step
+from imgconv.light import NamedTuple
 from imgconv.pictures import pixels
 from imgconv.pictures.pixels import ArrayPixels, Pixels
-from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -9,9 +9,9 @@ from imgconv.engine.levels import LEVELS, NONE, Ends
 from imgconv.errors import OptionError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
+from imgconv.light import NamedTuple
 from imgconv.pictures.pixels import Colour
 from imgconv.pipeline.fill import Paint
-from imgconv.records import NamedTuple
 
 CHANNELS = ("auto", "gray", "rgb", "luma")
 LETTERS = "lrgbacmykx"

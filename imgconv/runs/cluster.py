@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgconv.errors import ClusterError, OptionError, one_line, shortened
+from imgconv.light import NamedTuple
 from imgconv.pictures import files, replacing
 from imgconv.pictures.files import PIPE
-from imgconv.records import NamedTuple
 from imgconv.runs import batch
 from imgconv.runs.job import FAILED, OK, Job, Outcome
 from imgconv.runs.scheduler import ANSWER, connect, refuse_other_workers, sent

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from imgconv.errors import ImageError, OptionError
+from imgconv.light import NamedTuple
 from imgconv.pictures import files, replacing
 from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import is_taken
-from imgconv.records import NamedTuple
 
 SHELLS_EXPAND = os.name != "nt"  # those of Windows leave patterns to programs
 MANY = 8  # endings that a note names

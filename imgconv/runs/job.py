@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from imgconv.light import NamedTuple
 from imgconv.pictures.files import PIPE
-from imgconv.records import NamedTuple
 
 OK, SKIPPED, FAILED = "ok", "skipped", "failed"
 

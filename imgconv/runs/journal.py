@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgconv import __version__
-from imgconv.engine.digests import blake2b
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
+from imgconv.light import blake2b
 from imgconv.pictures import files, replacing
 from imgconv.runs.job import FAILED, OK, Outcome
 

@@ -23,8 +23,8 @@ from typing import Any, NoReturn
 
 from imgconv.engine import cache, native
 from imgconv.engine.pool import Pool
+from imgconv.light import NamedTuple
 from imgconv.pictures import files, pillow, replacing
-from imgconv.records import NamedTuple
 from imgconv.runs.job import FAILED, Job, Outcome
 from imgconv.runs.task import PATIENCE, Gate, Task
 

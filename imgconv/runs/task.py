@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 
 from imgconv.errors import ImageError
+from imgconv.light import NamedTuple
 from imgconv.pictures.encode import Writing
 from imgconv.pictures.picture import Reading
 from imgconv.pictures.pixels import Pixels
 from imgconv.pipeline.work import Work
-from imgconv.records import NamedTuple
 
 PATIENCE = 30  # seconds that a disk may take
 

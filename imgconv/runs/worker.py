@@ -12,8 +12,8 @@ import PIL
 
 import imgconv
 from imgconv.errors import ClusterError
+from imgconv.light import NamedTuple
 from imgconv.pictures import files, pillow
-from imgconv.records import NamedTuple
 from imgconv.runs import batch
 from imgconv.runs.job import Job, Outcome
 from imgconv.runs.task import Task

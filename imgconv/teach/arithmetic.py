@@ -10,10 +10,10 @@ from imgconv.engine.geometry import OUTSIDE, Axis, Geometry
 from imgconv.engine.levels import NONE
 from imgconv.errors import ImageError
 from imgconv.kernels.kernel import Kernel
+from imgconv.light import NamedTuple
 from imgconv.pictures.pixels import NAMELESS, Pixels
 from imgconv.pipeline.filter import filter_pixels
 from imgconv.pipeline.work import CHANNELS, Work
-from imgconv.records import NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -10,7 +10,7 @@ import numpy as np
 
 from imgconv.errors import KernelError, OptionError
 from imgconv.kernels.kernel import Kernel
-from imgconv.records import NamedTuple
+from imgconv.light import NamedTuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -16,12 +16,12 @@ from imgconv.kernels.catalog import CUSTOM
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
 from imgconv.kernels.spec import Meaning
+from imgconv.light import NamedTuple
 from imgconv.pictures import pillow
 from imgconv.pictures.files import MAX_PIXELS
 from imgconv.pictures.pixels import ImagePixels, Pixels
 from imgconv.pipeline.filter import filter_pixels
 from imgconv.pipeline.work import Work
-from imgconv.records import NamedTuple
 from imgconv.teach.visible import enlarged, reduced, visible
 
 PAPER, INK, FADED, LINE = (250, 250, 250), "#202020", "#6a6a6a", "#d0d0d0"

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from docs import shipped as writer
 from imgconv.errors import KernelError
-from imgconv.kernels import catalog
+from imgconv.kernels import catalog, shipped
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.spec import find_step, list_kernels, load_kernel
 from tests import ROOT
@@ -540,3 +541,22 @@ def test_a_name_like_no_other_gets_no_suggestion():
     with pytest.raises(KernelError, match="no kernel named 'zzzzzzzz'") as caught:
         load_kernel("zzzzzzzz")
     assert "did you mean" not in str(caught.value)
+
+
+def test_the_shipped_catalogue_is_kept_as_it_is_read():
+    """What stands in the code is what TOML says; python docs/shipped.py writes it anew."""
+    files = list((ROOT / "kernels").glob("*.toml"))
+    read = {catalog.digest(f.read_bytes()): tomllib.loads(f.read_text()) for f in files}
+    assert read == shipped.TABLES
+    assert writer.module() == writer.MODULE.read_text()
+
+
+def test_a_shipped_file_that_is_edited_is_read_anew(tmp_path, monkeypatch):
+    """Also one that was not there before."""
+    monkeypatch.setattr(catalog, "shipped_folder", lambda: tmp_path)
+    text = (ROOT / "kernels" / "blur.toml").read_text()
+    (tmp_path / "blur.toml").write_text(text.replace("divisor = 16", "divisor = 17"))
+    (tmp_path / "new.toml").write_text("[mine]\nweights = [[3]]\n")
+    known = catalog.open_catalog()
+    assert known["blur"].kernel.divisor == 17
+    assert known["mine"].kernel.weights == ((3,),)

@@ -19,9 +19,9 @@ from imgconv.engine.step import Step
 from imgconv.errors import ImageError, KernelError
 from imgconv.kernels.catalog import Entry
 from imgconv.kernels.kernel import Kernel
+from imgconv.light import NamedTuple
 from imgconv.pictures.picture import cut
 from imgconv.pictures.pixels import NAMELESS, Pixels, coloured
-from imgconv.records import NamedTuple
 from imgconv.teach.arithmetic import no_such_pixel
 
 if TYPE_CHECKING:
