@@ -14,7 +14,7 @@ from imgconv.kernels.catalog import digest, shipped_folder
 MODULE = Path(__file__).parents[1] / "imgconv" / "kernels" / "shipped.py"
 HEAD = '''"""The shipped catalogue as it is read: docs/shipped.py writes this from kernels/*.toml.
 
-By the digest of a file, its tables: to read them as TOML takes a tenth of a start.
+By the digest of a file, its name and tables: to read them as TOML takes a tenth of a start.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 # ruff: noqa: E501
 # fmt: off
-TABLES: dict[str, dict[str, Any]] = {
+TABLES: dict[str, tuple[str, dict[str, Any]]] = {
 '''
 
 
@@ -32,10 +32,10 @@ def module() -> str:
     lines = []
     for file in sorted(shipped_folder().glob("*.toml")):
         data = file.read_bytes()
-        lines.append(f'"{digest(data)}": {{  # {file.name}')
+        lines.append(f'"{digest(data)}": ("{file.name}", {{')
         tables = tomllib.loads(data.decode())
         lines += [f"    {name!r}: {fields!r}," for name, fields in tables.items()]
-        lines.append("},")
+        lines.append("}),")
     return "\n".join([HEAD + lines[0], *lines[1:], "}"]) + "\n"
 
 

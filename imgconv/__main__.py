@@ -23,7 +23,10 @@ def run() -> None:
 
 def _run() -> int:
     """Load the program, and do what the command line says."""
+    import gc
     import signal
+
+    gc.set_threshold(50_000)  # what is loaded stays, and was looked through for a tenth of a start
 
     heeded = [n for n in _signals() if signal.getsignal(n) != signal.SIG_IGN]  # as nohup wants it
     for number in heeded:

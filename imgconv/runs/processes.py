@@ -8,6 +8,7 @@ signals are the parent's alone.
 
 from __future__ import annotations
 
+import gc
 import marshal
 import os
 import select
@@ -90,6 +91,7 @@ class _Crew:
 
     def fill(self) -> None:
         """Fork as many workers as are wanted, or fewer where the system gives no more."""
+        gc.freeze()  # what they share is looked through by none, and so stays shared
         with suppress(OSError):
             while len(self._workers) < self._size and can_fork():
                 self._fork()
