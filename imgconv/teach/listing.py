@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from textwrap import wrap
@@ -95,4 +94,6 @@ def as_json(entries: list[Entry], recipes: list[Recipe], families: list[str]) ->
         }
         for name in families
     ]
+    import json
+
     return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]"

@@ -3,18 +3,14 @@
 import functools
 import inspect
 import itertools
-import os
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 from typer.main import get_command
 
 import imgconv
@@ -253,34 +249,3 @@ def test_a_change_makes_the_table_stale(monkeypatch, what, value):
     monkeypatch.setattr(options.Quality.__metadata__[0], what, value)
     assert commands.TABLE.read_text() != commands.table()
     assert ("('quality', (1, 90))" in commands.table()) == (what == "max")
-
-
-PROGRAM = """
-import os, sys
-from imgconv import __main__ as program
-def leave(code, leave=os._exit):
-    with open("loaded", "w") as file:
-        print(*sys.modules, sep="\\n", file=file)
-    leave(code)
-os._exit = leave
-program.run()
-"""
-
-
-@pytest.mark.parametrize("words", ["--version", "list", "show blur", "apply a.png -k sobel-left"])
-def test_a_plain_command_does_without_typer(tmp_path, words):
-    """As a program that runs to its end; nor is Rich loaded, nor NumPy once all is compiled."""
-    Image.new("RGB", (9, 7)).save(tmp_path / "a.png")
-    for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, *words.split()], cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, check=False,
-        )  # fmt: skip
-        assert (done.returncode, done.stderr) == (0, b"")
-        (tmp_path / "a.sobel-left.png").unlink(missing_ok=True)
-    loaded = set((tmp_path / "loaded").read_text().split())
-    assert "imgconv.cli.short" in loaded
-    assert loaded.isdisjoint({"typer", "rich", "numpy", "imgconv.cli.app"})
-    if words == "--version":
-        ours = {name for name in loaded if name.startswith("imgconv.")}
-        assert ours == {"imgconv.__main__", "imgconv.cli", "imgconv.cli.main", "imgconv.cli.short"}
