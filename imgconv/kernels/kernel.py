@@ -33,25 +33,23 @@ FIELDS = ("weights", "name", "divisor", "bias", "summary", "source")
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
-class _DataclassFields:
+class _OfDataclass:
     """What `dataclasses` asks a class for, made when it asks."""
 
-    def __get__(self, _: object, owner: type) -> dict[str, Any]:
-        return _dataclass_fields(owner.__name__)
+    def __set_name__(self, _: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, _: object, owner: type) -> Any:
+        return getattr(_dataclass(), self._name)
 
 
 @functools.cache
-def _dataclass_fields(name: str) -> dict[str, Any]:
-    from dataclasses import field, fields, make_dataclass
+def _dataclass() -> type:
+    from dataclasses import field, make_dataclass
 
-    others = [
-        (field_name, Any, field(default=default, kw_only=True))
-        for field_name, default in (
-            ("name", ""), ("divisor", 1), ("bias", 0), ("summary", ""), ("source", ""),
-        )
-    ]  # fmt: skip
-    made = make_dataclass(name, [("weights", Any), *others], frozen=True)
-    return {each.name: each for each in fields(made)}
+    defaults = {"name": "", "divisor": 1, "bias": 0, "summary": "", "source": ""}
+    others = [(name, Any, field(default=d, kw_only=True)) for name, d in defaults.items()]
+    return make_dataclass("Kernel", [("weights", Any), *others], frozen=True)
 
 
 class Kernel:
@@ -114,7 +112,7 @@ class Kernel:
 
     # It is a frozen dataclass, without what takes a tenth of a start to be imported.
     __match_args__ = ("weights",)
-    __dataclass_fields__ = _DataclassFields()
+    __dataclass_fields__, __dataclass_params__ = _OfDataclass(), _OfDataclass()
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         from dataclasses import FrozenInstanceError

@@ -228,6 +228,8 @@ def _has_tag(image: Image.Image, *wanted: int) -> bool:
 
 def _described(tags: Image.Exif) -> bytes:
     """EXIF without what is about pixels; Pillow leaves the thumbnail out."""
+    if not tags:
+        return b""
     for tag in STRUCTURE:
         if tag in tags:
             del tags[tag]

@@ -1,7 +1,5 @@
 """Tiles: what is filtered piece by piece is what is filtered as a whole."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -53,7 +51,7 @@ def in_tiles(pixels, work, down, across):
         ends = [find_extent(of(y, x), work) for y in down for x in across]
         ends = [pair for pair in ends if pair]
         if ends:
-            work = replace(work, ends=(min(e[0] for e in ends), max(e[1] for e in ends)))
+            work = work._replace(ends=(min(e[0] for e in ends), max(e[1] for e in ends)))
     bands, low, high, count = [], 0, 0, 0
     for y in down:
         band = []

@@ -1,7 +1,6 @@
 """`imgconv explain --at`: the numbers of one pixel are those of apply, and their sum is exact."""
 
 import json
-from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -118,7 +117,7 @@ def test_channels_are_those_of_apply(channels, levels):
     for channel in found.channels:
         if channel.rest:
             assert min(max(channel.response, 0), 255) == channel.pixel
-    after, _ = filter_pixels(frame.gray(), replace(work, channels="auto"))
+    after, _ = filter_pixels(frame.gray(), work._replace(channels="auto"))
     if channels == "luma":
         assert found.channels[0].pixel == after.array()[1, 2, 0]
 
