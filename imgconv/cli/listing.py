@@ -30,7 +30,7 @@ def list_(
     if as_json:
         print(listing.as_json(entries, recipes, families))
     elif names:
-        for name in [*(e.kernel.name for e in entries), *(r.name for r in recipes)]:
+        for name in [*(e.label for e in entries), *(r.name for r in recipes)]:
             print(name)
     else:
         print(listing.table(entries, recipes, families))

@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 from imgconv.errors import OptionError
-from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import COMBINE, Combined, combined
 from imgconv.runs.report import Report
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from imgconv.kernels.catalog import Catalog
+    from imgconv.kernels.kernel import Kernel
 
 
 def catalogue(extra: list[str] | None, *, quiet: bool = False) -> Catalog:
@@ -34,7 +34,7 @@ def put_together(
         return tuple(kernels)
     if combine not in COMBINE:
         raise OptionError(f"no combine {combine!r}; choose from chain, {', '.join(COMBINE)}")
-    single = [k for k in kernels if isinstance(k, Kernel)]
+    single = [k for k in kernels if not isinstance(k, Combined)]
     if len(single) < len(kernels):
         raise OptionError("a recipe combines by itself; --combine is for single kernels")
     return (combined(combine, tuple(single)),)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import re
@@ -11,27 +10,67 @@ import sys
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imgconv.errors import KernelError, shortened
-from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Recipe, is_recipe, recipe_of
+from imgconv.kernels.shipped import TABLES
 from imgconv.light import NamedTuple, blake2b
+
+if TYPE_CHECKING:
+    from imgconv.kernels.kernel import Kernel
 
 MAX_BYTES = 1_000_000
 NAME = re.compile(r"(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
 # A key of many names, as a.b.c: none of ours has more than one.
-_DEEP = rb"""(?<![\w"'-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64}"""
+DEEP = rb"""(?<![\w"'-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64}"""
 CUSTOM = "custom"  # the name of weights that have none
 
 
-class Entry(NamedTuple):
-    """A kernel, where it comes from (no path: shipped) and its word in a file name."""
+class Entry:
+    """A kernel, where it comes from (no path: shipped) and its word in a file name.
 
-    kernel: Kernel
-    family: str
-    label: str
-    path: Path | None = None
+    Instead of the kernel it takes the fields of one that has no faults, which is made when it is
+    asked for: a list of all the shipped kernels needs none of them.
+    """
+
+    def __init__(
+        self, kernel: Kernel | dict[str, Any], family: str, label: str, path: Path | None = None
+    ) -> None:
+        self._given = kernel
+        self.family, self.label, self.path = family, label, path
+
+    @functools.cached_property
+    def kernel(self) -> Kernel:
+        """The kernel itself."""
+        if not isinstance(self._given, dict):
+            return self._given
+        from imgconv.kernels.kernel import Kernel
+
+        return Kernel.from_fields(self._given, self.label)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the kernel's weights."""
+        if not isinstance(self._given, dict):
+            return self._given.shape
+        sides: tuple[int, ...] = ()
+        part = self._given["weights"]
+        while isinstance(part, list):
+            sides, part = (*sides, len(part)), part[0]
+        return sides
+
+    @property
+    def summary(self) -> str:
+        """What the kernel does."""
+        given = self._given
+        return given.get("summary", "") if isinstance(given, dict) else given.summary
+
+    @property
+    def source(self) -> str:
+        """Where its numbers come from."""
+        given = self._given
+        return given.get("source", "") if isinstance(given, dict) else given.source
 
     @property
     def name(self) -> str:
@@ -42,6 +81,11 @@ class Entry(NamedTuple):
     def named(self) -> Kernel:
         """The kernel under that name."""
         return self.kernel._replace(name=self.name)
+
+    def _replace(self, **fields: Any) -> Entry:
+        """Return the entry with other fields."""
+        own = {"kernel": self._given, "family": self.family, "label": self.label, "path": self.path}
+        return Entry(**{**own, **fields})
 
 
 class Catalog(Mapping[str, Entry]):
@@ -95,7 +139,7 @@ class Catalog(Mapping[str, Entry]):
 class _Shipped(Mapping[str, Entry]):
     """The shipped kernels: for one of them only the file in which its name stands is looked at.
 
-    All of them would take 6 ms of every start. Hidden are those whose names are recipes by now.
+    Hidden are those whose names are recipes by now.
     """
 
     def __init__(self, hidden: Collection[str] = ()) -> None:
@@ -112,18 +156,10 @@ class _Shipped(Mapping[str, Entry]):
         return self._found[name]
 
     def _one(self, name: str) -> Entry:
-        from imgconv.kernels.shipped import TABLES
-
-        folder = shipped_folder()
-        for known, (file, tables) in TABLES.items():  # where it stands, if nobody has edited that
-            if name in tables and not is_recipe(tables[name]):
-                with contextlib.suppress(OSError):
-                    if digest((folder / file).read_bytes()) == known:
-                        kernel = Kernel.from_fields(tables[name], name)
-                        return Entry(kernel, (folder / file).stem, name)
         header = f"[{name}]".encode()
-        for path in folder.glob("*.toml"):
-            if header in path.read_bytes() and (entry := _read_file(path).get(name)):
+        usual = next((file for file, tables in TABLES.values() if name in tables), "")
+        for file in sorted(_files(shipped_folder()), key=lambda file: file.name != usual):
+            if header in file.read_bytes() and (entry := _kernels([_opened(file)]).get(name)):
                 return entry._replace(path=None)
         raise KeyError(name)
 
@@ -134,8 +170,13 @@ class _Shipped(Mapping[str, Entry]):
         return len(self._all)
 
     @functools.cached_property
+    def files(self) -> list[_File]:
+        """All the files, as read."""
+        return _open(shipped_folder())
+
+    @functools.cached_property
     def _all(self) -> dict[str, Entry]:
-        found = read(shipped_folder())
+        found = _kernels(self.files)
         return {n: e._replace(path=None) for n, e in found.items() if n not in self._hidden}
 
 
@@ -171,7 +212,8 @@ def open_catalog(
     recipes: dict[str, Recipe] = {}
 
     def add(path: Path) -> bool:
-        kernels, combined = read(path), read_recipes(path)
+        files = _open(path)
+        kernels, combined = _kernels(files), _recipes(files)
         for name in kernels:
             if name in combined:
                 raise KernelError(f"{path}: {name} is a kernel and a recipe; rename one")
@@ -191,20 +233,31 @@ def open_catalog(
         if not add(path):
             raise KernelError(f"{path}: holds no kernel; name a .toml file or a folder of them")
 
-    def all_recipes() -> dict[str, Recipe]:
-        shipped = read_recipes(shipped_folder())
-        return {name: r for name, r in shipped.items() if name not in entries} | recipes
+    shipped = _Shipped(hidden=recipes.keys())
 
-    return Catalog(_Shipped(hidden=recipes.keys()), entries, recipes=all_recipes, warn=warn)
+    def all_recipes() -> dict[str, Recipe]:
+        found = _recipes(shipped.files)
+        return {name: r for name, r in found.items() if name not in entries} | recipes
+
+    return Catalog(shipped, entries, recipes=all_recipes, warn=warn)
 
 
 def _own_files(warn: Callable[[str], None]) -> list[Path]:
     try:
         folder = own_folder()
-        return sorted(folder.glob("*.toml")) if os.path.isdir(folder) else []
+        return _files(folder) if folder.is_dir() else []
     except (OSError, RuntimeError) as error:  # RuntimeError: the user has no home folder
         warn(f"your own kernels cannot be looked for: {error}")
         return []
+
+
+def _files(folder: Path) -> list[Path]:
+    """The TOML files of a folder, in order; none where it cannot be listed."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return []
+    return [folder / name for name in names if os.path.normcase(name).endswith(".toml")]
 
 
 def read(path: Path) -> dict[str, Entry]:
@@ -215,56 +268,76 @@ def read(path: Path) -> dict[str, Entry]:
     KernelError
         If a file cannot be read or is wrong, or two files of the folder hold the same name.
     """
+    return _kernels(_open(path))
+
+
+class _File(NamedTuple):
+    """The tables of a TOML file, which have no faults where they are kept."""
+
+    path: Path
+    tables: dict[str, Any]
+    kept: bool
+
+
+def _open(path: Path) -> list[_File]:
+    """A TOML file, or all TOML files of a folder."""
+    return [_opened(file) for file in (_files(path) if path.is_dir() else [path])]
+
+
+def digest(data: bytes) -> str:
+    """Return what a file of the shipped catalogue is known by."""
+    return blake2b(data, digest_size=12).hexdigest()
+
+
+def _opened(path: Path) -> _File:
+    data = contents(path, MAX_BYTES, "a catalogue; split it")
+    if known := TABLES.get(digest(data)):
+        return _File(path, known[1], kept=True)
+    return _File(path, _parsed(path, data), kept=False)
+
+
+def _kernels(files: Iterable[_File]) -> dict[str, Entry]:
     entries: dict[str, Entry] = {}
-    for file in sorted(path.glob("*.toml")) if path.is_dir() else [path]:
-        for name, entry in _read_file(file).items():
+    for file in files:
+        for name, fields in file.tables.items():
+            if is_recipe(fields):
+                continue
+            kernel = fields if file.kept else _kernel(name, fields, file.path)
             if name in entries:
                 raise KernelError(
-                    f"{file}: kernel {name!r} stands in {entries[name].path} too; rename one"
+                    f"{file.path}: kernel {name!r} stands in {entries[name].path} too; rename one"
                 )
-            entries[name] = entry
+            entries[name] = Entry(kernel, file.path.stem, name, file.path)
     return entries
 
 
-def read_recipes(path: Path) -> dict[str, Recipe]:
-    """Return the recipes of a TOML file, or of all TOML files of a folder.
-
-    Raises
-    ------
-    KernelError
-        If a file cannot be read or a recipe is wrong.
-    """
+def _recipes(files: Iterable[_File]) -> dict[str, Recipe]:
     found: dict[str, Recipe] = {}
-    for file in sorted(path.glob("*.toml")) if path.is_dir() else [path]:
-        for name, fields in _tables(file).items():
+    for path, tables, _ in files:
+        for name, fields in tables.items():
             if is_recipe(fields):
-                _check_name(name, file)
+                _check_name(name, path)
                 if name in found:
-                    raise KernelError(f"{file}: recipe {name!r} stands in another file too")
+                    raise KernelError(f"{path}: recipe {name!r} stands in another file too")
                 try:
-                    found[name] = recipe_of(name, fields, file.stem)
+                    found[name] = recipe_of(name, fields, path.stem)
                 except KernelError as error:
-                    raise KernelError(f"{file}: recipe {name!r}: {error}") from None
+                    raise KernelError(f"{path}: recipe {name!r}: {error}") from None
     return found
 
 
-def _read_file(path: Path) -> dict[str, Entry]:
-    tables = _tables(path)
-    entries = {}
-    for name, fields in tables.items():
-        if is_recipe(fields):
-            continue
-        _check_name(name, path)
-        if not isinstance(fields, dict):
-            raise KernelError(f"{path}: {name!r} is not a kernel; write its name above it, [name]")
-        try:
-            if "name" in fields:
-                raise KernelError("unknown key 'name'; the name stands above it, as [name]")
-            kernel = Kernel.from_fields(fields, name)
-        except KernelError as error:
-            raise KernelError(f"{path}: kernel {name!r}: {error}") from None
-        entries[name] = Entry(kernel, path.stem, name, path)
-    return entries
+def _kernel(name: str, fields: Any, path: Path) -> Kernel:
+    from imgconv.kernels.kernel import Kernel
+
+    _check_name(name, path)
+    if not isinstance(fields, dict):
+        raise KernelError(f"{path}: {name!r} is not a kernel; write its name above it, [name]")
+    try:
+        if "name" in fields:
+            raise KernelError("unknown key 'name'; the name stands above it, as [name]")
+        return Kernel.from_fields(fields, name)
+    except KernelError as error:
+        raise KernelError(f"{path}: kernel {name!r}: {error}") from None
 
 
 def _check_name(name: str, path: Path) -> None:
@@ -296,24 +369,14 @@ def contents(path: Path, most: int, what: str) -> bytes:
     return data
 
 
-def digest(data: bytes) -> str:
-    """Return what a file of the shipped catalogue is known by."""
-    return blake2b(data, digest_size=12).hexdigest()
-
-
-def _tables(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file; every way in which it can be broken ends in one line."""
-    data = contents(path, MAX_BYTES, "a catalogue; split it")
-    from imgconv.kernels.shipped import TABLES
-
-    if known := TABLES.get(digest(data)):
-        return known[1]
+def _parsed(path: Path, data: bytes) -> dict[str, Any]:
+    """The tables in a TOML file's bytes; every way in which they can be broken ends in one line."""
     import tomllib
 
     if data.startswith(b"\xef\xbb\xbf"):
         raise KernelError(f"{path}: begins with a byte-order mark; save it as UTF-8 without one")
     try:
-        if re.search(_DEEP, data):  # for each of its names all before it are looked through
+        if re.search(DEEP, data):  # for each of its names all before it are looked through
             raise RecursionError
         return tomllib.loads(data.decode())
     except UnicodeDecodeError as error:

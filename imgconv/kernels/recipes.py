@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imgconv.errors import KernelError, shortened
-from imgconv.kernels.kernel import Kernel
-from imgconv.kernels.numbers import Number
-from imgconv.kernels.separable import Separable
 from imgconv.light import NamedTuple
+
+if TYPE_CHECKING:
+    from imgconv.kernels.kernel import Kernel
+    from imgconv.kernels.numbers import Number
 
 COMBINE = ("magnitude", "max", "min", "mean", "sum")
 KEYS = ("combine", "kernels", "summary", "source")
@@ -39,6 +40,9 @@ class Combined(NamedTuple):
 
 def combined(how: str, kernels: tuple[Kernel, ...]) -> Kernel | Combined:
     """Return what gives the combined responses: for sums and means of one shape a single kernel."""
+    from imgconv.kernels.kernel import Kernel
+    from imgconv.kernels.separable import Separable
+
     several = Combined(how, kernels)
     if any(isinstance(k.weights, Separable) for k in kernels):
         return several

@@ -1,6 +1,7 @@
 """The shipped catalogue as it is read: docs/shipped.py writes this from kernels/*.toml.
 
-By the digest of a file, its name and tables: to read them as TOML takes a tenth of a start.
+By the digest of a file, its name and tables: to read them as TOML takes a tenth of a start. Of each
+family how it is written, its summary and its source.
 """
 
 from __future__ import annotations
@@ -114,4 +115,17 @@ TABLES: dict[str, tuple[str, dict[str, Any]]] = {
     'sobel-top': {'summary': 'Bright where top is brighter, smoothed 1 2 1', 'source': 'Sobel and Feldman, An Isotropic 3x3 Image Gradient Operator, Stanford AI Project, 1968', 'weights': [[1, 2, 1], [0, 0, 0], [-1, -2, -1]]},
     'sobel-bottom': {'summary': 'Bright where bottom is brighter, smoothed 1 2 1', 'source': 'Sobel and Feldman, An Isotropic 3x3 Image Gradient Operator, Stanford AI Project, 1968', 'weights': [[-1, -2, -1], [0, 0, 0], [1, 2, 1]]},
 }),
+}
+FAMILIES = {
+    'binomial': ('binomial(size=)', 'Smooths as a gaussian does, in whole numbers', 'Burt, Fast Filter Transforms for Image Processing, 1981'),
+    'box': ('box(size=)', 'Mean of a square', 'Gonzalez and Woods, Digital Image Processing, 4th ed., 2018, section 3.5'),
+    'disk': ('disk(radius=)', 'Mean of a disk, as a lens out of focus', 'scikit-image, morphology.disk; divided by its sum'),
+    'dog': ('dog(sigma1=, sigma2=, size=auto)', 'Band of sizes between two gaussians', 'Marr and Hildreth, Theory of Edge Detection, 1980'),
+    'emboss': ('emboss(angle=-45)', 'Relief that rises towards an angle', 'setosa.io, Image Kernels, whose emboss is that of -45 degrees'),
+    'gabor': ('gabor(sigma=, wavelength=, angle=0, phase=0, size=auto)', 'Texture of one scale and direction', 'Daugman, Uncertainty Relation for Resolution in Space, Spatial Frequency and Orientation, 1985; as OpenCV getGaborKernel with gamma 1'),
+    'gaussian': ('gaussian(sigma=, size=auto, sigma_x=auto)', 'Smooths, without ringing and alike in all directions', 'Gonzalez and Woods, Digital Image Processing, 4th ed., 2018, section 3.5; cut off at 4 sigma as in SciPy'),
+    'log': ('log(sigma=, size=auto)', 'Laplacian of a gaussian: blobs and edges of one size', 'Marr and Hildreth, Theory of Edge Detection, 1980; SciPy gaussian_laplace'),
+    'motion': ('motion(length=, angle=0)', 'Smear along a line', "as MATLAB's fspecial('motion') describes it"),
+    'sobel': ('sobel(size=3, angle=0)', 'Gradient towards an angle, of any odd size', 'Sobel and Feldman, 1968; OpenCV getDerivKernels'),
+    'unsharp': ('unsharp(sigma=, amount=1, size=auto, sigma_x=auto)', 'Sharpens by what a gaussian takes away', 'Gonzalez and Woods, Digital Image Processing, 4th ed., 2018, section 3.6'),
 }

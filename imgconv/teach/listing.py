@@ -5,21 +5,20 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable
 from pathlib import Path
-from textwrap import wrap
 from typing import Any
 
 from imgconv.errors import printable
 from imgconv.kernels.catalog import Entry
-from imgconv.kernels.families import FAMILIES
-from imgconv.kernels.formula import usage
 from imgconv.kernels.recipes import Recipe
+from imgconv.kernels.shipped import FAMILIES
 
 RECIPES, FORMULAS = "recipes", "families"
+WIDE = 79  # columns of a line
 
 
 def matching(entries: Iterable[Entry], pattern: str) -> list[Entry]:
     """Return the entries whose name or family has the pattern in it, or matches its wildcards."""
-    return [e for e in entries if _matches(e.kernel.name, e.family, pattern)]
+    return [e for e in entries if _matches(e.label, e.family, pattern)]
 
 
 def matching_recipes(recipes: Iterable[Recipe], pattern: str) -> list[Recipe]:
@@ -39,7 +38,7 @@ def _matches(name: str, family: str, pattern: str) -> bool:
 
 def table(entries: list[Entry], recipes: list[Recipe], families: list[str]) -> str:
     """Return aligned columns of name, size and summary under headings, then the formulas."""
-    sizes = {e.kernel.name: "x".join(map(str, e.kernel.shape)) for e in entries}
+    sizes = {e.label: "x".join(map(str, e.shape)) for e in entries}
     wide = max(map(len, sizes), default=0)
     deep = max(map(len, sizes.values()), default=0)
     headings: dict[tuple[str, Path | None], list[Entry]] = {}
@@ -49,28 +48,39 @@ def table(entries: list[Entry], recipes: list[Recipe], families: list[str]) -> s
     for (family, path), members in headings.items():
         lines.append(printable(f"{family}  ({path})" if path else family))
         for entry in members:
-            name = entry.kernel.name
-            line = f"  {name:{wide}} {sizes[name]:>{deep}}  {entry.kernel.summary}"
+            name = entry.label
+            line = f"  {name:{wide}} {sizes[name]:>{deep}}  {entry.summary}"
             lines.append(line.rstrip())
     lines += [f"{RECIPES}  (several kernels, combined)"] * bool(recipes)
     for recipe in recipes:
         lines.append(f"  {recipe.name}: {recipe.combine} of {len(recipe.kernels)}")
-        lines += wrap(recipe.summary, 74, initial_indent=" " * 6, subsequent_indent=" " * 6)
+        lines += [" " * 6 + line for line in _wrapped(recipe.summary, WIDE - 6)]
     lines += [f"{FORMULAS}  (by formula, in quotes)"] * bool(families)
     for name in families:
-        lines += [f"  {usage(name)}", f"      {FAMILIES[name].summary}"]
+        usage, summary, _ = FAMILIES[name]
+        lines += [f"  {usage}", f"      {summary}"]
     return "\n".join(lines)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    if len(text) <= width:
+        return [text] * bool(text)
+    from textwrap import wrap
+
+    return wrap(text, width)
 
 
 def as_json(entries: list[Entry], recipes: list[Recipe], families: list[str]) -> str:
     """Return a JSON array of name, family, summary, size and source."""
+    import json
+
     rows: list[dict[str, Any]] = [
         {
-            "name": e.kernel.name,
+            "name": e.label,
             "family": e.family,
-            "summary": e.kernel.summary,
-            "size": e.kernel.shape,
-            "source": e.kernel.source,
+            "summary": e.summary,
+            "size": e.shape,
+            "source": e.source,
         }
         for e in entries
     ]
@@ -85,15 +95,7 @@ def as_json(entries: list[Entry], recipes: list[Recipe], families: list[str]) ->
         for r in recipes
     ]
     rows += [
-        {
-            "name": usage(name),
-            "family": FORMULAS,
-            "summary": FAMILIES[name].summary,
-            "size": None,
-            "source": FAMILIES[name].source,
-        }
-        for name in families
+        {"name": usage, "family": FORMULAS, "summary": summary, "size": None, "source": source}
+        for usage, summary, source in map(FAMILIES.__getitem__, families)
     ]
-    import json
-
     return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]"

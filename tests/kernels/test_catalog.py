@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import tomllib
 import warnings
 from pathlib import Path
@@ -551,12 +552,72 @@ def test_the_shipped_catalogue_is_kept_as_it_is_read():
     assert writer.module() == writer.MODULE.read_text()
 
 
-def test_a_shipped_file_that_is_edited_is_read_anew(tmp_path, monkeypatch):
-    """Also one that was not there before."""
-    monkeypatch.setattr(catalog, "shipped_folder", lambda: tmp_path)
-    text = (ROOT / "kernels" / "blur.toml").read_text()
-    (tmp_path / "blur.toml").write_text(text.replace("divisor = 16", "divisor = 17"))
-    (tmp_path / "new.toml").write_text("[mine]\nweights = [[3]]\n")
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A copy of the shipped folder, in which files can be changed."""
+    folder = tmp_path / "shipped"
+    shutil.copytree(SHIPPED, folder)
+    monkeypatch.setattr(catalog, "shipped_folder", lambda: folder)
+    return folder
+
+
+def test_a_changed_file_of_the_shipped_folder_is_read_as_it_is(folder):
+    """One weight, a kernel more, a kernel less, a file less: the files count, not what is kept."""
+    file = folder / "sobel.toml"
+    text = file.read_text()
+    for old, new in (("[ 2,  0, -2]", "[3, 0, -3]"), ("[sobel-top]", "[sobel-up]")):
+        assert old in text
+        text = text.replace(old, new)
+    write(file, text + "\n[sobel-new]\nweights = [[7]]\n")
+    (folder / "blur.toml").unlink()
     known = catalog.open_catalog()
-    assert known["blur"].kernel.divisor == 17
-    assert known["mine"].kernel.weights == ((3,),)
+    for _ in ("one by one", "after all are read"):
+        assert known["sobel-left"].kernel.weights == ((1, 0, -1), (3, 0, -3), (1, 0, -1))
+        assert known["sobel-new"].kernel.weights == ((7,),)
+        assert known["sobel-bottom"].path is None
+        for gone in ("sobel-top", "blur", "box-3"):
+            assert gone not in known
+        assert {"sobel-up", "sobel-new"} == {*known} - {*WEIGHTS, "sharpen-unsharp"}
+
+
+def test_a_file_added_to_the_shipped_folder_is_read(folder):
+    """Kernels and recipes of it are found by name and listed."""
+    write(folder / "more.toml", rows("[[7]]") + '[r]\ncombine = "max"\nkernels = ["k", "blur"]\n')
+    known = catalog.open_catalog()
+    assert known["k"].kernel.weights == ((7,),)
+    assert [k.name for k in find_step("r", known).work.kernels] == ["k", "blur"]
+    assert known["k"].family == "more"
+    assert "k" in [*known]
+
+
+@pytest.mark.parametrize("text", [rows("[[1], [2, 3]]"), "nonsense ["])
+def test_a_broken_file_of_the_shipped_folder_is_one_line(folder, text):
+    """It is named when one of its kernels is asked for, and when all are listed; others stand."""
+    file = write(folder / "sobel.toml", (folder / "sobel.toml").read_text() + text)
+    known = catalog.open_catalog()
+    assert known["blur"].kernel.weights == tuple(map(tuple, WEIGHTS["blur"]))
+    for ask in (lambda: known["sobel-left"], lambda: [*known]):
+        with pytest.raises(KernelError) as caught:
+            ask()
+        assert str(caught.value).startswith(f"{file}: ")
+        assert "\n" not in str(caught.value)
+
+
+def test_what_is_kept_of_a_kernel_is_what_the_kernel_tells():
+    """A list shows shape, summary and source of kernels that are not made for it."""
+    for name, entry in catalog.open_catalog().items():
+        kept = entry.shape, entry.summary, entry.source
+        kernel = load_kernel(name)
+        assert kept == (kernel.shape, kernel.summary, kernel.source)
+
+
+def test_a_folder_that_cannot_be_listed_holds_no_kernel(tmp_path, monkeypatch, run):
+    """As an empty one: one line, and no traceback."""
+
+    def fail(_):
+        raise PermissionError
+
+    monkeypatch.setattr(catalog.os, "listdir", fail)
+    result = run("list", "--catalog", tmp_path)
+    assert (result.code, len(result.errors)) == (2, 1)
+    assert f"{tmp_path}: holds no kernel" in result.err
