@@ -28,14 +28,15 @@ print(*sys.modules, sep="\\n")
 """
 START = {"__main__", "cli", "cli.main", "cli.short"}
 KERNELS = {
-    "cli.specs", "cli.table", "errors", "kernels", "kernels.catalog",
-    "kernels.kernel", "kernels.numbers", "kernels.recipes", "kernels.separable", "kernels.shipped",
-    "light", "engine", "engine.memory", "pictures", "pictures.faults", "pictures.files",
-    "pictures.formats", "pictures.replacing", "pictures.stdout", "runs", "runs.job", "runs.report",
+    "cli.specs", "cli.table", "errors", "kernels", "kernels.catalog", "kernels.recipes",
+    "kernels.shipped", "light", "engine", "engine.memory", "pictures", "pictures.faults",
+    "pictures.files", "pictures.formats", "pictures.replacing", "pictures.stdout", "runs",
+    "runs.job", "runs.report",
 }  # fmt: skip
-LIST = {"cli.listing", "kernels.families", "kernels.formula", "teach", "teach.listing"}
+LIST = {"cli.listing", "teach", "teach.listing"}
 APPLY = {
-    "cli.apply", "cli.terminal", "kernels.factors", "kernels.spec",
+    "cli.apply", "cli.terminal",
+    *(f"kernels.{name}" for name in ("factors", "kernel", "numbers", "separable", "spec")),
     *(f"engine.{name}" for name in (
         "cache", "fixed", "fourier", "geometry", "levels", "linker", "mixing", "moves", "native",
         "orders", "plan", "processor", "program", "ready", "real", "rings", "run", "samples",

@@ -13,7 +13,7 @@ from imgconv.kernels.recipes import Recipe
 from imgconv.kernels.shipped import FAMILIES
 
 RECIPES, FORMULAS = "recipes", "families"
-WIDE = 79  # columns of a line
+WIDE = 74  # columns of a line
 
 
 def matching(entries: Iterable[Entry], pattern: str) -> list[Entry]:
