@@ -1,7 +1,8 @@
-"""Whole programs, from the first keystroke to the file: alone, in batches, and their memory."""
+"""Whole programs, from the first keystroke to the file: alone and in batches."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -11,7 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image
+import numpy as np
+from PIL import Image, JpegImagePlugin
 
 from benchmarks.measure import Times, in_turns, ratio, table
 
@@ -21,18 +23,48 @@ WEIGHTS = "1,0,-1,2,0,-2,1,0,-1"
 MORPHOLOGY = ["-virtual-pixel", "edge", "-morphology", "Correlate", "3x3:1,0,-1 2,0,-2 1,0,-1"]
 MASK = "3 3 1 0\n1 0 -1\n2 0 -2\n1 0 -1\n"
 CONVOLUTION = "convolution=" + ":".join(["1 0 -1 2 0 -2 1 0 -1"] * 4 + ["1"] * 4 + ["0"] * 4)
-# Two threads each; the programs ask their environment.
+# As the sources have it, which imgconv keeps: quality 90, and chroma of half the size. Of quality
+# 90, vips, GraphicsMagick and ImageMagick would write chroma of the full size, which takes longer.
+QUALITY = ["-quality", "90", "-sampling-factor", "2x2"]
+VIPS_QUALITY = "[Q=90,subsample_mode=on]"
+# Two threads each; the programs ask their environment. Bytecode is written, as pip would.
 THREADS = {
     "OMP_NUM_THREADS": "2", "MAGICK_THREAD_LIMIT": "2", "VIPS_CONCURRENCY": "2",
-    "IMGCONV_THREADS": "2",
+    "OPENCV_FOR_THREADS_NUM": "2", "IMGCONV_THREADS": "2",
 }  # fmt: skip
-ENVIRONMENT = {**os.environ, **THREADS}
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | THREADS
+# What pip installs as the program, beside the Python that has the peers.
+OURS = str(Path(sys.executable).with_name("imgconv"))
+OURS = OURS if os.access(OURS, os.X_OK) else "imgconv"
+# JPEG rounds, and decoders do in their own ways: so many levels apart in the mean is the same.
+# Pillow leaves the outermost pixels as they are, which reaches as far as blocks of 16.
+TOLERANCE, MARGIN = 1, 16
 Commands = dict[str, list[str]]
 
 
 def magick(name: str) -> str:
     """Return the name of an ImageMagick program: Debian adds the version."""
     return f"{name}-im6.q16" if shutil.which(f"{name}-im6.q16") else name
+
+
+def absent() -> dict[str, str]:
+    """Return what is not installed of the peers: words of commands, and what they stand for."""
+    programs = {
+        "gm": "GraphicsMagick", magick("convert"): "ImageMagick", "vips": "vips",
+        "ffmpeg": "ffmpeg", "xargs": "xargs",
+    }  # fmt: skip
+    modules = {"PIL": "pillow", "cv2": "opencv", "pyvips": "pyvips"}
+    found = {word: name for word, name in programs.items() if not shutil.which(word)}
+    for module, name in modules.items():
+        if not importlib.util.find_spec(module):
+            found[str(HERE / "peers" / f"{name}_filter.py")] = module
+    return found
+
+
+def installed(commands: Commands) -> Commands:
+    """Return the commands whose programs there are."""
+    missing = absent().keys()
+    return {name: words for name, words in commands.items() if missing.isdisjoint(words)}
 
 
 def run(command: list[str], place: Path | None = None) -> None:
@@ -50,6 +82,19 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
+@contextmanager
+def folders(count: int, width: int, height: int) -> Iterator[tuple[Path, Path, Commands]]:
+    """Give a folder of so many pictures, one for the outputs, and the commands for both."""
+    with folder() as place:
+        source, target = place / "in", place / "out"
+        source.mkdir()
+        target.mkdir()
+        first = photograph(source / "0.jpg", width, height)
+        for i in range(1, count):
+            shutil.copy(first, source / f"{i}.jpg")
+        yield source, target, many(source, target, place / "mask.mat")
+
+
 def photograph(path: Path, width: int, height: int) -> Path:
     """Write our own still life in another size, with the grain of a photograph."""
     with Image.open(SCENE) as scene:
@@ -60,45 +105,89 @@ def photograph(path: Path, width: int, height: int) -> Path:
 
 
 def single(source: Path, target: Path, mask: Path) -> Commands:
-    """Return commands for one picture: JPEG of quality 90, or each program's usual PNG."""
+    """Return commands for one picture: JPEG of quality 90, or each program's usual PNG.
+
+    Of them all, imgconv alone makes sure that its output is on the disk.
+    """
     jpeg, src, dst = target.suffix == ".jpg", str(source), str(target)
-    quality = ["-quality", "90"] if jpeg else []
-    ffmpeg = ["-q:v", "2"] if jpeg else []
-    return {
-        "imgconv": ["imgconv", "apply", src, "-k", "sobel-left", "-o", dst, "--force", "-q"],
-        "GraphicsMagick": ["gm", "convert", src, "-convolve", WEIGHTS, *quality, dst],
-        "ImageMagick": [magick("convert"), src, *MORPHOLOGY, *quality, dst],
-        "vips": ["vips", "convi", src, f"{dst}[Q=90]" if jpeg else dst, str(mask)],
-        "ffmpeg": ["ffmpeg", "-y", "-threads", "2", "-i", src, "-vf", CONVOLUTION, *ffmpeg, dst],
+    quality = QUALITY if jpeg else []
+    colours = f"format=gbrp,{CONVOLUTION},format={'yuvj420p' if jpeg else 'rgb24'}"
+    ffmpeg = ["-vf", colours, *(["-q:v", "2"] if jpeg else [])]
+    vips = [f"{src}[access=sequential]", f"{dst}{VIPS_QUALITY if jpeg else ''}", str(mask)]
+    return installed({
+        "imgconv": [OURS, "apply", src, "-k", "sobel-left", "-o", dst, "--force", "-q"],
         "Pillow script": [sys.executable, str(HERE / "peers" / "pillow_filter.py"), src, dst],
         "OpenCV script": [sys.executable, str(HERE / "peers" / "opencv_filter.py"), src, dst],
-    }
+        "pyvips script": [sys.executable, str(HERE / "peers" / "pyvips_filter.py"), src, dst],
+        "vips": ["vips", "convi", *vips],
+        "GraphicsMagick": ["gm", "convert", src, "-convolve", WEIGHTS, *quality, dst],
+        "ImageMagick": [magick("convert"), src, *MORPHOLOGY, *quality, dst],
+        "ffmpeg": ["ffmpeg", "-y", "-threads", "2", "-i", src, *ffmpeg, dst],
+    })  # fmt: skip
 
 
 def many(source: Path, target: Path, mask: Path) -> Commands:
-    """Return commands for a folder of pictures, to be run in it."""
+    """Return commands for a folder of JPEG files, to be run in it, each in two processes."""
     every = sorted(path.name for path in source.glob("*.jpg"))
-    out = ["-quality", "90"]
-    vips = f'vips convi "$1" "{target}/$1[Q=90]" "{mask}"'
-    half = str(len(every) // 2)
-    pairs = ["xargs", "-a", str(source / "names"), "-P2"]
     (source / "names").write_text("\n".join(every) + "\n")
-    gm = ["gm", "mogrify", "-output-directory", str(target), "-convolve", WEIGHTS, *out]
-    return {
-        "imgconv": ["imgconv", "apply", *every, "-k", "sobel-left", "-o", f"{target}/", "-fq"],
-        "mogrify": [magick("mogrify"), "-path", str(target), *MORPHOLOGY, *out, *every],
-        "gm mogrify": [*gm, *every],
-        "gm mogrify, 2 processes": [*pairs, f"-n{half}", "env", "OMP_NUM_THREADS=1", *gm],
-        "vips, 2 processes": [*pairs, "-n1", "env", "VIPS_CONCURRENCY=1", "sh", "-c", vips, "-"],
-        "OpenCV pool of 2": [
-            sys.executable, str(HERE / "peers" / "opencv_pool.py"), str(source), str(target),
+    halves = f"-n{max(len(every) // 2, 1)}"
+    pairs = ["xargs", "-a", str(source / "names"), "-P2"]
+    gm = ["gm", "mogrify", "-output-directory", str(target), "-convolve", WEIGHTS, *QUALITY]
+    vips = ["{}[access=sequential]", f"{target}/{{}}{VIPS_QUALITY}", str(mask)]
+    return installed({
+        "imgconv": [
+            OURS, "apply", *every, "-k", "sobel-left", "-o", f"{target}/", "-fq", "--jobs", "2",
         ],
-    }  # fmt: skip
+        "Pillow pool": pool("pillow", source, target),
+        "OpenCV pool": pool("opencv", source, target),
+        "pyvips pool": pool("pyvips", source, target),
+        "vips, xargs -P2": [
+            *pairs, "-I{}", "env", "VIPS_CONCURRENCY=1", "vips", "convi", *vips,
+        ],
+        "gm mogrify, xargs -P2": [*pairs, halves, "env", "OMP_NUM_THREADS=1", *gm],
+    })  # fmt: skip
+
+
+def pool(peer: str, source: Path, target: Path) -> list[str]:
+    """Return the command that has a peer's script do a folder in two processes."""
+    peers = HERE / "peers"
+    script = str(peers / f"{peer}_filter.py")
+    return [sys.executable, str(peers / "pool.py"), script, str(source), str(target)]
 
 
 def caller(command: list[str], place: Path | None = None) -> Callable[[], None]:
     """Return what runs a command."""
     return lambda: run(command, place)
+
+
+def agreement() -> str:
+    """Return how far the peers' outputs are from ours: only equal work can be compared."""
+    rows: list[list[str]] = []
+    with folder() as place, folders(1, 512, 512) as (pictures, target, batch):
+        source, output = pictures / "0.jpg", place / "0.jpg"
+        alone = single(source, output, place / "mask.mat")
+        todo = [(name, words, output) for name, words in alone.items()]
+        todo += [(f"{name} (batch)", words, target / "0.jpg") for name, words in batch.items()]
+        for name, words, written in todo:
+            run(words, pictures)
+            kept = written.replace(place / f"kept-{len(rows)}.jpg")
+            rows.append([name, *apart(kept, place / "kept-0.jpg")])
+    missing = ", ".join(absent().values())
+    note = f"\n\nNot installed, and so not measured: {missing}." if missing else ""
+    return table(["", "levels apart", "the same work", "JPEG as ours"], rows) + note
+
+
+def apart(output: Path, ours: Path) -> list[str]:
+    """Return the mean difference of two pictures, whether it is small, and if JPEG is the same."""
+    with Image.open(output) as one, Image.open(ours) as other:
+        a, b = (np.asarray(image.convert("RGB"), np.int16) for image in (one, other))
+        inner = np.abs(a - b)[MARGIN:-MARGIN, MARGIN:-MARGIN].mean()
+        assert isinstance(one, JpegImagePlugin.JpegImageFile)
+        assert isinstance(other, JpegImagePlugin.JpegImageFile)
+        found = [(JpegImagePlugin.get_sampling(i), i.quantization) for i in (one, other)]
+    same = found[0] == found[1]
+    how = "yes" if same else "other chroma" if found[0][0] != found[1][0] else "other tables"
+    return [f"{inner:.3f}", "yes" if inner <= TOLERANCE else "NO", how]
 
 
 def one_picture(seconds: float) -> dict[str, dict[str, Times]]:
@@ -119,92 +208,17 @@ def batches(seconds: float) -> dict[str, dict[str, Times]]:
     """Time 200 pictures of 512x512 and 20 of 4000x3000."""
     found = {}
     for count, size in ((200, (512, 512)), (20, (4000, 3000))):
-        with folder() as place:
-            source, target = place / "in", place / "out"
-            source.mkdir()
-            target.mkdir()
-            first = photograph(source / "0.jpg", *size)
-            for i in range(1, count):
-                shutil.copy(first, source / f"{i}.jpg")
-            commands = many(source, target, place / "mask.mat")
+        with folders(count, *size) as (source, _, commands):
             calls = {name: caller(command, source) for name, command in commands.items()}
-            found[f"{count} of {size[0]}x{size[1]}"] = in_turns(calls, seconds=seconds, rounds=7)
+            found[f"{count} of {size[0]}x{size[1]}"] = in_turns(calls, seconds=seconds, rounds=9)
     return found
 
 
 def report(found: dict[str, dict[str, Times]]) -> str:
-    """Return a table: our milliseconds, and how many times as long everybody else takes."""
-    names = list(next(iter(found.values())))[1:]
+    """Return a table: everybody's milliseconds, and how many times as long as ours they are."""
     rows = []
     for title, times in found.items():
-        ours = times["imgconv"]
-        rows.append([title, ours.spread, *(ratio(times[name], ours) for name in names)])
-    return table(["", "imgconv, ms (quartiles)", *names], rows)
-
-
-def memory() -> str:
-    """Return the most memory that each program holds, by its process."""
-    rows = []
-    for size in ((4000, 3000), (10000, 10000)):
-        with folder() as place:
-            source = photograph(place / "source.jpg", *size)
-            commands = single(source, place / "out.jpg", place / "mask.mat")
-            peaks = {
-                name: min(peak(command) for _ in range(3)) for name, command in commands.items()
-            }
-        told = (f"{p:.0f}" if p else "refused" for p in peaks.values())
-        rows.append([f"{size[0] * size[1] / 1e6:g} Mpx", *told])
-    return table(["JPEG to JPEG, MB", *commands], rows)
-
-
-# A small parent: a process begins with as much memory as the one that it is forked from.
-PEAK = """
-import os, sys
-child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
-_, status, usage = os.wait4(child, 0)
-print(0 if status else usage.ru_maxrss / 1024)
-"""
-
-
-def peak(command: list[str]) -> float:
-    """Return megabytes resident at most, as the system counts them; 0 for a failure."""
-    found = subprocess.run(
-        [sys.executable, "-S", "-c", PEAK, *command], env=ENVIRONMENT, capture_output=True
-    )
-    return float(found.stdout.splitlines()[-1])
-
-
-STARTS = {
-    "python": "pass",
-    "+ typer": "import typer",
-    "+ imgconv.cli": "import imgconv.cli.main",
-    "+ Pillow": "import imgconv.cli.main; from PIL import Image, JpegImagePlugin",
-    "+ loading the code": (
-        "import imgconv.cli.main; from PIL import Image, JpegImagePlugin; "
-        "from imgconv.engine import native; "
-        "native.function('sweep', 'plain', 6, 0, 0, S='uint8', A='int16', U='uint8')"
-    ),
-}
-AVOIDED = {
-    "NumPy": "import numpy", "Rich": "import rich.console", "llvmlite": "import llvmlite.binding",
-    "Numba": "import numba",
-}  # fmt: skip
-
-
-def start() -> str:
-    """Return where the time of a start goes, and what it does without."""
-    with folder() as place:
-        source = photograph(place / "tiny.jpg", 64, 64)
-        codes = {**STARTS, **AVOIDED}
-        commands = {name: [sys.executable, "-c", code] for name, code in codes.items()}
-        commands["imgconv --version"] = ["imgconv", "--version"]
-        commands["imgconv list"] = ["imgconv", "list"]
-        commands["apply, 64x64"] = single(source, place / "out.jpg", place)["imgconv"]
-        commands["apply, 512x512"] = single(
-            photograph(place / "small.jpg", 512, 512), place / "out.jpg", place
-        )["imgconv"]
-        calls = {name: caller(command) for name, command in commands.items()}
-        found = in_turns(calls, seconds=40, rounds=15)
-    return table(["a process that does this", "ms (quartiles)"], (
-        [name, times.spread] for name, times in found.items()
-    ))  # fmt: skip
+        for name, time in times.items():
+            rows.append([title, name, time.spread, ratio(time, times["imgconv"])])
+            title = ""
+    return table(["", "", "ms (quartiles)", "times imgconv's"], rows)

@@ -1,9 +1,20 @@
-"""The equal work in Pillow: input, output, quality."""
+"""The equal work in Pillow: input, output.
+
+Its filter leaves the outermost pixels as they are, for which we repeat the edge.
+"""
 
 import sys
 
 from PIL import Image, ImageFilter
 
-image = Image.open(sys.argv[1])
-sobel = ImageFilter.Kernel((3, 3), (1, 0, -1, 2, 0, -2, 1, 0, -1), scale=1)
-image.filter(sobel).save(sys.argv[2], quality=90)
+SOBEL = ImageFilter.Kernel((3, 3), (1, 0, -1, 2, 0, -2, 1, 0, -1), scale=1)
+
+
+def work(source: str, target: str) -> None:
+    """Filter one picture; quality 90 comes with chroma of half the size, as everybody's here."""
+    with Image.open(source) as image:
+        image.filter(SOBEL).save(target, quality=90)
+
+
+if __name__ == "__main__":
+    work(*sys.argv[1:])
