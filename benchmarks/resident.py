@@ -79,7 +79,7 @@ def batch() -> str:
             ])  # fmt: skip
     return table(
         [f"{SMALL} of 512x512, MB", f"after {FIRST}: parent, others", f"after {LAST} or more",
-         "most growth", "most of a process", "together, what is shared once"], rows,
+         "most growth", "most of a process", "together, by shares of what is shared"], rows,
     )  # fmt: skip
 
 

@@ -34,6 +34,8 @@ def noting(name):
 native.part = noting
 """
 MAP = "from imgconv.engine import native; [native.part(name) for name in {parts!r}]"
+# As the program ends: taking the interpreter down would take long.
+LEAVE = "import os; os._exit(0)"
 WITHOUT = {
     "Typer": "import typer", "Rich": "import rich.console", "NumPy": "import numpy",
     "llvmlite": "import llvmlite.binding", "Numba": "import numba",
@@ -71,7 +73,7 @@ def growing(command: list[str]) -> dict[str, str]:
         names = [n for n in modules if n not in begun and belongs(n.split(".")[0])]
         if names:
             loaded += names
-            code = f"for name in {' '.join(loaded)!r}.split(): __import__(name)"
+            code = f"for name in {' '.join(loaded)!r}.split(): __import__(name)\n"
             found[f"+ {len(names)} of {title}"] = code
     try:
         _, parts = learn(command, PARTS)
@@ -79,7 +81,7 @@ def growing(command: list[str]) -> dict[str, str]:
         parts = []
     if parts:
         unique = [*dict.fromkeys(parts)]
-        found[f"+ {len(unique)} parts of the engine mapped"] = f"{code}\n{MAP.format(parts=unique)}"
+        found[f"+ {len(unique)} parts of the engine mapped"] = code + MAP.format(parts=unique)
     return found
 
 
@@ -91,15 +93,15 @@ def report() -> str:
         small = single(photograph(place / "small.jpg", 512, 512), place / "out.jpg", mask)
         caller(tiny)()  # compiles what is not kept yet
         steps = growing(tiny)
-        commands = {name: [*PYTHON, code] for name, code in steps.items()}
+        commands = {name: [*PYTHON, f"{code}\n{LEAVE}"] for name, code in steps.items()}
         commands["= apply, 64x64"] = tiny
         commands["apply, 512x512"] = small["imgconv"]
         commands["the same, Pillow script"] = small["Pillow script"]
         commands["imgconv --version"] = [OURS, "--version"]
         commands["imgconv list"] = [OURS, "list"]
-        commands["import PIL.Image"] = [*PYTHON, "import PIL.Image"]
+        commands["import PIL.Image"] = [*PYTHON, f"import PIL.Image; {LEAVE}"]
         for name, code in WITHOUT.items():
-            commands[f"done without: {name}"] = [*PYTHON, code]
+            commands[f"done without: {name}"] = [*PYTHON, f"{code}; {LEAVE}"]
         calls = {name: caller(command) for name, command in commands.items()}
         found = in_turns(calls, seconds=60, rounds=25)
     rows, before = [], 0.0
