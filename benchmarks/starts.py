@@ -77,7 +77,8 @@ def growing(command: list[str]) -> dict[str, str]:
             found[f"+ {len(names)} of {title}"] = code
     try:
         _, parts = learn(command, PARTS)
-    except RuntimeError:  # the engine has no such function any more
+    except RuntimeError as error:  # the engine has no such function any more
+        print(f"No row for the engine's code: {error}", file=sys.stderr)
         parts = []
     if parts:
         unique = [*dict.fromkeys(parts)]
@@ -101,7 +102,7 @@ def report() -> str:
         commands["imgconv list"] = [OURS, "list"]
         commands["import PIL.Image"] = [*PYTHON, f"import PIL.Image; {LEAVE}"]
         for name, code in WITHOUT.items():
-            commands[f"done without: {name}"] = [*PYTHON, f"{code}; {LEAVE}"]
+            commands[f"import {name}, done without"] = [*PYTHON, f"{code}; {LEAVE}"]
         calls = {name: caller(command) for name, command in commands.items()}
         found = in_turns(calls, seconds=60, rounds=25)
     rows, before = [], 0.0
