@@ -29,25 +29,25 @@ print(*sys.modules, sep="\\n")
 START = {"__main__", "cli", "cli.main", "cli.short"}
 KERNELS = {
     "cli.specs", "cli.table", "errors", "kernels", "kernels.catalog", "kernels.recipes",
-    "kernels.shipped", "light", "engine", "engine.memory", "pictures", "pictures.faults",
-    "pictures.files", "pictures.formats", "pictures.replacing", "pictures.stdout", "runs",
-    "runs.job", "runs.report",
+    "kernels.shipped", "light",
 }  # fmt: skip
 LIST = {"cli.listing", "teach", "teach.listing"}
 APPLY = {
-    "cli.apply", "cli.terminal",
-    *(f"kernels.{name}" for name in ("factors", "kernel", "numbers", "separable", "spec")),
+    "cli.apply", "cli.terminal", "engine", "engine.memory", "kernels.factors", "kernels.kernel",
+    "kernels.numbers", "kernels.separable", "kernels.spec", "pictures", "runs",
     *(f"engine.{name}" for name in (
         "cache", "fixed", "fourier", "geometry", "levels", "linker", "mixing", "moves", "native",
         "orders", "plan", "processor", "program", "ready", "real", "rings", "run", "samples",
         "step", "sums", "team", "whole", "words",
     )),
     *(f"pictures.{name}" for name in (
-        "axes", "decode", "descriptions", "encode", "fitting", "geotiff", "lazy", "libtiff",
-        "limits", "metadata", "misread", "orientation", "picture", "pillow", "pixels", "responses",
+        "axes", "decode", "descriptions", "encode", "faults", "files", "fitting", "formats",
+        "geotiff", "lazy", "libtiff", "limits", "metadata", "misread", "orientation", "picture",
+        "pillow", "pixels", "replacing", "responses", "stdout",
     )),
     "pipeline", "pipeline.fill", "pipeline.filter", "pipeline.hidden", "pipeline.layout",
-    "pipeline.views", "pipeline.work", "runs.batch", "runs.inputs", "runs.outputs", "runs.task",
+    "pipeline.views", "pipeline.work", "runs.batch", "runs.inputs", "runs.job", "runs.outputs",
+    "runs.report", "runs.task",
 }  # fmt: skip
 # Of the standard library, beside what Pillow loads for the same picture.
 LIBRARY = {

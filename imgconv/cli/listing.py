@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imgconv.cli.specs import catalogue
-from imgconv.runs.report import say
 
 if TYPE_CHECKING:
     from imgconv.cli import options
@@ -25,6 +24,8 @@ def list_(
     recipes = listing.matching_recipes(known.recipes.values(), pattern)
     families = listing.matching_families(pattern)
     if not entries and not recipes and not families:
+        from imgconv.runs.report import say
+
         say(f"no kernel has {pattern!r} in its name or family; imgconv list shows all")
         return 1
     if as_json:

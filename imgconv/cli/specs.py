@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from imgconv.errors import OptionError
 from imgconv.kernels.recipes import COMBINE, Combined, combined
-from imgconv.runs.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +22,12 @@ def catalogue(extra: list[str] | None, *, quiet: bool = False) -> Catalog:
 
     from imgconv.kernels.catalog import open_catalog
 
-    return open_catalog([Path(path) for path in extra or ()], Report(quiet=quiet).note)
+    def warn(text: str) -> None:
+        from imgconv.runs.report import Report
+
+        Report(quiet=quiet).note(text)
+
+    return open_catalog([Path(path) for path in extra or ()], warn)
 
 
 def put_together(
