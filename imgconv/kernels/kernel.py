@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 FIELDS = ("weights", "name", "divisor", "bias", "summary", "source")
 # Control characters, line ends and half characters, which a terminal or a file might not survive.
-CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+CONTROLS = "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 
 
 class _OfDataclass:
@@ -100,7 +100,8 @@ class Kernel:
         source: str = "",
     ) -> None:
         for field, text in (("name", name), ("summary", summary), ("source", source)):
-            if not isinstance(text, str) or CONTROLS.search(text):
+            plain = isinstance(text, str) and text.isascii() and text.isprintable()
+            if not plain and (not isinstance(text, str) or re.search(CONTROLS, text)):
                 raise KernelError(f"{field} is {short(text)}, not one line of plain text")
         vars(self).update(weights=nested(weights), name=name, summary=summary, source=source)
         vars(self).update(divisor=exact_number(divisor, "the divisor"))

@@ -9,11 +9,11 @@ from imgconv.light import NamedTuple
 OME, IMAGEJ = "OME-XML", "ImageJ="
 TYPES = {"uint8": "uint8", "uint16": "uint16", "float32": "float"}  # of samples, as OME says them
 # No tag holds another's beginning, so that what is never closed is gone through once.
-PIXELS = re.compile(r"<(?:\w+:)?Pixels\b[^<>]*>")
-CHANNEL = re.compile(r"<(?:\w+:)?Channel\b[^<>]*>")
-ROIS = re.compile(r"<(?:\w+:)?ROI(?:Ref)?\b")
-UUID = re.compile(r"<(\w+:)?UUID\b[^<>]*>[^<]*</(\w+:)?UUID>")
-ROOT = re.compile(r"<(?:\w+:)?OME\b[^<>]*>")
+PIXELS = r"<(?:\w+:)?Pixels\b[^<>]*>"
+CHANNEL = r"<(?:\w+:)?Channel\b[^<>]*>"
+ROIS = r"<(?:\w+:)?ROI(?:Ref)?\b"
+UUID = r"<(\w+:)?UUID\b[^<>]*>[^<]*</(\w+:)?UUID>"
+ROOT = r"<(?:\w+:)?OME\b[^<>]*>"
 COUNTS = ("images", "channels", "slices", "frames", "hyperstack")
 
 
@@ -28,7 +28,7 @@ class Written(NamedTuple):
 
 def is_ome(text: str) -> bool:
     """Return whether a description is OME-XML."""
-    return text.rstrip().endswith("OME>") and bool(ROOT.search(text))
+    return text.rstrip().endswith("OME>") and bool(re.search(ROOT, text))
 
 
 def in_ascii(text: str) -> str:
@@ -39,9 +39,9 @@ def in_ascii(text: str) -> str:
 
 def strided(text: str, down: int, across: int) -> str:
     """Return what is true of samples so many rows and columns apart; nothing if that is unknown."""
-    if ROIS.search(text):  # in pixels
+    if re.search(ROIS, text):  # in pixels
         return ""
-    (pixels,) = found if len(found := PIXELS.findall(text)) == 1 else ("",)
+    (pixels,) = found if len(found := re.findall(PIXELS, text)) == 1 else ("",)
     if not pixels:
         return ""
     changed = pixels
@@ -53,8 +53,13 @@ def strided(text: str, down: int, across: int) -> str:
 
 def sized(text: str, written: Written) -> str:
     """Return an OME-XML description of what is written, or nothing if it is of something else."""
-    found, files = PIXELS.findall(text), {_get(m[0], "FileName") for m in UUID.finditer(text)}
-    each = {int(_get(channel, "SamplesPerPixel") or 1) for channel in CHANNEL.findall(text)} or {1}
+    found, files = (
+        re.findall(PIXELS, text),
+        {_get(m[0], "FileName") for m in re.finditer(UUID, text)},
+    )
+    each = {
+        int(_get(channel, "SamplesPerPixel") or 1) for channel in re.findall(CHANNEL, text)
+    } or {1}
     if len(found) != 1 or len(each) > 1 or len(files) > 1 or written.kind not in TYPES:
         return ""
     pixels, samples = found[0], each.pop()
@@ -67,8 +72,8 @@ def sized(text: str, written: Written) -> str:
     changed = _set(changed, "Type", TYPES[written.kind])
     changed = _without(_without(changed, "SignificantBits"), "BigEndian")
     text = text.replace(pixels, changed)
-    text = CHANNEL.sub(lambda m: _set(m[0], "SamplesPerPixel", str(len(written.names))), text)
-    return ROOT.sub(lambda m: _without(m[0], "UUID"), UUID.sub("", text))  # of another file
+    text = re.sub(CHANNEL, lambda m: _set(m[0], "SamplesPerPixel", str(len(written.names))), text)
+    return re.sub(ROOT, lambda m: _without(m[0], "UUID"), re.sub(UUID, "", text))  # of another file
 
 
 def counted(text: str, count: int) -> str:

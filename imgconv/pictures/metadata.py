@@ -33,8 +33,9 @@ XMP_KEY = "XML:com.adobe.xmp"
 JPEG_LIMITS = {"exif": 65_500, "xmp": 65_500, "comment": 65_500, "icc": 255 * 65_519}
 UNKNOWN_SAMPLING = -1
 # Spaces are taken from the first of them, for packets end with thousands to write over.
-XMP_ORIENTATION = re.compile(
-    rb"""(?:(?<!\s)\s+)?tiff:Orientation\s*=\s*("[^"]*"|'[^']*')|<tiff:Orientation>[^<]*</tiff:Orientation>"""
+XMP_ORIENTATION = (
+    rb"""(?:(?<!\s)\s+)?tiff:Orientation\s*=\s*("[^"]*"|'[^']*')"""
+    rb"|<tiff:Orientation>[^<]*</tiff:Orientation>"
 )
 INCHES = {2: 1.0, 3: 2.54}  # of a TIFF's units of resolution; 1 is none
 SWAPPED = range(5, 9)  # the orientations that change rows and columns
@@ -205,14 +206,14 @@ def xmp_of(image: Image.Image) -> bytes:
 
 def orientation_of_xmp(xmp: bytes) -> int:
     """Return how XMP says that a picture is to be turned, which counts where EXIF does not."""
-    found = XMP_ORIENTATION.search(xmp) if b"tiff:Orientation" in xmp else None
+    found = re.search(XMP_ORIENTATION, xmp) if b"tiff:Orientation" in xmp else None
     number = re.search(rb"[1-8]", found[0]) if found else None
     return int(number[0]) if number else 1
 
 
 def _undirected(xmp: bytes) -> bytes:
     """XMP that does not say how the picture is to be turned."""
-    return XMP_ORIENTATION.sub(b"", xmp) if b"tiff:Orientation" in xmp else xmp
+    return re.sub(XMP_ORIENTATION, b"", xmp) if b"tiff:Orientation" in xmp else xmp
 
 
 def _profile(image: Image.Image) -> bytes:
