@@ -270,11 +270,10 @@ def _without_lock(image: Image.Image, called: str, options: dict[str, Any]) -> b
     It does not look how much of it the system has taken.
     """
     try:
-        with os.fdopen(os.memfd_create("imgconv"), "w+b") as out:
-            vars(out.raw)["name"] = called
+        with os.fdopen(os.memfd_create("imgconv"), "w+b", buffering=0) as out:
+            vars(out)["name"] = called
             image.save(out, **options)
-            out.seek(0)
-            data = out.read()
+            data = os.pread(out.fileno(), os.fstat(out.fileno()).st_size, 0)
     except (AttributeError, OSError):  # another system, or one that refuses
         return b""
     return data if data.endswith(END_OF_JPEG) else b""

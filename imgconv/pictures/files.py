@@ -110,13 +110,10 @@ def read(source: str, limit: int = MAX_STREAM, *, picture: bool = True) -> bytes
     try:
         if source == PIPE:
             return _read_up_to(sys.stdin.buffer, limit, look)
-        with open(source, "rb") as file:
+        with open(source, "rb", buffering=0) as file:
             seen = os.fstat(file.fileno())
             if stat.S_ISREG(seen.st_mode) and seen.st_size:  # and no more, if it grows meanwhile
-                if seen.st_size > CHUNK:
-                    look(file.peek())
-                refuse_beyond(seen.st_size)
-                return file.read(seen.st_size)
+                return _read_whole(file, seen.st_size, look)
             return _read_up_to(file, limit, look)
     except MemoryError:
         raise ImageError("is more than this process may hold; name a smaller file") from None
@@ -153,6 +150,17 @@ def _refuse_unknown(start: bytes) -> None:
     known = formats.of_head(start) or start[:2] in (b"II", b"MM")  # a TIFF that Pillow may read
     if b"\0" in start and not known:
         raise faults.of_unknown(start)
+
+
+def _read_whole(file: io.FileIO, size: int, look: Callable[[bytes], None]) -> bytes:
+    if size > CHUNK:
+        look(file.read(CHUNK))
+        file.seek(0)
+    refuse_beyond(size)
+    data = file.read(size)
+    while len(data) < size and (more := file.read(size - len(data))):  # of more than 2 GB
+        data += more
+    return data
 
 
 def _read_up_to(file: IO[bytes], limit: int, look: Callable[[bytes], None]) -> bytes:
@@ -296,8 +304,11 @@ def write(
         except OSError as error:
             raise _unwritten(path, error) from None
         return
-    with filled(path, force=force, again=again, settle=settle) as file:
-        file.write(data)
+    with whole(path, force=force, again=again) as part, part.open("r+b", buffering=0) as file:
+        left = memoryview(data)
+        while left:
+            left = left[file.write(left) :]
+        (settle or os.fsync)(file.fileno())
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,9 +67,9 @@ def _format_named(text: str) -> str:
 
 def _refuse_collisions(jobs: Sequence[Job], *, force: bool) -> None:
     taken: dict[object, Job] = {}
-    read = {files.place(job.source): job for job in jobs if force and job.source != PIPE}
-    for job in jobs:
-        place = files.place(job.target) if job.target != PIPE else PIPE
+    sources = [job for job in jobs if force]
+    read = dict(zip(_places(job.source for job in sources), sources, strict=True))
+    for job, place in zip(jobs, _places(job.target for job in jobs), strict=True):
         if place in taken:
             raise OptionError(
                 f"{taken[place].name} and {job.name} would both be written to {job.target}; "
@@ -81,6 +81,23 @@ def _refuse_collisions(jobs: Sequence[Job], *, force: bool) -> None:
                 f"{job.name} would be written to {job.target}, another input; "
                 "give it another name or folder"
             )
+
+
+def _places(names: Iterable[str]) -> list[object]:
+    """Where files are, as `files.place` says, but each of their folders is looked at once."""
+    folders: dict[str, str] = {}
+    found: list[object] = []
+    for name in names:
+        folder, last = os.path.split(name)
+        if name == PIPE:
+            found.append(PIPE)
+        elif files.is_url(name) or last in ("", ".", "..") or os.path.islink(name):
+            found.append(files.place(name))
+        else:
+            if folder not in folders:
+                folders[folder] = os.path.realpath(folder)
+            found.append(os.path.join(folders[folder], last))
+    return found
 
 
 def _target(

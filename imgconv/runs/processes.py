@@ -83,6 +83,7 @@ class _Crew:
     def __init__(self, attempt: Attempt, todo: Sequence[Job], task: Task, size: int) -> None:
         self._attempt, self._todo, self._task, self._size = attempt, todo, task, size
         self._workers: list[_Worker] = []
+        self._poll = select.poll()
         self._next = 0
         self._back: deque[int] = deque()  # what workers held when they died
         self._again: set[int] = set()  # of these, what may have been written
@@ -154,12 +155,9 @@ class _Crew:
 
     def _listen(self) -> None:
         """Wait until workers tell something."""
-        poll = select.poll()
-        for worker in self._workers:
-            poll.register(worker.replies, select.POLLIN)
-        ready = {file for file, _ in poll.poll()}
-        for worker in [w for w in self._workers if w.replies in ready]:
-            heard = os.read(worker.replies, 1 << 16)
+        for file, _ in self._poll.poll():
+            worker = next(w for w in self._workers if w.replies == file)
+            heard = os.read(file, 1 << 16)
             worker.heard.extend(heard)
             for kind, place, told in _messages(worker.heard):
                 self._hear(worker, kind, place, told)
@@ -183,6 +181,7 @@ class _Crew:
     def _bury(self, worker: _Worker) -> None:
         """Go on without a worker: what it did has failed, and others do what it held besides."""
         self._workers.remove(worker)
+        self._poll.unregister(worker.replies)
         os.close(worker.requests)
         os.close(worker.replies)
         code = os.waitstatus_to_exitcode(os.waitpid(worker.pid, 0)[1])
@@ -215,6 +214,7 @@ class _Crew:
                     [requests, replies, *(f for w in self._workers for f in w[1:3])],
                 )
             self._workers.append(_Worker(pid, requests, replies, bytearray(), {}))
+            self._poll.register(replies, select.POLLIN)
             files = [asked, told]
         finally:
             for file in files:
