@@ -186,6 +186,7 @@ def _put(picture: Picture, name: str, job: Job, task: Task) -> tuple[str, ...]:
             return encode.write(file, picture, name, how)  # frame by frame
     if several and job.target == PIPE and not stdout.to_terminal():
         return _print(picture, name, how)
+    task.gate.near()
     data, lost = encode.encode(picture, name, how)
     if job.target == PIPE and name in ARRAYS and stdout.to_terminal():
         from imgconv.pictures import npy_csv

@@ -36,8 +36,8 @@ REQUEST, LENGTH = 8, 4  # bytes of a request, and of what tells how long a messa
 SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
-# What workers tell, of a job first: it is done until its output is written, and is on its way to
-# the disk then.
+# What workers tell, of a job first: it is done until its output is encoded and written, and is on
+# its way to the disk then.
 WRITING, SETTLING, DONE, UNREAD, NOTE, HINT, COMPILING = range(7)
 DOING = -1  # what goes without saying
 

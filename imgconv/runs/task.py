@@ -26,8 +26,8 @@ class Gate:
     What they read may never come, so an interrupted run waits for none that only reads.
     """
 
-    def __init__(self, passing: Callable[[], None] = _unheard) -> None:
-        self._passing = passing  # is told of each
+    def __init__(self, near: Callable[[], None] = _unheard) -> None:
+        self.near = near  # told when a picture has only to be encoded and written
         self._inside: set[object] = set()
         self._closed = False
 
@@ -38,7 +38,6 @@ class Gate:
         self._inside.add(one)  # and then look, as `close` does: one of the two sees the other
         try:
             self.look()
-            self._passing()
             yield
         finally:
             self._inside.remove(one)

@@ -44,6 +44,7 @@ def attempt(job, task):
         die("settling")
     assert os.getpid() != parent
     die("doing")
+    task.gate.near()
     with task.gate.passed():
         die("writing")
         data = job.source.encode()
