@@ -51,8 +51,8 @@ APPLY = {
 }  # fmt: skip
 # Of the standard library, beside what Pillow loads for the same picture.
 LIBRARY = {
-    "__future__", "_blake2", "_sha2", "_sha256", "_ctypes", "_decimal", "ctypes", "decimal",
-    "fcntl", "fractions", "gc", "importlib", "mmap", "numbers", "pathlib",
+    "__future__", "_blake2", "_sha2", "_sha256", "_ctypes", "ctypes", "decimal",
+    "fcntl", "gc", "importlib", "mmap", "pathlib",
 }  # fmt: skip
 # What pathlib loads in one Python or another.
 PATHLIB = {"fnmatch", "ipaddress", "ntpath", "urllib", "glob"}

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fractions import Fraction
+from typing import TYPE_CHECKING, TypeAlias
 
 from imgconv.errors import OptionError
 from imgconv.light import NamedTuple
 
-Ends = tuple[Fraction, Fraction]  # the responses that a stretch spans
+if TYPE_CHECKING:
+    from fractions import Fraction
 
-NOTHING: Ends = (Fraction(0), Fraction(0))
+Exact: TypeAlias = "int | Fraction"
+Ends: TypeAlias = tuple[Exact, Exact]  # the responses that a stretch spans
+
+NOTHING: Ends = (0, 0)
 LEVELS = ("clip", "abs", "offset", "stretch")
 NONE = "none"  # the responses themselves, as float32
 SAMPLES = ("uint8", "uint16", "float32")
@@ -23,9 +27,18 @@ class Rule(NamedTuple):
     The factors are exact, so that the core can fold them into an integer kernel.
     """
 
-    scale: Fraction
-    shift: Fraction
+    scale: Exact
+    shift: Exact
     absolute: bool
+
+
+def ratio(number: Exact | float, divisor: Exact | float = 1) -> Exact:
+    """Return an exact quotient: whole where it is, since fractions take time to be loaded."""
+    if isinstance(number, int) and isinstance(divisor, int) and not number % divisor:
+        return number // divisor
+    from fractions import Fraction
+
+    return Fraction(number) / Fraction(divisor)
 
 
 def rule(levels: str, sample: str, ends: Ends = NOTHING) -> Rule:
@@ -38,17 +51,16 @@ def rule(levels: str, sample: str, ends: Ends = NOTHING) -> Rule:
     """
     maximum = MAXIMUM[sample]
     if levels == "offset":
-        middle = Fraction(1, 2) if sample == "float32" else Fraction(maximum + 1, 2)
-        return Rule(Fraction(1, 2), middle, False)
+        return Rule(ratio(1, 2), ratio(1 if sample == "float32" else maximum + 1, 2), False)
     if levels == "stretch":
         low, high = ends
         if high <= low:
-            return Rule(Fraction(0), Fraction(0), False)
-        scale = maximum / (high - low)
+            return Rule(0, 0, False)
+        scale = ratio(maximum, high - low)
         return Rule(scale, -scale * low, False)
     if levels not in LEVELS:
         raise OptionError(f"no levels {levels!r}; choose from {', '.join(LEVELS)}")
-    return Rule(Fraction(1), Fraction(0), levels == "abs")
+    return Rule(1, 0, levels == "abs")
 
 
 def outermost(each: Iterable[Ends | None]) -> Ends | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Sequence
-from fractions import Fraction
 
-from imgconv.engine.levels import Rule
+from imgconv.engine.levels import Exact, Rule, ratio
 from imgconv.engine.plan import is_short
 from imgconv.engine.sums import EXACT, WHITE, snapping
 from imgconv.kernels.kernel import Kernel
@@ -60,9 +59,9 @@ def make_mix(outputs: Sequence[Kernel], rule: Rule) -> Mix | None:
 
 def _row(kernel: Kernel, rule: Rule) -> tuple[Row, int] | None:
     assert not isinstance(kernel.bias, tuple)
-    scale = rule.scale / Fraction(kernel.divisor)
-    exact = [Fraction(w) * scale for row in kernel.weights for w in row]
-    exact.append(Fraction(kernel.bias) * rule.scale + rule.shift)
+    scale = ratio(rule.scale, kernel.divisor)
+    exact = [ratio(w) * scale for row in kernel.weights for w in row]
+    exact.append(ratio(kernel.bias) * rule.scale + rule.shift)
     common = math.lcm(*(number.denominator for number in exact))
     whole = _fitting(exact, common)
     if is_short(kernel):
@@ -76,7 +75,7 @@ def _row(kernel: Kernel, rule: Rule) -> tuple[Row, int] | None:
     return None
 
 
-def _fitting(exact: Sequence[Fraction], divisor: int) -> Row | None:
+def _fitting(exact: Sequence[Exact], divisor: int) -> Row | None:
     """The numbers times a divisor, rounded, if the sums are exact."""
     red, green, blue, bias = (round(number * divisor) for number in exact)
     fits = max(abs(red), abs(green) // 2 + 1, abs(blue)) <= WEIGHT

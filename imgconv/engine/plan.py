@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from fractions import Fraction
 
 from imgconv.engine import real, whole
 from imgconv.engine.fixed import fixed_plan
-from imgconv.engine.levels import MAXIMUM, Rule
+from imgconv.engine.levels import MAXIMUM, Rule, ratio
 from imgconv.engine.sums import Asked, Plan
 from imgconv.errors import KernelError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.numbers import Number
 from imgconv.kernels.separable import Separable
 
-IDENTITY = Rule(Fraction(1), Fraction(0), False)
+IDENTITY = Rule(1, 0, False)
 
 
 @functools.lru_cache(maxsize=64)  # a batch asks for the same one again and again
@@ -40,8 +39,8 @@ def make_plan(
     """
     assert len(kernel.shape) == 2, kernel.shape
     assert not isinstance(kernel.bias, tuple)
-    scale = rule.scale / Fraction(kernel.divisor)
-    bias = Fraction(kernel.bias) * rule.scale + rule.shift
+    scale = ratio(rule.scale, kernel.divisor)
+    bias = ratio(kernel.bias) * rule.scale + rule.shift
     asked = Asked(sample, result, -1 if rule.absolute else 1, kernel.size)
     weights, span = kernel.weights, magnitude or MAXIMUM[sample]
     if not sample.startswith("float"):
@@ -50,7 +49,7 @@ def make_plan(
             if all(isinstance(n, int) for n in weights.numbers):
                 plan = whole.long_plan(list(weights.products), scale, bias, asked)
         elif is_short(kernel):
-            factors = [[Fraction(w) * scale for w in row] for row in weights]
+            factors = [[ratio(w) * scale for w in row] for row in weights]
             plan = whole.whole_plan(factors, bias, asked)
         if plan:
             return plan

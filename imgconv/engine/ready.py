@@ -7,12 +7,11 @@ import os
 from array import array
 from collections import deque
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Any
 
 from imgconv.engine import native, program, samples, team
 from imgconv.engine.geometry import Geometry
-from imgconv.engine.levels import Ends, outermost
+from imgconv.engine.levels import Ends, outermost, ratio
 from imgconv.engine.program import Program
 from imgconv.engine.rings import LINE
 from imgconv.engine.samples import Samples, pointer
@@ -164,7 +163,7 @@ def ends_told(words: Sequence[int], plans: Sequence[Plan]) -> Ends | None:
         low, high = pair
         if low <= high:
             divisor = plan.rounding.divisor
-            found.append((Fraction(low) / divisor, Fraction(high) / divisor))
+            found.append((ratio(low, divisor), ratio(high, divisor)))
     return outermost(found)
 
 

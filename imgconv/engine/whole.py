@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from fractions import Fraction
 
 from imgconv.engine import processor
-from imgconv.engine.levels import MAXIMUM
+from imgconv.engine.levels import MAXIMUM, Exact
 from imgconv.engine.sums import (
     EXACT,
     PASS,
@@ -82,7 +81,7 @@ class _Totals(NamedTuple):
         return Rounding(DIVIDE, sign, top, divisor=divisor)
 
 
-def whole_plan(factors: list[list[Fraction]], bias: Fraction, asked: Asked) -> Plan | None:
+def whole_plan(factors: list[list[Exact]], bias: Exact, asked: Asked) -> Plan | None:
     """Return a plan in whole numbers, where an accumulator holds them."""
     divisor = math.lcm(bias.denominator, *(f.denominator for row in factors for f in row))
     weights = [[int(f * divisor) for f in row] for row in factors]
@@ -106,7 +105,7 @@ def whole_plan(factors: list[list[Fraction]], bias: Fraction, asked: Asked) -> P
     return Plan(ring, asked.size, last, totals.rounding(kind), beside=beside or paired)
 
 
-def long_plan(products: Products, scale: Fraction, bias: Fraction, asked: Asked) -> Plan | None:
+def long_plan(products: Products, scale: Exact, bias: Exact, asked: Asked) -> Plan | None:
     """Return such a plan for columns times rows of whole numbers, times a scale."""
     divisor = math.lcm(bias.denominator, scale.denominator)
     times, start = int(scale * divisor), int(bias * divisor)

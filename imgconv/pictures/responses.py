@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from imgconv.engine.levels import MAXIMUM, NOTHING, Ends, rule
+from imgconv.engine.levels import MAXIMUM, NOTHING, Ends, ratio, rule
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -16,7 +15,7 @@ def extent(response: npt.NDArray[Any]) -> Ends | None:
     import numpy as np
 
     finite = response[np.isfinite(response)]
-    return (Fraction(float(finite.min())), Fraction(float(finite.max()))) if finite.size else None
+    return (ratio(float(finite.min())), ratio(float(finite.max()))) if finite.size else None
 
 
 def to_levels(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from imgconv.engine.geometry import Fill
@@ -13,6 +12,8 @@ from imgconv.light import NamedTuple
 from imgconv.pipeline.layout import border_named
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from imgconv.pictures.pixels import Colour
 
 PERCENT = r"([+-]?\d{1,9}(?:\.\d{1,9})?)%"
@@ -90,6 +91,8 @@ def filling(text: str, border: str) -> tuple[float, Paint | None]:
     except ValueError:
         pass
     if percent := re.fullmatch(PERCENT, text.strip()):
+        from fractions import Fraction
+
         return 0, Paint(part=Fraction(percent[1]) / 100)
     if colour := colour_named(text):
         return 0, Paint(colour)
