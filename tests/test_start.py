@@ -51,7 +51,7 @@ APPLY = {
 }  # fmt: skip
 # Of the standard library, beside what Pillow loads for the same picture.
 LIBRARY = {
-    "__future__", "_blake2", "_sha2", "_sha256", "_ctypes", "ctypes", "decimal",
+    "__future__", "_blake2", "_sha2", "_sha256", "_ctypes", "ctypes",
     "fcntl", "gc", "importlib", "mmap", "pathlib",
 }  # fmt: skip
 # What pathlib loads in one Python or another.

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from imgconv.engine import cache, linker, memory, processor
 from imgconv.errors import heed_shortage
-from imgconv.light import sha256
+from imgconv.light import blake2b, sha256
 
 # All that is compiled: the conductor and what fills its rings, and what makes each of the others in
 # `parts` or `rows`, for the kinds that follow.
@@ -124,8 +124,7 @@ def _key(wanted: str) -> bytes:
 def _circumstances() -> str:
     """Everything but the function itself that decides its machine code."""
     packages = [_version(name) for name in ("numba", "llvmlite")]
-    texts = (Path(__file__).with_name(f"{name}.py").read_bytes() for name in SOURCES)
-    ours = [sha256(text).hexdigest() for text in texts]
+    ours = [blake2b(_source(name), digest_size=20).hexdigest() for name in SOURCES]
     settings = sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith("NUMBA_"))
     with contextlib.suppress(OSError):  # where Numba looks for more of them
         found = os.stat(".numba_config.yaml")
@@ -133,6 +132,11 @@ def _circumstances() -> str:
     return repr(
         (sys.version_info[:2], sys.platform, packages, ours, processor.described(), settings)
     )
+
+
+def _source(name: str) -> bytes:
+    with open(os.path.join(os.path.dirname(__file__), f"{name}.py"), "rb", buffering=0) as file:
+        return file.read()
 
 
 def _version(package: str) -> str:

@@ -57,7 +57,8 @@ class Ready(NamedTuple):
         written = self.program
         assert written
 
-        threads = 1 if self.work < WORK else threads or thread_count()
+        alone = self.work < WORK or self.work < WORK * team.price()
+        threads = 1 if alone else threads or thread_count()
         tall = self.rows if threads == 1 else -(-self.rows // (BANDS * threads))
         rooms, calls = [], []
         for first in range(0, self.rows, tall):

@@ -23,6 +23,7 @@ from imgconv.light import NamedTuple
 # How often a thread looks for work, or whether others have left, before it sleeps: some 0.1 ms.
 TURNS = 4000
 NAP = 5e-5  # seconds
+FIRST = 3  # times what is worth a thread is worth to start the first one
 
 
 class _Helper(NamedTuple):
@@ -47,6 +48,7 @@ class _Helper(NamedTuple):
             self.bell.release()
 
 
+_asked: deque[bool] = deque(maxlen=1)  # not empty once something was large enough to be shared
 # Helpers that nobody has; a process that is forked has none.
 _waiting: deque[_Helper] = deque()
 if hasattr(os, "register_at_fork"):
@@ -68,6 +70,14 @@ def _crew(count: int) -> list[_Helper]:
                 break
             crew.append(helper)
     return crew
+
+
+def price() -> int:
+    """Return how many times what is worth a thread is worth one now: at first none is there."""
+    if _asked:
+        return 1
+    _asked.append(True)
+    return FIRST
 
 
 def share(calls: Sequence[int], helpers: int) -> None:
