@@ -36,14 +36,14 @@ APPLY = {
     "cli.apply", "cli.terminal", "engine", "engine.memory", "kernels.factors", "kernels.kernel",
     "kernels.numbers", "kernels.separable", "kernels.spec", "pictures", "runs",
     *(f"engine.{name}" for name in (
-        "cache", "fixed", "fourier", "geometry", "levels", "linker", "mixing", "moves", "native",
-        "orders", "plan", "processor", "program", "ready", "real", "rings", "run", "samples",
+        "cache", "geometry", "levels", "linker", "mixing", "moves", "native",
+        "orders", "plan", "processor", "program", "ready", "rings", "run", "samples",
         "step", "sums", "team", "whole", "words",
     )),
     *(f"pictures.{name}" for name in (
         "axes", "decode", "descriptions", "encode", "faults", "files", "fitting", "formats",
-        "geotiff", "lazy", "libtiff", "limits", "metadata", "misread", "orientation", "picture",
-        "pillow", "pixels", "replacing", "responses", "stdout",
+        "lazy", "libtiff", "limits", "metadata", "misread", "orientation", "picture",
+        "pillow", "pixels", "replacing", "stdout",
     )),
     "pipeline", "pipeline.fill", "pipeline.filter", "pipeline.hidden", "pipeline.layout",
     "pipeline.views", "pipeline.work", "runs.batch", "runs.inputs", "runs.job", "runs.outputs",

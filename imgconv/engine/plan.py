@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 
-from imgconv.engine import real, whole
-from imgconv.engine.fixed import fixed_plan
+from imgconv.engine import whole
 from imgconv.engine.levels import MAXIMUM, Rule, ratio
 from imgconv.engine.sums import Asked, Plan
 from imgconv.errors import KernelError
@@ -58,11 +57,15 @@ def make_plan(
                 f"the whole weights of kernel {kernel.name or 'custom'!r} are too large for exact "
                 "64-bit arithmetic; divide weights and divisor by a common number"
             )
+    from imgconv.engine import real
+
     factor = float(scale)
     if isinstance(weights, Separable):
         return real.long_plan(list(weights.products), factor, float(bias), span, asked)
     reals = [[w * factor for w in row] for row in weights]
     if sample == result == "uint8":
+        from imgconv.engine.fixed import fixed_plan
+
         fixed = fixed_plan(reals, float(bias), asked.sign, asked.size)
         if fixed:
             return fixed

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 
-from imgconv.engine import fourier, samples
+from imgconv.engine import samples
 from imgconv.engine.geometry import AS_IT_IS, Geometry
 from imgconv.engine.levels import NONE, NOTHING, Ends, Rule, outermost, rule
 from imgconv.engine.plan import IDENTITY
@@ -68,7 +68,11 @@ def grain(source: Samples, result: str, step: Step, rules: Rule = IDENTITY) -> t
     source nobody reads the samples.
     """
     plan = step.layer(source, result, rules).transformed
-    return fourier.outputs(plan.size) if plan else (1, 1)
+    if not plan:
+        return 1, 1
+    from imgconv.engine import fourier
+
+    return fourier.outputs(plan.size)
 
 
 def sample(source: Samples, target: Samples, geometry: Geometry) -> None:
@@ -100,6 +104,8 @@ def _run(
     there = samples.nowhere(target.kind, target.channels)
     ready = _ready(*_known(source, step), there, levels, filtered, ends)
     if ready.layer.transformed:
+        from imgconv.engine import fourier
+
         return fourier.transform(source, target, ready, step.threads)
     return ready.on(source, target, step.threads)
 

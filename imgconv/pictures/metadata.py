@@ -12,7 +12,7 @@ from PIL import Image
 
 from imgconv.errors import heed_shortage
 from imgconv.light import NamedTuple
-from imgconv.pictures import descriptions, geotiff
+from imgconv.pictures import descriptions
 from imgconv.pictures.descriptions import Written
 from imgconv.pictures.formats import BY_NAME
 from imgconv.pictures.pixels import coloured
@@ -88,6 +88,8 @@ class Metadata(NamedTuple):
         if grid == Grid():
             return self
         told = self._told(lambda text: descriptions.strided(text, grid.rows[0], grid.columns[0]))
+        from imgconv.pictures import geotiff
+
         exif = load(told.exif)
         if any(tag in exif for tag in geotiff.PLACES):
             lost = geotiff.place(exif, *grid)
@@ -172,8 +174,11 @@ def read(image: Image.Image, orientation: int = 1) -> Metadata:
         resolution = _resolution(image, tags)
         if resolution and orientation in SWAPPED:
             resolution = resolution[1], resolution[0], resolution[2]
-        if orientation != 1 and geotiff.drop(tags, *geotiff.PLACES):
-            lost.append("place on earth (the picture is turned)")
+        if orientation != 1:
+            from imgconv.pictures import geotiff
+
+            if geotiff.drop(tags, *geotiff.PLACES):
+                lost.append("place on earth (the picture is turned)")
         exif = _described(tags)
     except Exception as error:  # a dozen kinds, on broken tags
         heed_shortage(error)

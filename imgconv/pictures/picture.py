@@ -12,7 +12,6 @@ from imgconv.pictures.files import MAX_PIXELS
 from imgconv.pictures.formats import VARIABLE
 from imgconv.pictures.metadata import DESCRIPTION, Metadata
 from imgconv.pictures.pixels import Pixels
-from imgconv.pictures.responses import to_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -173,5 +172,7 @@ def choose(count: int, how: Reading) -> int:
 def cut(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return samples of 8 bits: the upper ones of 16, as Pillow cuts colours; reals from 0 to 1."""
     if array.dtype.kind == "f":
+        from imgconv.pictures.responses import to_pixels
+
         return to_pixels(array * 255.0, "uint8")
     return (array >> 8).astype("uint8") if array.dtype.itemsize == 2 else array
