@@ -55,7 +55,7 @@ LIBRARY = {
     "fcntl", "gc", "importlib", "mmap", "pathlib",
 }  # fmt: skip
 # What pathlib loads in one Python or another.
-PATHLIB = {"fnmatch", "ipaddress", "ntpath", "urllib", "glob"}
+PATHLIB = {"fnmatch", "glob", "grp", "ipaddress", "ntpath", "pwd", "urllib"}
 
 
 def lines(program: str, *words: str) -> list[str]:
