@@ -133,7 +133,7 @@ class Kernel:
 
     def _replace(self, **changes: Any) -> Kernel:
         """Return the kernel with other values in some fields."""
-        return Kernel(**({field: getattr(self, field) for field in FIELDS} | changes))
+        return type(self)(**({field: getattr(self, field) for field in FIELDS} | changes))
 
     __replace__ = _replace  # what copy.replace calls
 

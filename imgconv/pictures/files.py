@@ -114,7 +114,7 @@ def read(source: str, limit: int = MAX_STREAM, *, picture: bool = True) -> bytes
             seen = os.fstat(file.fileno())
             if stat.S_ISREG(seen.st_mode) and seen.st_size:  # and no more, if it grows meanwhile
                 return _read_whole(file, seen.st_size, look)
-            return _read_up_to(file, limit, look)
+            return _read_up_to(io.BufferedReader(file), limit, look)
     except MemoryError:
         raise ImageError("is more than this process may hold; name a smaller file") from None
     except OSError as error:
@@ -231,7 +231,9 @@ def refuse_unwritable(target: Path | Url, *, alone: bool = True) -> None:
                 f"{target} is a {SPECIAL[kind]}, not for one output of several; {ELSEWHERE}"
             )
         return
-    place = os.path.dirname(os.path.realpath(target) if linked else os.path.abspath(target))
+    place = os.path.dirname(target) or "."
+    if linked or not os.path.isdir(place):
+        place = os.path.dirname(os.path.realpath(target))
     while not os.path.lexists(place):
         place = os.path.dirname(place)
     if not os.access(place, os.W_OK | os.X_OK):
@@ -348,7 +350,8 @@ def whole(path: Path, *, force: bool, again: bool = False, folder: bool = False)
     # A link is written through, not replaced.
     target = Path(os.path.realpath(path)) if os.path.islink(path) else path
     try:
-        if not os.path.isdir(target.parent):
+        if not os.path.isdir(target.parent):  # perhaps a link to one that is to be made
+            target = Path(os.path.realpath(path))
             target.parent.mkdir(parents=True, exist_ok=True)
         with replacing.beside(target, folder=folder) as part:
             yield part
