@@ -124,12 +124,13 @@ class Kernel:
         self.__setattr__(name, None)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Kernel):
+        if other.__class__ is not self.__class__:
             return NotImplemented
         return all(getattr(self, field) == getattr(other, field) for field in FIELDS)
 
     def __repr__(self) -> str:
-        return f"Kernel({', '.join(f'{field}={getattr(self, field)!r}' for field in FIELDS)})"
+        said = (f"{field}={getattr(self, field)!r}" for field in FIELDS)
+        return f"{type(self).__name__}({', '.join(said)})"
 
     def _replace(self, **changes: Any) -> Kernel:
         """Return the kernel with other values in some fields."""

@@ -216,13 +216,14 @@ def refuse_unwritable(target: Path | Url, *, alone: bool = True) -> None:
     if not isinstance(target, Path):
         return
     try:
-        seen = os.lstat(target)
-        linked = stat.S_ISLNK(seen.st_mode)
-        kind = stat.S_IFMT(os.stat(target).st_mode if linked else seen.st_mode)
+        kind = stat.S_IFMT(os.lstat(target).st_mode)
     except FileNotFoundError:
-        linked, kind = os.path.islink(target), 0
+        kind = 0
     except (OSError, ValueError) as error:
         raise _unwritten(target, error) from None
+    if linked := kind == stat.S_IFLNK:
+        with contextlib.suppress(OSError):  # of one that leads nowhere
+            kind = stat.S_IFMT(os.stat(target).st_mode)
     if kind == stat.S_IFDIR:
         _refuse_folder_in_place(target)
     if kind in SPECIAL:

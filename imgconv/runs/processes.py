@@ -189,12 +189,15 @@ class _Crew:
             target = files.path(self._todo[place].target)
             if isinstance(target, Path):
                 replacing.sweep(target)
-        for place in _blamed(worker.held, self._again):
+        blamed = _blamed(worker.held, self._again)
+        for place in blamed:
             del worker.held[place]
             job = self._todo[place]
             self._done[place] = Outcome(job.name, job.target, FAILED, _end(code))
         self._again.update(p for p, stage in worker.held.items() if stage == SETTLING)
         self._back.extend(sorted(worker.held))
+        if not blamed and not worker.held:  # it did nothing, and so might another end
+            self._size -= 1
         self.fill()
 
     def _fork(self) -> None:

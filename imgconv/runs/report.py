@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 PATIENCE = 1.0  # seconds before a progress bar is worth the time that Rich takes to import
+OFTEN = 0.1  # seconds between two drawings of it
 MUCH = 0.1  # the share of clipped samples that is worth a hint
 # What keeps samples that were clipped below and above, by the levels that clipped them.
 KEEPING = {
@@ -42,7 +43,7 @@ class Report:
         self._as_json, self._dry, self._draws = as_json, dry, draws
         self._counts = {OK: 0, SKIPPED: 0, FAILED: 0}
         self._samples = self._low = self._high = 0
-        self._begin = time.monotonic()
+        self._begin, self._drawn = time.monotonic(), 0.0
         self._bar: Progress | None = None
         self._line: TaskID | None = None
 
@@ -109,7 +110,9 @@ class Report:
         if self._bar and self._line is not None:
             done = sum(self._counts.values()) + part
             rate = f"{done / seconds:.1f}/s" if self._total > 1 else ""
-            self._bar.update(self._line, completed=done, rate=rate)
+            due = seconds - self._drawn > OFTEN
+            self._drawn = seconds if due else self._drawn
+            self._bar.update(self._line, completed=done, rate=rate, refresh=due)
 
     def _hint_at_clipping(self) -> None:
         low, high = KEEPING.get(self._levels, ("", ""))
@@ -147,10 +150,12 @@ def _bar(*, several: bool) -> Progress | None:
     rate = TextColumn("{task.fields[rate]}")
     done = MofNCompleteColumn() if several else TaskProgressColumn()
     columns = (BarColumn(), done, rate, TimeRemainingColumn())
-    # Rich would send to the bar's stream what is printed, JSON on its way to a file as well.
+    # Rich would send to the bar's stream what is printed, JSON on its way to a file as well; and
+    # refresh it from a thread, beside which no process can be forked.
     return Progress(
-        *columns, console=Console(stderr=True), transient=True, redirect_stdout=to_terminal()
-    )
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=to_terminal(),
+        auto_refresh=False,
+    )  # fmt: skip
 
 
 def _json(outcome: Outcome, kernel: str) -> str:

@@ -297,3 +297,14 @@ def test_who_waits_for_a_slow_picture_has_the_others_done():
         "for outcome in processes.run(attempt, todo[:8], task, 2): print(outcome.name)\n"
     )
     assert in_a_process(program) == [str(i) for i in range(8)]
+
+
+def test_workers_that_end_by_themselves_are_not_replaced_for_ever():
+    """As where what they load cannot be had: what there is to do is done here."""
+    program = (
+        "processes._Service.serve = lambda self: None\n"
+        "for outcome in processes.run(lambda job, _: Outcome(job.name), todo, task, 2):\n"
+        "    print(outcome.name, outcome.status)\n"
+    )
+    lines = in_a_process(program)
+    assert [line.split()[0] for line in lines] == [str(i) for i in range(9)]
