@@ -349,9 +349,8 @@ def remove(path: Path) -> None:
         return
     from shutil import rmtree  # 10 ms
 
-    # Where a disk is full, or at a signal, threads of zarr may still write, and make it anew.
-    for _ in range(5 * TRIES):
+    for _ in range(5 * TRIES):  # where a disk is full, threads of zarr may still write
         rmtree(path, ignore_errors=True)
-        time.sleep(PAUSE)
         if not path.exists():
             return
+        time.sleep(PAUSE)
