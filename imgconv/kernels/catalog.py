@@ -63,14 +63,17 @@ class Entry:
     @property
     def summary(self) -> str:
         """What the kernel does."""
-        given = self._given
-        return given.get("summary", "") if isinstance(given, dict) else given.summary
+        return self._text("summary")
 
     @property
     def source(self) -> str:
         """Where its numbers come from."""
+        return self._text("source")
+
+    def _text(self, field: str) -> str:
         given = self._given
-        return given.get("source", "") if isinstance(given, dict) else given.source
+        text: str = given.get(field, "") if isinstance(given, dict) else getattr(given, field)
+        return text
 
     @property
     def name(self) -> str:
@@ -159,7 +162,8 @@ class _Shipped(Mapping[str, Entry]):
         header = f"[{name}]".encode()
         usual = next((file for file, tables in TABLES.values() if name in tables), "")
         for file in sorted(_files(shipped_folder()), key=lambda file: file.name != usual):
-            if header in file.read_bytes() and (entry := _kernels([_opened(file)]).get(name)):
+            data = _contents(file)
+            if header in data and (entry := _kernels([_read(file, data)]).get(name)):
                 return entry._replace(path=None)
         raise KeyError(name)
 
@@ -281,7 +285,8 @@ class _File(NamedTuple):
 
 def _open(path: Path) -> list[_File]:
     """A TOML file, or all TOML files of a folder."""
-    return [_opened(file) for file in (_files(path) if path.is_dir() else [path])]
+    files = _files(path) if path.is_dir() else [path]
+    return [_read(file, _contents(file)) for file in files]
 
 
 def digest(data: bytes) -> str:
@@ -289,8 +294,12 @@ def digest(data: bytes) -> str:
     return blake2b(data, digest_size=12).hexdigest()
 
 
-def _opened(path: Path) -> _File:
-    data = contents(path, MAX_BYTES, "a catalogue; split it")
+def _contents(path: Path) -> bytes:
+    return contents(path, MAX_BYTES, "a catalogue; split it")
+
+
+def _read(path: Path, data: bytes) -> _File:
+    """A file's tables, which are known or parsed."""
     if known := TABLES.get(digest(data)):
         return _File(path, known[1], kept=True)
     return _File(path, _parsed(path, data), kept=False)

@@ -33,9 +33,6 @@ Attempt = Callable[[Job, Task], Outcome]
 AHEAD = 4  # jobs for each worker that may be done before the one that is told next
 SMALL = 16 << 20  # bytes of a file on whose way to the disk the next picture is begun
 REQUEST, LENGTH = 8, 4  # bytes of a request, and of what tells how long a message is
-SIGNALS = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-]
 # What workers tell, of a job first: it is done until its output is encoded and written, and is on
 # its way to the disk then.
 WRITING, SETTLING, DONE, UNREAD, NOTE, HINT, COMPILING = range(7)
@@ -204,12 +201,13 @@ class _Crew:
         """Double this process; the new one does what it is asked for, and nothing of ours."""
         if sys.stdout is not None:
             sys.stdout.flush()  # what is buffered would be there twice
-        files: list[int] = []
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        ends: list[int] = []
+        heeded = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, heeded)
         try:
-            files += os.pipe()
-            files += os.pipe()
-            asked, requests, replies, told = files
+            ends += os.pipe()
+            ends += os.pipe()
+            asked, requests, replies, told = ends
             pid = os.fork()
             if not pid:  # with the signals blocked
                 _serve(
@@ -218,9 +216,9 @@ class _Crew:
                 )
             self._workers.append(_Worker(pid, requests, replies, bytearray(), {}))
             self._poll.register(replies, select.POLLIN)
-            files = [asked, told]
+            ends = [asked, told]
         finally:
-            for file in files:
+            for file in ends:
                 os.close(file)
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
