@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from imgconv.engine import run, samples
-from imgconv.engine.geometry import OUTSIDE, Axis, Fill, Geometry, Layout, Window
+from imgconv.engine.geometry import Axis, Fill, Geometry, Layout, Window
 from imgconv.engine.samples import Samples
 from imgconv.engine.step import Step
 from imgconv.light import NamedTuple
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Change: TypeAlias = Callable[[Pixels], Pixels]
 Shape = tuple[int, int]
+MIRRORED = ("reflect", "symmetric")  # borders that are made of more than the edge
 Sources: TypeAlias = "array[int] | range"
 
 
@@ -36,14 +37,19 @@ class Link(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """The layout of some outputs of a picture, on a block of it that already has its border."""
+    """The layout of some outputs of a picture, on a block of it that holds what they read.
+
+    `count` are rows and columns of them, `shift` how far the first of them lies, without padding,
+    below and right of where the block begins. What is read outside of the block is border. Pieces
+    that lie alike in blocks of one size have one layout, and so one program.
+    """
 
     whole: Layout
     fill: Fill
     shape: Shape
-    rows: range
-    columns: range
-    block: tuple[range, range]
+    count: Shape
+    shift: Shape
+    block: Shape
 
     def outputs(self, _: Shape, kernel: Shape, /) -> int:
         """Return how many outputs the whole picture has, see `Layout.outputs`."""
@@ -51,16 +57,26 @@ class Cut(NamedTuple):
 
     def on(self, _: Shape, kernel: Shape, /) -> Geometry:
         """Return the geometry for the block and a kernel."""
-        rows, columns, _fill = self.whole.on(self.shape, kernel)
-        high, wide = self.block
-        return Geometry(_on(rows, self.rows, high), _on(columns, self.columns, wide), self.fill)
+        down, across, _fill = self.whole.on(self.shape, kernel)
+        rows, columns = map(_on, (down, across), self.count, self.shift, self.block)
+        return Geometry(rows, columns, self.fill)
 
 
-def _on(axis: Axis, outputs: range, block: range) -> Axis:
-    """The axis of consecutive outputs on a block of positions that holds theirs."""
-    read = axis.positions(outputs)
-    before, size = block.start - read.start, len(block)
-    return axis._replace(size=size, before=before, after=len(read) - size - before)
+def _on(axis: Axis, outputs: int, shift: int, block: int) -> Axis:
+    """The axis of so many outputs on a block of so many positions."""
+    before, read = axis.before - shift, len(axis.positions(range(outputs)))
+    return axis._replace(size=block, before=before, after=read - block - before)
+
+
+def _within(axis: Axis, span: range) -> range:
+    """The samples that are read at positions, with those that a border mirrors into them."""
+    size, above, below = axis.size, -span.start, span.stop - axis.size
+    start, stop = min(max(0, span.start), size - 1), max(1, min(span.stop, size))
+    if axis.border in MIRRORED and above > 0:
+        start, stop = 0, min(max(stop, above + 1), size)
+    if axis.border in MIRRORED and below > 0:
+        start, stop = max(0, min(start, size - 1 - below)), size
+    return range(start, stop)
 
 
 class Whole:
@@ -255,18 +271,28 @@ class _Run:
         return found._replace(address=place, height=len(rows), width=len(columns))
 
     def _block(self, k: int, step: Step, rows: range, columns: range) -> tuple[Samples, Step]:
-        """What a link reads for these outputs, with its border, and the step on that block."""
+        """What a link reads for these outputs, and the step on that block.
+
+        Wrapped around, it has its border; any other is made as the step is done.
+        """
         shape, whole = self._shapes[k], step.layout
         assert isinstance(whole, Layout)
         on = [whole.on(shape, kernel.size) for kernel in step.kernels]
         high = _span([geometry.rows.positions(rows) for geometry in on])
         wide = _span([geometry.columns.positions(columns) for geometry in on])
-        down, across = _sources(on[0].rows, high), _sources(on[0].columns, wide)
-        cut = Cut(whole, whole.fill, shape, rows, columns, (high, wide))
-        return self._gathered(k - 1, down, across, whole.fill), step._replace(layout=cut)
+        down, across = on[0].rows, on[0].columns
+        if whole.border == "wrap":
+            block = self._gathered(k - 1, _sources(down, high), _sources(across, wide))
+        else:
+            high, wide = _within(down, high), _within(across, wide)
+            block = self.made(k - 1, high, wide)
+        (sy, sx), count = whole.stride, (len(rows), len(columns))
+        shift = rows.start * sy - high.start, columns.start * sx - wide.start
+        cut = Cut(whole, whole.fill, shape, count, shift, (len(high), len(wide)))
+        return block, step._replace(layout=cut)
 
-    def _gathered(self, k: int, down: Sources, across: Sources, fill: Fill) -> Samples:
-        """What the k-th link makes at any rows and columns, those outside filled."""
+    def _gathered(self, k: int, down: Sources, across: Sources) -> Samples:
+        """What the k-th link makes at any rows and columns."""
         if isinstance(down, range) and isinstance(across, range):
             found: Samples = self.made(k, down, across)
             return found
@@ -281,8 +307,6 @@ class _Run:
         rows = block[_places(down, high)]
         for at, place in _runs(_places(across, wide)):
             out[:, at : at + len(place)] = rows[:, place.start : place.stop]
-        out[np.equal(down, OUTSIDE)] = fill
-        out[:, np.equal(across, OUTSIDE)] = fill
         return samples.of_array(out)
 
 
@@ -299,11 +323,11 @@ def _span(each: Sequence[range]) -> range:
 
 
 def _stretches(sources: Sources) -> list[range]:
-    """Indices as ranges, in order; 0 where all are outside, so that there is something."""
+    """Indices as ranges, in order."""
     if isinstance(sources, range):
         return [sources]
     found: list[range] = []
-    for index in sorted(set(sources) - {OUTSIDE}) or [0]:
+    for index in sorted(set(sources)):
         if found and found[-1].stop == index:
             found[-1] = range(found[-1].start, index + 1)
         else:
@@ -312,8 +336,8 @@ def _stretches(sources: Sources) -> list[range]:
 
 
 def _places(sources: Iterable[int], stretches: Sequence[range]) -> list[int]:
-    """Where in a block of stretches side by side each source is; anywhere for those outside."""
-    places, at = {OUTSIDE: 0}, 0
+    """Where in a block of stretches side by side each source is."""
+    places, at = dict[int, int](), 0
     for stretch in stretches:
         places |= dict(zip(stretch, itertools.count(at)))
         at += len(stretch)
