@@ -94,6 +94,43 @@ class ImagePixels(NamedTuple):
         return ImagePixels(Image.merge(self.image.mode, images))
 
 
+class ImageRows(ImagePixels):
+    """Some rows of an image, read in place; for all but their samples they are copied."""
+
+    rows: range
+
+    def __new__(cls, whole: Image.Image, rows: range) -> ImageRows:
+        """Take rows of a whole image."""
+        made = super().__new__(cls, whole)
+        made.rows = rows
+        return made
+
+    @property
+    def image(self) -> Image.Image:
+        """A copy of the rows."""
+        return self[0].crop((0, self.rows.start, self[0].width, self.rows.stop))
+
+    @property
+    def names(self) -> str:
+        """A letter for each channel: l is gray, a alpha."""
+        return MODES[self[0].mode][0]
+
+    @property
+    def kind(self) -> str:
+        """The type of the samples."""
+        return MODES[self[0].mode][1]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self[0].width, len(self.rows)
+
+    def view(self) -> Samples:
+        """The samples in memory, to be read."""
+        found = pillow.of_image(self[0])
+        return found._replace(address=found.at(self.rows.start, 0), height=len(self.rows))
+
+
 class ArrayPixels(NamedTuple):
     """Pixels in an array of shape (H, W, C), of kinds and channels that Pillow has no mode for."""
 

@@ -19,11 +19,11 @@ from imgconv.light import NamedTuple
 from imgconv.pictures import pixels
 from imgconv.pictures.metadata import Grid
 from imgconv.pictures.pixels import NAMELESS, Pixels
-from imgconv.pipeline.views import Link, Outline, Tile, View, Whole
-from imgconv.pipeline.work import CHANNELS, Clipped, Work
+from imgconv.pipeline.views import Band, Outline, Tile, View, Whole
+from imgconv.pipeline.work import CHANNELS, Clipped, Link, Work
 
 
-def filter_pixels(picture: Pixels | Tile, work: Work) -> tuple[Pixels, Clipped]:
+def filter_pixels(picture: Pixels | Tile | Band, work: Work) -> tuple[Pixels, Clipped]:
     """Return the filtered pixels, and how many samples were clipped.
 
     Raises
@@ -117,9 +117,9 @@ def _samples(picture: Pixels) -> Samples:
     return picture.view()
 
 
-def _prepared(picture: Pixels | Tile | Outline, work: Work) -> View:
+def _prepared(picture: Pixels | Tile | Whole, work: Work) -> View:
     """The picture laid upon the background, in the channels that are asked for."""
-    view = picture if isinstance(picture, (Tile, Outline)) else Whole(picture)
+    view = picture if isinstance(picture, (Tile, Whole)) else Whole(picture)
     if (background := work.background) and view.names.endswith("a"):
         view = view.changed(lambda p: pixels.flattened(p, background))
     channels = work.channels

@@ -29,7 +29,7 @@ from imgconv.pictures.metadata import Grid, Metadata
 from imgconv.pictures.picture import Reading, Tally
 from imgconv.pictures.pixels import ArrayPixels, Pixels, white
 from imgconv.pictures.tiff_pieces import Wanted
-from imgconv.pipeline import views
+from imgconv.pipeline import blocks
 from imgconv.pipeline.filter import (
     filter_pixels,
     find_extent,
@@ -353,7 +353,7 @@ class _Job:
 
     def _keep(self) -> None:
         """Have the page keep what neighbouring bands share, and forget what it has kept."""
-        self._page.keep(views.reach(self._page.shape, self._steps, self._sides[0]))
+        self._page.keep(blocks.reach(self._page.shape, self._steps, self._sides[0]))
 
 
 def _spans(size: int, step: int) -> Iterator[range]:

@@ -21,7 +21,9 @@ from imgconv.kernels.separable import Separable
 from imgconv.pictures import pixels
 from imgconv.pictures.pixels import ArrayPixels, Pixels
 from imgconv.pictures.responses import clipped, extent, to_pixels
-from imgconv.pipeline.views import Cut, Link, Tile, View
+from imgconv.pipeline.blocks import Cut
+from imgconv.pipeline.views import Tile, View
+from imgconv.pipeline.work import Link
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from imgconv.engine.geometry import Layout
+from imgconv.engine.geometry import Layout, Size
 from imgconv.engine.levels import LEVELS, NONE, Ends
+from imgconv.engine.samples import Samples
+from imgconv.engine.step import Step
 from imgconv.errors import OptionError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
@@ -16,6 +19,17 @@ from imgconv.pipeline.fill import Paint
 CHANNELS = ("auto", "gray", "rgb", "luma")
 LETTERS = "lrgbacmykx"
 ALPHAS = ("keep", "weighted")
+
+
+class Link(NamedTuple):
+    """A step of a chain: what it makes of samples, the last one whatever is wanted of them.
+
+    `grain` are rows and columns of outputs that are the same bytes only if made together.
+    """
+
+    step: Step
+    make: Callable[[Samples, Step], Any]
+    grain: Size = (1, 1)
 
 
 class _Fields(NamedTuple):

@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from imgconv.errors import GeometryError
+from imgconv.errors import GeometryError, OptionError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
 from imgconv.kernels.spec import load_kernel
-from imgconv.pictures.pixels import ArrayPixels
-from imgconv.pipeline.filter import filter_pixels, find_extent
+from imgconv.pictures.pixels import ArrayPixels, ImagePixels
+from imgconv.pipeline import blocks
+from imgconv.pipeline.filter import filter_pixels, find_extent, steps_of
 from imgconv.pipeline.layout import layout
-from imgconv.pipeline.views import Tile
+from imgconv.pipeline.views import Band, Tile
 from imgconv.pipeline.work import Work
 from tests.reference import BORDERS
 
@@ -133,3 +135,39 @@ def test_transformed_kernels_in_tiles():
         pixels, work, [range(1000), range(1000, 2600)], [range(333), range(333, 2700)]
     )
     np.testing.assert_array_equal(made, whole.array())
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_bands_make_the_bytes_of_the_whole(data):
+    """Rows of a picture of Pillow's, of which those that are not read are others by then."""
+    names = data.draw(st.sampled_from(["l", "rgb", "rgba"]))
+    kernels = data.draw(st.sampled_from([*CHAINS, (load_kernel("box(size=5)"), EVEN)]))
+    combined = any(isinstance(k, Combined) for k in kernels)
+    channels = data.draw(st.sampled_from(["auto", "gray", "luma", "rgb"]))
+    weighted = names == "rgba" and not combined and channels != "luma" and data.draw(st.booleans())
+    paddings = ["same", "same", (1, 0, 2, 3)] if combined else ["same", "valid", 3, (0, 1, 2, 9)]
+    options = layout(
+        data.draw(st.sampled_from(paddings)),
+        data.draw(st.sampled_from(sorted(set(BORDERS) - {"wrap"}))),
+        data.draw(st.sampled_from([0, 7])),
+        data.draw(st.sampled_from([1, 1, 2, (3, 1)])),
+        data.draw(st.sampled_from([1, 1, 2, (1, 3)])),
+    )
+    work = Work(kernels, options, "clip", channels, 1, "weighted" if weighted else "keep")
+    image = Image.fromarray(PICTURES[names].squeeze())
+    path = steps_of(work)
+    try:
+        whole, clipped = filter_pixels(ImagePixels(image), work)
+    except (GeometryError, OptionError):  # the kernel does not fit, nor kernels each other
+        assume(False)
+    made, counts = [], [0, 0, 0]
+    for rows in cuts(data.draw, whole.size[1]):
+        read = blocks.reads((image.height, image.width), path, rows)
+        part = Image.new(image.mode, image.size, (99,) * len(names) if names[1:] else 99)
+        part.paste(image.crop((0, read.start, image.width, read.stop)), (0, read.start))
+        out, counted = filter_pixels(Band(part, rows), work)
+        made.append(out.array())
+        counts = [a + b for a, b in zip(counts, counted, strict=True)]
+    np.testing.assert_array_equal(np.concatenate(made), whole.array())
+    assert counts == list(clipped)
