@@ -94,21 +94,23 @@ class ImagePixels(NamedTuple):
         return ImagePixels(Image.merge(self.image.mode, images))
 
 
-class ImageRows(ImagePixels):
-    """Some rows of an image, read in place; for all but their samples they are copied."""
+class ImagePart(ImagePixels):
+    """A rectangle of an image, read in place; for all but its samples it is copied."""
 
     rows: range
+    columns: range
 
-    def __new__(cls, whole: Image.Image, rows: range) -> ImageRows:
-        """Take rows of a whole image."""
+    def __new__(cls, whole: Image.Image, rows: range, columns: range) -> ImagePart:
+        """Take the rectangle of a whole image."""
         made = super().__new__(cls, whole)
-        made.rows = rows
+        made.rows, made.columns = rows, columns
         return made
 
     @property
     def image(self) -> Image.Image:
-        """A copy of the rows."""
-        return self[0].crop((0, self.rows.start, self[0].width, self.rows.stop))
+        """A copy of the rectangle."""
+        rows, columns = self.rows, self.columns
+        return self[0].crop((columns.start, rows.start, columns.stop, rows.stop))
 
     @property
     def names(self) -> str:
@@ -123,12 +125,13 @@ class ImageRows(ImagePixels):
     @property
     def size(self) -> tuple[int, int]:
         """Width and height."""
-        return self[0].width, len(self.rows)
+        return len(self.columns), len(self.rows)
 
     def view(self) -> Samples:
         """The samples in memory, to be read."""
-        found = pillow.of_image(self[0])
-        return found._replace(address=found.at(self.rows.start, 0), height=len(self.rows))
+        found, (width, height) = pillow.of_image(self[0]), self.size
+        place = found.at(self.rows.start, self.columns.start)
+        return found._replace(address=place, height=height, width=width)
 
 
 class ArrayPixels(NamedTuple):

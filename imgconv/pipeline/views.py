@@ -12,7 +12,7 @@ from imgconv.engine.samples import Samples
 from imgconv.engine.step import Step
 from imgconv.light import NamedTuple
 from imgconv.pictures import pixels
-from imgconv.pictures.pixels import ArrayPixels, ImageRows, Pixels
+from imgconv.pictures.pixels import ArrayPixels, ImagePart, Pixels
 from imgconv.pipeline.work import Link
 
 if TYPE_CHECKING:
@@ -179,9 +179,8 @@ class Band(Whole):
         return blocks.Run(self, first, links).made(len(links) - 1, self._rows, range(wide))
 
     def read(self, rows: range, columns: range) -> Pixels:
-        """Return rows of the picture, whole ones."""
-        assert columns == range(self._image.width)
-        found: Pixels = ImageRows(self._image, rows)
+        """Return a rectangle of the picture."""
+        found: Pixels = ImagePart(self._image, rows, columns)
         for change in self._changes:
             found = change(found)
         return found

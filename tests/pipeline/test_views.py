@@ -154,16 +154,15 @@ def test_bands_make_the_bytes_of_the_whole(data):
         data.draw(st.sampled_from([1, 1, 2, (3, 1)])),
         data.draw(st.sampled_from([1, 1, 2, (1, 3)])),
     )
-    work = Work(kernels, options, "clip", channels, 1, "weighted" if weighted else "keep")
     image = Image.fromarray(PICTURES[names].squeeze())
-    path = steps_of(work)
     try:
+        work = Work(kernels, options, "clip", channels, 1, "weighted" if weighted else "keep")
         whole, clipped = filter_pixels(ImagePixels(image), work)
     except (GeometryError, OptionError):  # the kernel does not fit, nor kernels each other
         assume(False)
     made, counts = [], [0, 0, 0]
     for rows in cuts(data.draw, whole.size[1]):
-        read = blocks.reads((image.height, image.width), path, rows)
+        read = blocks.reads((image.height, image.width), steps_of(work), rows)
         part = Image.new(image.mode, image.size, (99,) * len(names) if names[1:] else 99)
         part.paste(image.crop((0, read.start, image.width, read.stop)), (0, read.start))
         out, counted = filter_pixels(Band(part, rows), work)
