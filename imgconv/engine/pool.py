@@ -28,6 +28,11 @@ class Pending(Generic[T]):
         self.done = allocate_lock()
         self.done.acquire()
 
+    @property
+    def is_done(self) -> bool:
+        """Whether anything has come of it."""
+        return not self.done.locked()
+
     def result(self) -> T:
         """Return what has come of it, or raise what was raised."""
         while not self.done.acquire(timeout=LOOK):
@@ -66,7 +71,11 @@ class Pool:
     def help_out(self) -> None:
         """Do the next thing here if no thread serves."""
         if not self._serving:
-            self._next(block=False)
+            self.help()
+
+    def help(self) -> bool:
+        """Do the next thing here; return whether there was one."""
+        return self._next(block=False)
 
     def shutdown(self, *, wait: bool = True) -> None:
         """Begin nothing more, and wait for what was begun."""
@@ -116,3 +125,27 @@ class Pool:
         finally:
             pending.done.release()
         return True
+
+
+class Queue(Generic[T]):
+    """What a pool does, taken in the order in which it was added; who adds too much helps."""
+
+    def __init__(self, pool: Pool, take: Callable[[T], object], most: int) -> None:
+        self._pool, self._take, self._most = pool, take, most
+        self._pending: deque[Pending[T]] = deque()
+
+    def add(self, do: Callable[..., T], *arguments: object) -> None:
+        """Have it done; no more than the most are left to be taken."""
+        self._pending.append(self._pool.submit(do, *arguments))
+        self._taken(self._most)
+
+    def finish(self) -> None:
+        """Take all that is left."""
+        self._taken(0)
+
+    def _taken(self, most: int) -> None:
+        """Take what is there, until no more than so many are left."""
+        pending = self._pending
+        while pending and (pending[0].is_done or len(pending) > most):
+            if pending[0].is_done or not self._pool.help():
+                self._take(pending.popleft().result())

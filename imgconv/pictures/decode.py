@@ -19,6 +19,7 @@ from imgconv.pictures.metadata import Metadata
 from imgconv.pictures.orientation import of_image, turn
 from imgconv.pictures.picture import (
     AS_IT_IS,
+    LARGE,
     Picture,
     Reading,
     Tally,
@@ -140,6 +141,9 @@ def _opened(data: bytes, how: Reading, pages: Pages | None = None) -> Picture:
     if is_animated(image, count):
         return _animated(data, chosen, how)
     if count == 1:
+        large = how.later and image.width * image.height >= LARGE
+        if large and (picture := _arriving(image, data, how)):
+            return picture
         with image, _heard():
             return _single(image, how)
     return _several(image, chosen, how)
@@ -245,6 +249,37 @@ def _looked_over(image: ImageFile.ImageFile, chosen: list[int], how: Reading) ->
         found.append(misread.fault(image, how))
     image.seek(chosen[0])
     return next(filter(None, found), "")
+
+
+def _arriving(image: ImageFile.ImageFile, data: bytes, how: Reading) -> Picture | None:
+    """A picture that can be decoded while others work on it, before it is; see `whole`."""
+    from imgconv.pictures import arriving, chunks
+
+    if not arriving.comes_in_rows(image) or mode_of(image, is_gray(image), how) != image.mode:
+        return None
+    said: Image.Image = image
+    if image.format == "PNG":  # some of which may stand behind its pixels
+        said = Image.open(io.BytesIO(chunks.of_one_pixel(data)), formats=["PNG"])
+        said.load()
+    if of_image(said) != 1:
+        return None
+    pillow.prepare(image)
+    return Picture((ImagePixels(image),), format_of(image), (metadata.read(said),))
+
+
+def whole(picture: Picture) -> Picture:
+    """Return a picture with all its pixels, which may be decoded only now.
+
+    Raises
+    ------
+    ImageError
+        If it is broken.
+    """
+    frame = picture.frames[0]
+    if isinstance(frame, ImagePixels):
+        with faults.told():
+            frame.image.load()
+    return picture
 
 
 def _single(image: ImageFile.ImageFile, how: Reading) -> Picture:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
-import os
-from collections.abc import Sequence
-from typing import IO, Any
+from collections.abc import Iterator, Sequence
+from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image
 
 from imgconv.errors import ImageError, OptionError, heed_shortage, one_line, shortened
 from imgconv.light import NamedTuple
+from imgconv.pictures import jpeg
 from imgconv.pictures.descriptions import Written
 from imgconv.pictures.fitting import depends_on_alpha, fitting
 from imgconv.pictures.formats import ARRAYS, BY_NAME
 from imgconv.pictures.lazy import each
 from imgconv.pictures.metadata import Metadata
-from imgconv.pictures.picture import Head, Picture
+from imgconv.pictures.picture import LARGE, Head, Picture
 from imgconv.pictures.pixels import ImagePixels, Pixels, common
+
+if TYPE_CHECKING:
+    from imgconv.pictures.coders import Coder
 
 QUALITY = 90  # of lossy formats
 LONGEST = {"GIF": 655_350, "PNG": 65_535_000, "WEBP": (1 << 24) - 1}  # ms that a frame is shown
-END_OF_JPEG = b"\xff\xd9"
 LOSSLESS = 100  # the quality at which a WebP loses nothing
 # How a lossless format is packed. For PNG, zlib's run-length strategy takes a quarter of the
 # default's time for files 6 % larger.
@@ -59,15 +62,21 @@ def checked(writing: Writing) -> Writing:
     return writing
 
 
-def encode(picture: Picture, name: str, how: Writing = USUALLY) -> tuple[bytes, tuple[str, ...]]:
+def encode(
+    picture: Picture, name: str, how: Writing = USUALLY, threads: int = 1
+) -> tuple[bytes, tuple[str, ...]]:
     """Return the bytes of an image file, and the names of what it does not keep; see `write`."""
     out = io.BytesIO()
-    lost = write(out, picture, name, how)
+    lost = write(out, picture, name, how, threads)
     return out.getvalue(), lost
 
 
-def write(out: IO[bytes], picture: Picture, name: str, how: Writing = USUALLY) -> tuple[str, ...]:
+def write(
+    out: IO[bytes], picture: Picture, name: str, how: Writing = USUALLY, threads: int = 1
+) -> tuple[str, ...]:
     """Write an image file into an open one, frame by frame; return the names of what is not kept.
+
+    Strips of a frame are coded on so many threads.
 
     Raises
     ------
@@ -83,17 +92,44 @@ def write(out: IO[bytes], picture: Picture, name: str, how: Writing = USUALLY) -
     picture, dropped = _shown(picture, name)
     frames = fitting(picture.frames, name)
     pages = _told(picture.metadata, frames, how)
-    options, lost = pages[0].options(name)
-    lost += () if how.strip else (*pages[0].lost, *picture.lost)
+    options, lost = _said(picture, pages, name, how)
     lost += dropped
-    try:
+    with told(name):
         if name == "TIFF":
             _write_pages(out, frames, pages, how)
         elif len(frames) > 1:
             options |= _coding(name, pages[0], how)
             lost += _write_animation(out, picture._replace(frames=frames), name, options)
+        elif coder := _coder(frames[0], frames[0].size, name, options, pages[0], how):
+            from imgconv.pictures import coders
+
+            coders.write(out, frames[0], coder, threads)
         else:
             lost += _write_single(out, frames[0], name, options, pages[0], how)
+    return tuple(lost)
+
+
+def begun(head: Head, name: str, how: Writing) -> tuple[Coder | None, tuple[str, ...]]:
+    """Return what writes a single picture strip by strip, and the names of what is not kept.
+
+    That is nothing for formats that are written as a whole, or keep not what the head tells.
+    """
+    frame, size = head.picture.frames[0], head.sizes[0]
+    if frame.names not in BY_NAME[name].keeps.get(frame.kind, ()):
+        return None, ()
+    (kept,) = fitting((frame,), name, head.sizes)
+    pages = _told(head.picture.metadata, (frame,), how, head.sizes)
+    options, lost = _said(head.picture, pages, name, how)
+    if kept.names != frame.names:
+        return None, ()
+    return _coder(frame, size, name, options, pages[0], how), tuple(lost)
+
+
+@contextlib.contextmanager
+def told(name: str) -> Iterator[None]:
+    """Tell what a coder raises as what cannot be written in a format."""
+    try:
+        yield
     except ImageError:
         raise
     except Exception as error:  # a size or a note over a format's limit
@@ -104,19 +140,32 @@ def write(out: IO[bytes], picture: Picture, name: str, how: Writing = USUALLY) -
         raise ImageError(
             f"cannot be written as {name} ({words}); choose another format with -o, or try --strip"
         ) from None
-    return tuple(lost)
+
+
+def _said(
+    picture: Picture, pages: Sequence[Metadata], name: str, how: Writing
+) -> tuple[dict[str, Any], list[str]]:
+    """What Pillow is told of a picture's metadata, and what is lost of them."""
+    options, lost = pages[0].options(name)
+    return options, [*lost, *(() if how.strip else (*pages[0].lost, *picture.lost))]
 
 
 def _told(
-    metadata: Sequence[Metadata], frames: Sequence[Pixels], how: Writing
+    metadata: Sequence[Metadata],
+    frames: Sequence[Pixels],
+    how: Writing,
+    sizes: Sequence[tuple[int, int]] = (),
 ) -> Sequence[Metadata]:
-    """What is said of each page, or of an animation as a whole: all that is true of the frames."""
+    """What is said of each page, or of an animation as a whole: all that is true of the frames.
+
+    `sizes` are theirs, where one pixel stands for each.
+    """
 
     def fitted(i: int) -> Metadata:
         if how.strip:
             return Metadata(jpeg=metadata[i].jpeg, lossless=metadata[i].lossless)
-        frame = frames[i]
-        return metadata[i].fitted(Written(frame.names, frame.kind, frame.size, len(frames)))
+        frame, size = frames[i], sizes[i] if sizes else frames[i].size
+        return metadata[i].fitted(Written(frame.names, frame.kind, size, len(frames)))
 
     return each(range(min(len(metadata), len(frames))), fitted)
 
@@ -185,6 +234,24 @@ def _coding(name: str, meta: Metadata, how: Writing) -> dict[str, Any]:
     return options
 
 
+def _coder(
+    frame: Pixels,
+    size: tuple[int, int],
+    name: str,
+    options: dict[str, Any],
+    meta: Metadata,
+    how: Writing,
+) -> Coder | None:
+    """What writes pixels like these strip by strip, if their format is written so."""
+    if name == "JPEG" and math.prod(size) >= LARGE:
+        return jpeg.JpegCoder(size, _coding(name, meta, how), options)
+    if BY_NAME[name].pillow == "PPM" or name == "PPM":
+        from imgconv.pictures import pnm
+
+        return pnm.PnmCoder(frame.names, size) if frame.kind == "uint8" else None
+    return None
+
+
 def _write_single(
     out: IO[bytes], frame: Pixels, name: str, options: dict[str, Any], meta: Metadata, how: Writing
 ) -> list[str]:
@@ -251,29 +318,9 @@ def _image(frame: Pixels) -> Image.Image:
 
 def _saved(image: Image.Image, name: str, options: dict[str, Any]) -> bytes:
     """What Pillow writes."""
-    if name == "JPEG" and image.mode == "L" and "qtables" in options:
-        options = options | {"qtables": {0: options["qtables"][0]}, "subsampling": -1}
-
-    # By a name Pillow imports the one plugin that is needed; by a format five of them.
-    called = "picture" + BY_NAME[name].endings[0]
-    if name == "JPEG" and (data := _without_lock(image, called, options)):
-        return data
+    if name == "JPEG":
+        return jpeg.saved(image, options)
     out = io.BytesIO()
-    out.name = called
+    out.name = "picture" + BY_NAME[name].endings[0]  # by a format Pillow imports five plugins
     image.save(out, **options)
     return out.getvalue()
-
-
-def _without_lock(image: Image.Image, called: str, options: dict[str, Any]) -> bytes:
-    """What Pillow writes of a JPEG to a file in memory, without Python's lock; nothing if not all.
-
-    It does not look how much of it the system has taken.
-    """
-    try:
-        with os.fdopen(os.memfd_create("imgconv"), "w+b", buffering=0) as out:
-            vars(out)["name"] = called
-            image.save(out, **options)
-            data = os.pread(out.fileno(), os.fstat(out.fileno()).st_size, 0)
-    except (AttributeError, OSError):  # another system, or one that refuses
-        return b""
-    return data if data.endswith(END_OF_JPEG) else b""

@@ -28,6 +28,7 @@ COLOURS = {
     32844: "LogL", 32845: "LogLuv", 34892: "a sensor (linear raw)",
 }  # fmt: skip
 SIGNED, YCBCR, JPEG = 2, 6, (6, 7)  # of samples, of colours, of what packs them
+LARGE = 1 << 20  # pixels from which on a picture is read and written in strips
 NO_SAMPLES = "broken image: a page has no samples, or does not say where; get a sound copy"
 
 
@@ -35,7 +36,8 @@ class Reading(NamedTuple):
     """How inputs are read: `shallow` lets them be cut to 8 bits, `frame` chooses one, from 0.
 
     `axes` are those of arrays, as a user says them; nothing for the usual ones. `formats` are all
-    that are opened; nothing for every one that is read.
+    that are opened; nothing for every one that is read. `later` lets the pixels of a large picture
+    come later, see `decode.whole`.
     """
 
     max_pixels: int = MAX_PIXELS
@@ -43,6 +45,7 @@ class Reading(NamedTuple):
     frame: int | None = None
     axes: str = ""
     formats: tuple[str, ...] = ()
+    later: bool = False
 
 
 AS_IT_IS = Reading()

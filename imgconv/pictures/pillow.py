@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import mmap
 import struct
 import sys
 from collections.abc import Callable, Iterable
@@ -19,26 +20,42 @@ if TYPE_CHECKING:
     from PIL import Image, ImageFile
 
 PLUGINS = {"WEBP": "WebP"}  # that are not called as the format is
-LARGE_PAGE, MADV_HUGEPAGE = 1 << 21, 14
+LARGE_PAGE, MADV_DONTNEED, MADV_HUGEPAGE = 1 << 21, 4, 14
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 
 
 def of_image(image: Image.Image) -> Samples:
     """View an image in place where Pillow's memory can be reached, else a copy of it."""
     image.load()
-    found = _arrow(image.im) if _reachable() else None
-    if found:
+    if found := of_memory(image.im):
         return found
     import numpy as np
 
     return samples.of_array(np.ascontiguousarray(image))
 
 
+def of_memory(image: Any) -> Samples | None:
+    """View what holds the pixels of an image, in place; None where it cannot be reached."""
+    return _arrow(image) if is_reachable() else None
+
+
+def released(rows: Samples) -> None:
+    """Give back the memory under rows of an image that nobody reads any more, where Linux can.
+
+    What is read there is zero by then.
+    """
+    madvise = getattr(_c_library(), "madvise", None) if sys.platform == "linux" else None
+    first = -(-rows.at(0, 0) // mmap.PAGESIZE) * mmap.PAGESIZE
+    end = rows.at(rows.height, 0) // mmap.PAGESIZE * mmap.PAGESIZE
+    if madvise and end > first:
+        madvise(ctypes.c_void_p(first), ctypes.c_size_t(end - first), MADV_DONTNEED)
+
+
 def blank(mode: str, height: int, width: int) -> tuple[Samples, Callable[[], Image.Image]]:
     """Return room for the pixels of a new image, and what returns the image once they are there."""
     from PIL import Image
 
-    if _reachable():
+    if is_reachable():
         image = Image.new(mode, (width, height), None)
         _use_large_pages(image.im)
         if found := _arrow(image.im):
@@ -114,7 +131,7 @@ def _use_large_pages(image: Any) -> None:
     Each page touched for the first time costs a microsecond or more: of the usual 4 KB a tenth of
     what it takes to filter a JPEG file, and threads wait for each other there.
     """
-    view = _arrow(image) if sys.platform == "linux" and _reachable() else None
+    view = _arrow(image) if sys.platform == "linux" and is_reachable() else None
     madvise = getattr(_c_library(), "madvise", None) if view else None
     if not view or not madvise:
         return
@@ -185,8 +202,8 @@ def _arrow(image: Any) -> Samples | None:
 
 
 @functools.cache
-def _reachable() -> bool:
-    """Whether what is written to an image's memory is what Pillow reads: tried once."""
+def is_reachable() -> bool:
+    """Return whether what is written to an image's memory is what Pillow reads: tried once."""
     from PIL import Image
 
     in_one_block()

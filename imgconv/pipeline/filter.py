@@ -101,16 +101,25 @@ def over_all(work: Work, found: Iterable[Ends | None]) -> Work:
 def find_grain(picture: Tile, work: Work) -> tuple[int, int]:
     """Return of what rows and columns tiles must consist to have the bytes of the whole."""
     view = _prepared(picture, work)
-    if _is_weighted(view, work):
-        return 1, 1
+    return (1, 1) if _is_weighted(view, work) else _grains(view, work)[-1]
+
+
+def is_by_rows(outline: Outline, work: Work) -> bool:
+    """Return whether rows of a picture's output are the same, whichever are made with them."""
+    view = _prepared(outline, work)
+    return not _is_weighted(view, work) and max(_grains(view, work)) == (1, 1)
+
+
+def _grains(view: View, work: Work) -> list[tuple[int, int]]:
+    """What is made at once of the responses of each kernel."""
     if _is_luma(view, work):
         view = view.changed(_brightness)
     chain, kind = _chain(view, work, _chosen(view, work)), work.result or view.kind
-    grains = [run.grain(chain.source, "float32", chain.step)]
+    last = [run.grain(chain.source, "float32", chain.step)]
     if work.levels != NONE:
         rules = rule(work.levels, kind, work.ends or NOTHING)
-        grains.append(run.grain(chain.source, kind, chain.step, rules))
-    return max(grains)
+        last.append(run.grain(chain.source, kind, chain.step, rules))
+    return [*(link.grain for link in chain.before), max(last)]
 
 
 def _samples(picture: Pixels) -> Samples:

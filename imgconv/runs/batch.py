@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import math
 import os
 import time
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
+from typing import IO, TYPE_CHECKING, TypeVar
 
 from imgconv.engine.memory import refuse_beyond
+from imgconv.engine.ready import thread_count
 from imgconv.errors import ImageError, ImgconvError, one_line, shortage
 from imgconv.pictures import axes, decode, encode, files, pillow, stdout
-from imgconv.pictures.encode import Writing
 from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import ARRAYS, BY_NAME, ENDINGS, ending_format, format_of
 from imgconv.pictures.lazy import each
-from imgconv.pictures.picture import Head, Picture
+from imgconv.pictures.picture import LARGE, Head, Picture
 from imgconv.pictures.pixels import Pixels, weight
 from imgconv.pipeline.filter import filter_pixels, find_extent, foretell, grid_of, over_all
 from imgconv.pipeline.hidden import BLEED, bleeds
@@ -25,8 +28,12 @@ from imgconv.pipeline.work import Clipped, Work
 from imgconv.runs.job import FAILED, OK, SKIPPED, Job, Outcome
 from imgconv.runs.task import Gate, Task
 
+if TYPE_CHECKING:
+    from imgconv.pipeline.flow import Flow, Seen
+
 # Bytes of a TIFF file from which on it is looked at, whether it fits the memory.
-LARGE = 1 << 24
+LARGE_FILE = 1 << 24
+T = TypeVar("T")
 NO_MEMORY = "not enough memory for this picture; --tile does TIFF and .zarr piece by piece"
 
 
@@ -121,20 +128,27 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
         return _in_pieces(job, task, outcome)
     if task.dry:
         return _foretold(job, task, outcome)
-    picture = decode.read(files.read(job.source), task.reading)
+    data = files.read(job.source)
+    picture = decode.read(data, task.reading._replace(later=not task.preview))
     if picture.frames[0].names.startswith("cmyk"):
         from imgconv.pictures import profiles
 
         picture = profiles.in_srgb(picture, task.work.channels)
     name = _written(job, picture)
     work = _work(task, picture, name)
+    grid = grid_of(work)
+    told = picture._replace(metadata=each(picture.metadata, lambda kept: kept.on(grid)))
+    if math.prod(picture.frames[0].size) >= LARGE and not task.preview:
+        from imgconv.pipeline import flow
+
+        if flowing := flow.begun(told, work, name, task.writing):
+            return _at_once(flowing, len(data), told, job, task, outcome)
+    picture = decode.whole(picture)
     if work.together:
         work = over_all(work, (find_extent(frame, work) for frame in picture.frames))
     made = _Made(picture.frames, work, task.gate)
-    grid = grid_of(work)
-    told = each(picture.metadata, lambda kept: kept.on(grid))
     first = made.frames[0]
-    picture = _filtered(picture, made.frames)._replace(metadata=told)
+    picture = _filtered(told, made.frames)
     lost = _put(picture, name, job, task)
     width, height = first.size
     notes = [*picture.notes, *[f"{', '.join(lost)} not kept"] * bool(lost), *[BLEED] * made.bleeds]
@@ -151,6 +165,33 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
         clipped=(made.clipped.low, made.clipped.high),
         notes=tuple(notes),
         preview=preview,
+    )
+
+
+def _at_once(
+    flowing: Flow, size: int, picture: Picture, job: Job, task: Task, outcome: Outcome
+) -> Outcome:
+    """Filter a picture while it is read and written."""
+    from imgconv.pipeline import flow
+
+    def fill(out: IO[bytes]) -> Seen:
+        return flow.run(flowing, out, task.gate.look, size)
+
+    if _is_poured(job):
+        seen = _poured(fill, job, task)
+    else:
+        whole = io.BytesIO()
+        seen = fill(whole)
+        _send(whole.getvalue(), job, task)
+    lost = flowing.lost
+    notes = [*picture.notes, *[f"{', '.join(lost)} not kept"] * bool(lost), *[BLEED] * seen.bleeds]
+    width, height = flowing.size
+    return outcome._replace(
+        width=width,
+        height=height,
+        samples=seen.clipped.samples,
+        clipped=(seen.clipped.low, seen.clipped.high),
+        notes=tuple(notes),
     )
 
 
@@ -176,38 +217,57 @@ class _Made:
 
 def _put(picture: Picture, name: str, job: Job, task: Task) -> tuple[str, ...]:
     """Write a picture where it goes; return what is not kept."""
-    target, how = files.path(job.target), task.writing
-    several = len(picture.frames) > 1
-    if several and isinstance(target, Path) and job.target != PIPE and files.is_plain(target):
-        with (
-            task.gate.passed(),
-            files.filled(target, force=how.force, again=task.again, settle=task.settle) as file,
-        ):
-            return encode.write(file, picture, name, how)  # frame by frame
-    if several and job.target == PIPE and not stdout.to_terminal():
-        return _print(picture, name, how)
+    how, threads = task.writing, task.work.threads or thread_count()
+    if len(picture.frames) > 1 and _is_poured(job):  # frame by frame
+        return _poured(lambda out: encode.write(out, picture, name, how, threads), job, task)
     task.gate.near()
-    data, lost = encode.encode(picture, name, how)
+    data, lost = encode.encode(picture, name, how, threads)
     if job.target == PIPE and name in ARRAYS and stdout.to_terminal():
         from imgconv.pictures import npy_csv
 
         stdout.print_bytes(npy_csv.matrices(picture.frames))
-    elif job.target == PIPE:
-        stdout.print_bytes(data)
     else:
-        with task.gate.passed():
-            files.write(data, target, force=how.force, again=task.again, settle=task.settle)
+        _send(data, job, task)
     return lost
 
 
-def _print(picture: Picture, name: str, how: Writing) -> tuple[str, ...]:
-    """Write a picture to stdout, which gets nothing before all frames are done."""
+def _send(data: bytes, job: Job, task: Task) -> None:
+    if job.target == PIPE:
+        stdout.print_bytes(data)
+        return
+    target, how = files.path(job.target), task.writing
+    with task.gate.passed():
+        files.write(data, target, force=how.force, again=task.again, settle=task.settle)
+
+
+def _is_poured(job: Job) -> bool:
+    """Whether what is written needs not be whole before it is: not to a device or a store."""
+    if job.target == PIPE:
+        return not stdout.to_terminal()
+    return files.is_plain(files.path(job.target))
+
+
+def _poured(fill: Callable[[IO[bytes]], T], job: Job, task: Task) -> T:
+    """Have an output filled bit by bit, which is there when all of it is."""
+    if job.target == PIPE:
+        return _print(fill)
+    target, how = files.path(job.target), task.writing
+    assert isinstance(target, Path)
+    with (
+        task.gate.passed(),
+        files.filled(target, force=how.force, again=task.again, settle=task.settle) as file,
+    ):
+        return fill(file)
+
+
+def _print(fill: Callable[[IO[bytes]], T]) -> T:
+    """Write to stdout, which gets nothing before all is done."""
     from mmap import ACCESS_READ, mmap
     from tempfile import TemporaryFile
 
     try:
         with TemporaryFile() as file:
-            lost = encode.write(file, picture, name, how)
+            found = fill(file)
             file.flush()
             written = mmap(file.fileno(), 0, access=ACCESS_READ)  # which keeps it
     except OSError as error:
@@ -216,7 +276,7 @@ def _print(picture: Picture, name: str, how: Writing) -> tuple[str, ...]:
         ) from None
     with written as data:
         stdout.print_bytes(data)
-    return lost
+    return found
 
 
 def _foretold(job: Job, task: Task, outcome: Outcome) -> Outcome:
@@ -253,7 +313,7 @@ def _is_in_pieces(job: Job, task: Task) -> bool:
     if kinds != {"TIFF"} or away:
         return False
     try:
-        if os.path.getsize(job.source) < LARGE:
+        if os.path.getsize(job.source) < LARGE_FILE:
             return False
     except OSError:  # which is told when it is read
         return False

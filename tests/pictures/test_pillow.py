@@ -30,13 +30,13 @@ def test_in_place_and_copied_give_the_same_picture(
     if channels in ("a", "l") and channels.upper() not in mode.replace("I;16", "L"):
         pytest.skip("the picture has no such channel")
     image = noise(mode, 37, 23)
-    assert pillow._reachable(), "this Pillow lets its memory be reached"
+    assert pillow.is_reachable(), "this Pillow lets its memory be reached"
     for name, stride in (("sharpen", 1), ("binomial-7", 2), ("sobel-left", 1)):
         kernels = (load_kernel(name), load_kernel("emboss"))
         work = Work(kernels, layout(padding=2, stride=stride), channels=channels, threads=1)
         in_place, counts = filter_pixels(ImagePixels(image), work)
         with monkeypatch.context() as patch:
-            patch.setattr(pillow, "_reachable", lambda: False)
+            patch.setattr(pillow, "is_reachable", lambda: False)
             copied, counts_of_copied = filter_pixels(ImagePixels(image), work)
         assert in_place.names == copied.names
         assert in_place.array().tobytes() == copied.array().tobytes()

@@ -1,0 +1,56 @@
+"""Files that are written strip by strip: each strip is coded on any thread, and put in its turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO, TYPE_CHECKING, Any
+
+from imgconv.engine.pool import Pool, Queue
+from imgconv.pictures.pixels import ArrayPixels, ImagePixels, Pixels
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Coder(Protocol):
+        """A file of one picture, as it is written.
+
+        `rows` are those of every strip but the last; the size of the picture alone decides them,
+        and so the bytes are the same whoever codes what, and when.
+        """
+
+        rows: int
+
+        def code(self, strip: Pixels, first: int, /) -> Any:
+            """Return what becomes of a strip that begins at such a row; on any thread."""
+
+        def put(self, out: IO[bytes], coded: Any, /) -> None:
+            """Write what became of the next strip."""
+
+        def finish(self, out: IO[bytes], /) -> None:
+            """Write what follows the last one."""
+
+
+def spans(rows: int, height: int) -> Iterator[range]:
+    """Return the rows of each strip of so many."""
+    return (range(at, min(at + rows, height)) for at in range(0, height, rows))
+
+
+def write(out: IO[bytes], picture: Pixels, coder: Coder, threads: int) -> None:
+    """Write a picture that is in memory."""
+    height = picture.size[1]
+
+    def coded(rows: range) -> Any:
+        return coder.code(picture if len(rows) == height else _cut(picture, rows), rows.start)
+
+    with Pool(min(threads - 1, -(-height // coder.rows) - 1)) as pool:
+        queue = Queue[Any](pool, lambda found: coder.put(out, found), threads)
+        for rows in spans(coder.rows, height):
+            queue.add(coded, rows)
+        queue.finish()
+    coder.finish(out)
+
+
+def _cut(picture: Pixels, rows: range) -> Pixels:
+    if isinstance(picture, ArrayPixels):
+        return ArrayPixels(picture.samples[rows.start : rows.stop], picture.names)
+    return ImagePixels(picture.image.crop((0, rows.start, picture.size[0], rows.stop)))
