@@ -6,15 +6,15 @@ import ctypes
 from collections.abc import Callable, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
-from imgconv.engine.samples import Samples
+from imgconv.engine import samples
 from imgconv.pictures import faults, pillow
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
 
-PIECES = 256  # in which a file is decoded, unless one would have fewer bytes than
-LEAST = 1 << 12
-ROUND = 8  # marks ahead that are looked at
+PIECES = 64  # in which a file is decoded, unless one would have fewer or more bytes than
+LEAST, MOST = 1 << 12, 1 << 16
+AHEAD = 8  # marked rows that are looked at beyond one that is not there, if only by being zero
 
 
 def comes_in_rows(image: ImageFile.ImageFile) -> bool:
@@ -44,7 +44,7 @@ def load(image: Image.Image, size: int, marks: Sequence[int], there: Callable[[i
         If it is broken; and whatever telling raises.
     """
     file: Any = image
-    file.decodermaxblock = min(1 << 16, max(LEAST, size // PIECES))
+    file.decodermaxblock = min(MOST, max(LEAST, size // PIECES))
     told = file.fp = _Told(file.fp, _Rows(file, marks), there)
     try:
         with faults.told():
@@ -78,34 +78,33 @@ class _Told:
 
 
 class _Rows:
-    """The rows of an image that are there: those to the last marked one that is not all zero.
+    """The rows of an image that are there, up to the last of the marked ones that is not all zero.
 
-    Decoders write one row after the other into memory that was zero. One that is black is taken
-    for missing, until another one follows; of RGB the fourth byte tells.
+    Decoders write one row after the other into memory that was zero. So one that is black is taken
+    for missing until another follows, but for those of RGB, whose fourth byte tells.
     """
 
     def __init__(self, image: ImageFile.ImageFile, marks: Sequence[int]) -> None:
         view = pillow.of_memory(image.im)
         assert view
-        self._view: Samples = view
-        self._bytes = view.step if image.mode != "RGB" else 1
-        self._bytes *= 2 if view.kind == "uint16" else 1
-        self._marks, self.count = marks, 0
-        for mark in marks:
-            if self._is_there(mark):
+        exact = image.mode == "RGB"
+        self._bytes = 1 if exact else view.step * samples.size(view.kind)
+        self._ends = [view.at(mark + 1, 0) for mark in marks]
+        self._ahead, self.count = 1 if exact else AHEAD, 0
+        for i, mark in enumerate(marks):
+            if self._is_there(i):
                 ctypes.memset(view.at(mark, 0), 0, view.at(1, 0) - view.at(0, 0))
 
     def look(self) -> bool:
         """Count anew; return whether there are more."""
-        before = self.count
-        for i in range(min(before + ROUND, len(self._marks)) - 1, before - 1, -1):
-            if self._is_there(self._marks[i]):
-                self.count = i + 1
-                self.look()
+        before, most = self.count, len(self._ends)
+        for i in range(self.count, most):
+            if i >= self.count + self._ahead:
                 break
+            if self._is_there(i):
+                self.count = i + 1
         return self.count > before
 
-    def _is_there(self, row: int) -> bool:
-        end = self._view.at(row + 1, 0)
-        last = ctypes.string_at(end - self._bytes, self._bytes)
+    def _is_there(self, i: int) -> bool:
+        last = ctypes.string_at(self._ends[i] - self._bytes, self._bytes)
         return last.count(0) < len(last)

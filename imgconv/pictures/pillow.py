@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
-import mmap
 import struct
 import sys
 from collections.abc import Callable, Iterable
@@ -39,16 +38,16 @@ def of_memory(image: Any) -> Samples | None:
     return _arrow(image) if is_reachable() else None
 
 
-def released(rows: Samples) -> None:
+def release(rows: Samples) -> None:
     """Give back the memory under rows of an image that nobody reads any more, where Linux can.
 
-    What is read there is zero by then.
+    What is read there is zero by then. Only whole large pages go, which are not to be split.
     """
     madvise = getattr(_c_library(), "madvise", None) if sys.platform == "linux" else None
-    first = -(-rows.at(0, 0) // mmap.PAGESIZE) * mmap.PAGESIZE
-    end = rows.at(rows.height, 0) // mmap.PAGESIZE * mmap.PAGESIZE
+    first, end = -(-rows.at(0, 0) // LARGE_PAGE), rows.at(rows.height, 0) // LARGE_PAGE
     if madvise and end > first:
-        madvise(ctypes.c_void_p(first), ctypes.c_size_t(end - first), MADV_DONTNEED)
+        size = ctypes.c_size_t((end - first) * LARGE_PAGE)
+        madvise(ctypes.c_void_p(first * LARGE_PAGE), size, MADV_DONTNEED)
 
 
 def blank(mode: str, height: int, width: int) -> tuple[Samples, Callable[[], Image.Image]]:

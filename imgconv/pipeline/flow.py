@@ -118,7 +118,7 @@ class _Bands:
         self.marks = [*accumulate((read.stop - 1 for read in self._reads), max)]
         kept = accumulate((read.start for read in self._reads[:0:-1]), min)
         self._kept = [*reversed([image.height, *kept])]  # from where on others read
-        self.seen, self.begun, self._released = Seen(), 0, 0
+        self.seen, self.begun = Seen(), 0
 
     def made(self, i: int) -> tuple[Any, Seen]:
         """Filter and code a band; on any thread."""
@@ -133,9 +133,6 @@ class _Bands:
         self._flow.coder.put(self._out, coded)
         clipped = Clipped(*map(sum, zip(self.seen.clipped, seen.clipped, strict=True)))
         self.seen = Seen(clipped, self.seen.bleeds or seen.bleeds)
-        first, end = self._released, self._kept[self._put]
-        view = pillow.of_memory(self._image.im)
-        if view and end > first:
-            pillow.released(view._replace(address=view.at(first, 0), height=end - first))
-            self._released = end
+        if view := pillow.of_memory(self._image.im):
+            pillow.release(view._replace(height=self._kept[self._put]))
         self._put += 1
