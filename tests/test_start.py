@@ -42,7 +42,7 @@ APPLY = {
     )),
     *(f"pictures.{name}" for name in (
         "axes", "decode", "descriptions", "encode", "faults", "files", "fitting", "formats",
-        "lazy", "libtiff", "limits", "metadata", "misread", "orientation", "picture",
+        "jpeg", "lazy", "libtiff", "limits", "metadata", "misread", "orientation", "picture",
         "pillow", "pixels", "replacing", "stdout",
     )),
     "pipeline", "pipeline.fill", "pipeline.filter", "pipeline.hidden", "pipeline.layout",

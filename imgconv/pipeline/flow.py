@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 from itertools import accumulate
@@ -25,6 +24,10 @@ if TYPE_CHECKING:
     from imgconv.pictures.coders import Coder
 
 AHEAD = 2  # bands a thread that are begun or made, and not yet written
+
+
+def _unheard() -> None:
+    """Tell nobody."""
 
 
 class Flow(NamedTuple):
@@ -72,10 +75,17 @@ def begun(picture: Picture, work: Work, name: str, writing: Writing) -> Flow | N
     return Flow(source, work, made.size, name, coder, lost) if coder else None
 
 
-def run(flow: Flow, out: IO[bytes], look: Callable[[], None], size: int = 0) -> Seen:
-    """Filter a picture into a file; return what was seen of it.
+def run(
+    flow: Flow,
+    out: IO[bytes],
+    size: int = 0,
+    *,
+    look: Callable[[], None] = _unheard,
+    near: Callable[[], None] = _unheard,
+) -> Seen:
+    """Filter a picture, whose own file has so many bytes, into another; return what was seen.
 
-    `look` is called now and then, and `size` is how many bytes the picture's own file has.
+    `look` is called now and then, `near` when all of it is decoded.
 
     Raises
     ------
@@ -84,21 +94,22 @@ def run(flow: Flow, out: IO[bytes], look: Callable[[], None], size: int = 0) -> 
     """
     bands = _Bands(flow, out)
     threads = min(flow.work.threads or ready.thread_count(), len(bands.rows))
+    bands.try_out()
     with encode.told(flow.format), Pool(threads - 1) as pool:
         queue = Queue(pool, bands.put, AHEAD * threads)
-        begun = iter(range(len(bands.rows)))
 
         def there(count: int) -> None:
             """Have those bands made for which all that they read is there."""
             look()
-            for i in itertools.islice(begun, count - bands.begun):
-                bands.begun = i + 1
-                queue.add(bands.made, i)
+            while bands.begun < count:
+                bands.begun += 1
+                queue.add(bands.made, bands.begun - 1)
 
         if arriving.is_arriving(flow.source.image):
             arriving.load(flow.source.image, size, bands.marks, there)
         else:
             there(len(bands.rows))
+        near()
         queue.finish()
         flow.coder.finish(out)
     return bands.seen
@@ -119,6 +130,10 @@ class _Bands:
         kept = accumulate((read.start for read in self._reads[:0:-1]), min)
         self._kept = [*reversed([image.height, *kept])]  # from where on others read
         self.seen, self.begun = Seen(), 0
+
+    def try_out(self) -> None:
+        """Filter one row: what has to be compiled is, while nothing waits for it nor is begun."""
+        filter_pixels(Band(self._image, range(1)), self._work)
 
     def made(self, i: int) -> tuple[Any, Seen]:
         """Filter and code a band; on any thread."""

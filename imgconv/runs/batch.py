@@ -175,7 +175,7 @@ def _at_once(
     from imgconv.pipeline import flow
 
     def fill(out: IO[bytes]) -> Seen:
-        return flow.run(flowing, out, task.gate.look, size)
+        return flow.run(flowing, out, size, look=task.gate.look, near=task.gate.near)
 
     if _is_poured(job):
         seen = _poured(fill, job, task)
