@@ -35,7 +35,7 @@ PARTS = (
     "widen bytes", "widen whole", "widen real",
     "total int16 int16", "total int16 int32", "total int32 int32", "total int64 int64",
     "total float32 float32", "total float64 float64", "fixed", "slide", "prefix",
-    "fused", "paired", "mix", "join", "extent",
+    "fused", "paired", "mix", "join", "extent", "pack", "unpack",
     "store int16 uint8", "store uint16 uint8", "store int32 uint8", "store int32 uint16",
     "store int64 uint8 uint16", "store float32 uint8 uint16", "store float64 uint8 uint16",
 )  # fmt: skip
@@ -45,7 +45,8 @@ OF_VECTORS = ("paired", "mix")
 LIBRARY = ("sqrt", "sqrtf", "memcpy", "memmove", "memset", "rint", "rintf")
 # What decides the code of a part.
 SOURCES = (
-    "conductor", "linker", "machine", "native", "parts", "processor", "rows", "vectors", "words",
+    "conductor", "linker", "machine", "native", "packing", "parts", "processor", "rows", "vectors",
+    "words",
 )  # fmt: skip
 IMAGE = b"image\n"  # what an entry begins with that is mapped as it is
 
@@ -74,6 +75,12 @@ def conductor() -> Callable[[int], None]:
 def sharing() -> Callable[[int, int, bool], None]:
     """Return what leads a work or serves works, see `team`; a call lets go of the GIL likewise."""
     return ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(part("share"))
+
+
+@functools.cache
+def alone(name: str) -> Callable[[int], None]:
+    """Return one of PARTS that takes a job of its own; a call lets go of the GIL."""
+    return _prototype(part(name))
 
 
 def part(name: str) -> int:
@@ -159,11 +166,11 @@ def _compile(name: str) -> bytes:
     import numba
     from numba.core.registry import cpu_target
 
-    from imgconv.engine import conductor, parts, rows
+    from imgconv.engine import conductor, packing, parts, rows
 
     what, *kinds = name.split()
-    make = getattr(parts, what, None) or getattr(rows, what, None)
-    made = make(*kinds) if make else getattr(conductor, what)
+    makers = {**vars(parts), **vars(rows), **vars(packing)}
+    made = makers[what](*kinds) if what in makers else getattr(conductor, what)
     python = getattr(made, "py_func", made)
     # `contract` lets a multiplication and an addition become one rounding; nothing is reordered,
     # so the bytes do not depend on where a band or a block begins.

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import zlib
 from collections import Counter
-from collections.abc import Iterator
-from typing import IO
+from collections.abc import Callable, Iterator
+from typing import IO, TypeAlias
 
 from imgconv.errors import ImageError, heed_shortage
 from imgconv.light import NamedTuple
 from imgconv.pictures.faults import CUT_OFF
+
+Crc32: TypeAlias = Callable[[bytes | memoryview, int], int]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 ANIMATION = (b"acTL", b"fcTL", b"fdAT")  # ancillary by their names, but without them other pixels
@@ -32,11 +34,15 @@ class Chunk(NamedTuple):
 
 def put_together(*chunks: tuple[bytes, bytes | memoryview]) -> bytes:
     """Return a PNG of such chunks."""
-    parts: list[bytes | memoryview] = [SIGNATURE]
-    for kind, data in chunks:
-        check = zlib.crc32(data, zlib.crc32(kind))
-        parts += [len(data).to_bytes(4, "big"), kind, data, check.to_bytes(4, "big")]
-    return b"".join(parts)
+    return b"".join((SIGNATURE, *(part for each in chunks for part in chunk(*each))))
+
+
+def chunk(
+    kind: bytes, data: bytes | memoryview, crc32: Crc32 = zlib.crc32
+) -> tuple[bytes | memoryview, ...]:
+    """Return what a chunk is put together of."""
+    check = crc32(data, crc32(kind, 0))
+    return len(data).to_bytes(4, "big"), kind, data, check.to_bytes(4, "big")
 
 
 def split(data: bytes) -> Iterator[Chunk]:
@@ -95,30 +101,30 @@ def sound(data: bytes) -> tuple[bytes, tuple[str, ...]]:
     bad: list[Chunk] = []
     kinds: Counter[bytes] = Counter()
     kind, end, promised, colours = b"", len(SIGNATURE), 0, 0
-    for chunk in split(data):
-        kind, end = chunk.kind, chunk.place.stop
+    for each in split(data):
+        kind, end = each.kind, each.place.stop
         kinds[kind] += 1
         if kind == b"acTL" and not kinds[b"IDAT"]:
-            promised = int.from_bytes(chunk.data[:4], "big")
-        whole = zlib.crc32(chunk.data, zlib.crc32(kind)) == int.from_bytes(data[end - 4 : end])
+            promised = int.from_bytes(each.data[:4], "big")
+        whole = zlib.crc32(each.data, zlib.crc32(kind)) == int.from_bytes(data[end - 4 : end])
         if kind == b"PLTE":
-            colours = len(chunk.data) // 3
+            colours = len(each.data) // 3
         elif kind == b"tRNS" and data[COLOUR_TYPE] == PALETTE:  # of colours that are there
-            whole &= len(chunk.data) <= colours
+            whole &= len(each.data) <= colours
         if kind[0] & ANCILLARY and kind not in ANIMATION:
             told = kind in TEXTS and stream.text_memory > MAX_TEXT_MEMORY
-            told |= kind == b"eXIf" and _is_repeated(chunk.data)
-            if told or not whole or not _is_read(stream, chunk):
-                bad.append(chunk)
+            told |= kind == b"eXIf" and _is_repeated(each.data)
+            if told or not whole or not _is_read(stream, each):
+                bad.append(each)
         elif not whole:
             raise ImageError(
                 f"broken image: the CRC of its {_shown(kind)} chunk is wrong; get a sound copy"
             )
         elif kind == b"IHDR":  # by which Pillow reads other chunks
-            _is_read(stream, chunk)
-            if any(chunk.data[10:12]):
+            _is_read(stream, each)
+            if any(each.data[10:12]):
                 raise ImageError("broken image: its packing is not PNG's; get a sound copy")
-    lost = [f"{name} (broken)" for name in dict.fromkeys(_shown(chunk.kind) for chunk in bad)]
+    lost = [f"{name} (broken)" for name in dict.fromkeys(_shown(each.kind) for each in bad)]
     if kind != b"IEND":
         cut = data[end + 4 : end + 8]
         if not kinds[b"IDAT"] or cut in (b"IDAT", *ANIMATION):
@@ -129,7 +135,7 @@ def sound(data: bytes) -> tuple[bytes, tuple[str, ...]]:
         raise ImageError("broken image: it has no palette, or more than one; get a sound copy")
     if (frames := kinds[b"fcTL"]) < promised:
         raise ImageError(f"broken image: it has {frames} of {promised} frames; get the whole file")
-    return _without(data, [chunk.place for chunk in bad]), tuple(lost)
+    return _without(data, [each.place for each in bad]), tuple(lost)
 
 
 def _without(data: bytes, places: list[slice]) -> bytes:

@@ -222,11 +222,11 @@ def _animated(data: bytes, chosen: list[int], how: Reading) -> Picture:
 
 
 def _deep(data: bytes, how: Reading, fault: str, pages: Pages | None) -> Picture:
-    """What the package of the extra decodes, of a TIFF or a PNG; `fault` is why Pillow must not."""
+    """A PNG of 16 bits, or a TIFF that the extra decodes; `fault` is why Pillow must not."""
     if not pages:
         from imgconv.pictures import png
 
-        return png.read(data, how, fault)
+        return png.read(data, how)
     from imgconv.pictures import tiff
 
     return tiff.read(data, how, fault, pages, cuttable=misread.is_cuttable(fault))

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image
 
+from imgconv.engine.ready import thread_count
 from imgconv.errors import ImageError, OptionError, heed_shortage, one_line, shortened
 from imgconv.light import NamedTuple
 from imgconv.pictures import jpeg
@@ -256,10 +257,11 @@ def _write_single(
     out: IO[bytes], frame: Pixels, name: str, options: dict[str, Any], meta: Metadata, how: Writing
 ) -> list[str]:
     """Write a picture of one frame; return what is lost."""
-    if name == "PNG" and frame.kind == "uint16" and frame.names != "l":
-        from imgconv.pictures import png
+    if name == "PNG":
+        from imgconv.pictures import png_strips
 
-        out.write(png.write(frame, options, how.compress))
+        coder = png_strips.PngCoder(frame.names, frame.kind, frame.size, options, how.compress)
+        png_strips.write(out, frame, coder, thread_count())
         return []
     lost = []
     if name == "GIF":

@@ -65,7 +65,7 @@ FORMATS = (
     Format("PFM", (".pfm",), {"float32": _GRAY}, pillow="PPM", head=rb"P[fF]"),
     Format("PGM", (".pgm",), {"uint8": _GRAY, "uint16": _GRAY}, pillow="PPM", head=rb"P[25]"),
     Format("PNG", (".png", ".apng"), {"uint8": _ALPHA, "uint16": _ALPHA},
-           (*_ALL, "comment", "text"), several="frames", deep="imagecodecs", head=rb"\x89PNG"),
+           (*_ALL, "comment", "text"), several="frames", head=rb"\x89PNG"),
     Format("PNM", (".pnm",), {"uint8": _COLOUR, "uint16": _GRAY}, pillow="PPM", others=(".pbm",),
            head=rb"P[0147y]"),
     Format("PPM", (".ppm",), {"uint8": _COLOUR}, pillow="PPM", head=rb"P[36]"),

@@ -76,7 +76,7 @@ def _png(file: IO[bytes], length: int, how: Reading) -> Head:
     assert image
     with image:
         count, chosen, fault = decode.look_over(image, length, how)
-        pixel = white(*png.look_over(image, how, fault)) if fault else _pixel(image, how)
+        pixel = white(*png.look_over(image, how)) if fault else _pixel(image, how)
         size = image.size
     with Image.open(io.BytesIO(chunks.of_one_pixel(data)), formats=["PNG"]) as small:
         size = size[::-1] if of_image(small) in SWAPPED else size
