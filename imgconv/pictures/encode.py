@@ -182,8 +182,11 @@ def refuse(head: Head, name: str) -> tuple[str, ...]:
         npy_csv.refuse(head.picture, name)
         return ()
     picture, _ = _shown(head.picture, name)
-    for _ in fitting(picture.frames, name, head.sizes[-len(picture.frames) :]):
-        pass
+    for frame in fitting(picture.frames, name, head.sizes[-len(picture.frames) :]):
+        if name == "TIFF" and not isinstance(frame, ImagePixels):
+            from imgconv.pictures import tiff
+
+            tiff.writer()
     if not any(depends_on_alpha(frame, name) for frame in picture.frames):
         return ()
     part = "partly transparent" if name == "GIF" else "transparent"

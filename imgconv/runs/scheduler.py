@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from imgconv.errors import OptionError, one_line, shortened
 from imgconv.pictures import files
 from imgconv.runs.job import Job
-from imgconv.runs.worker import HERE, Versions, difference
+from imgconv.runs.worker import HERE, NONE, Versions, difference
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -99,8 +99,11 @@ def refuse_other_workers(client: Client, todo: Sequence[Job]) -> None:
     imgconvs = ask(pydoc.locate, "imgconv.__version__")
     pythons = ask(sysconfig.get_python_version)
     pillows = ask(pydoc.locate, "PIL.__version__")
-    for worker in imgconvs.keys() & pythons.keys() & pillows.keys():
-        found = Versions(imgconvs[worker], pythons[worker], pillows[worker])
+    zlibs = ask(pydoc.locate, "zlib.ZLIB_RUNTIME_VERSION")
+    isals = {at: found or NONE for at, found in ask(pydoc.locate, "isal.__version__").items()}
+    asked = imgconvs, pythons, pillows, zlibs, isals
+    for worker in set.intersection(*map(set, asked)):
+        found = Versions(*(each[worker] for each in asked))
         if found != HERE:
             raise OptionError(f"the worker {worker} {difference(HERE, found)}")
     known = [job.source for job in todo[:1] if os.path.exists(job.source)]

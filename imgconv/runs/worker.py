@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import pickle
 import sysconfig
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ from imgconv.runs import batch
 from imgconv.runs.job import Job, Outcome
 from imgconv.runs.task import Task
 
+NONE = "none"  # the version of what is not there
+
 
 class Versions(NamedTuple):
     """What must be alike here and on the workers, for the same bytes."""
@@ -25,9 +28,26 @@ class Versions(NamedTuple):
     imgconv: str
     python: str
     pillow: str
+    zlib: str
+    isal: str
 
 
-HERE = Versions(imgconv.__version__, sysconfig.get_python_version(), PIL.__version__)
+def _isal() -> str:
+    """The version of isal, or that there is none: then zlib packs."""
+    try:
+        import isal
+    except ImportError:
+        return NONE
+    return str(isal.__version__)
+
+
+HERE = Versions(
+    imgconv.__version__,
+    sysconfig.get_python_version(),
+    PIL.__version__,
+    zlib.ZLIB_RUNTIME_VERSION,
+    _isal(),
+)
 
 
 class Call(NamedTuple):

@@ -150,7 +150,7 @@ def test_what_decides_code_decides_its_name(
 def test_all_sources_of_code_decide_its_name() -> None:
     """Whatever the parts import of the engine, and what puts it together."""
     graph, found = imports(ROOT / "imgconv"), {"engine.native"}
-    left = [f"engine.{name}" for name in ("conductor", "parts", "rows", "linker")]
+    left = [f"engine.{name}" for name in ("conductor", "parts", "rows", "packing", "linker")]
     while left:
         name = left.pop()
         found.add(name)
