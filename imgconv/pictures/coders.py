@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 from imgconv.engine.pool import Pool, Queue
-from imgconv.pictures.pixels import ArrayPixels, ImagePixels, Pixels
+from imgconv.pictures.pixels import ArrayPixels, ImagePart, Pixels
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -53,4 +53,4 @@ def write(out: IO[bytes], picture: Pixels, coder: Coder, threads: int) -> None:
 def _cut(picture: Pixels, rows: range) -> Pixels:
     if isinstance(picture, ArrayPixels):
         return ArrayPixels(picture.samples[rows.start : rows.stop], picture.names)
-    return ImagePixels(picture.image.crop((0, rows.start, picture.size[0], rows.stop)))
+    return ImagePart(picture.image, rows, range(picture.size[0]))

@@ -10,7 +10,6 @@ from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image
 
-from imgconv.engine.ready import thread_count
 from imgconv.errors import ImageError, OptionError, heed_shortage, one_line, shortened
 from imgconv.light import NamedTuple
 from imgconv.pictures import jpeg
@@ -249,6 +248,10 @@ def _coder(
     """What writes pixels like these strip by strip, if their format is written so."""
     if name == "JPEG" and math.prod(size) >= LARGE:
         return jpeg.JpegCoder(size, _coding(name, meta, how), options)
+    if name == "PNG":
+        from imgconv.pictures import png_strips
+
+        return png_strips.PngCoder(frame.names, frame.kind, size, options, how.compress)
     if BY_NAME[name].pillow == "PPM" or name == "PPM":
         from imgconv.pictures import pnm
 
@@ -260,12 +263,6 @@ def _write_single(
     out: IO[bytes], frame: Pixels, name: str, options: dict[str, Any], meta: Metadata, how: Writing
 ) -> list[str]:
     """Write a picture of one frame; return what is lost."""
-    if name == "PNG":
-        from imgconv.pictures import png_strips
-
-        coder = png_strips.PngCoder(frame.names, frame.kind, frame.size, options, how.compress)
-        png_strips.write(out, frame, coder, thread_count())
-        return []
     lost = []
     if name == "GIF":
         from imgconv.pictures import gif

@@ -129,7 +129,9 @@ class ImagePart(ImagePixels):
 
     def view(self) -> Samples:
         """The samples in memory, to be read."""
-        found, (width, height) = pillow.of_image(self[0]), self.size
+        found, (width, height) = pillow.of_memory(self[0].im), self.size
+        if not found:
+            return super().view()
         place = found.at(self.rows.start, self.columns.start)
         return found._replace(address=place, height=height, width=width)
 

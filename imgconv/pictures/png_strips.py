@@ -14,24 +14,17 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
 from imgconv.engine import native, ready, samples
-from imgconv.engine.pool import Pool
 from imgconv.engine.samples import Samples, pointer
 from imgconv.engine.words import AS_PACKED, ENDS_OF_FOUR, MARGIN, OF_TWO, THREE_OF_FOUR
 from imgconv.errors import ImageError
-from imgconv.light import NamedTuple
 from imgconv.pictures.chunks import SIGNATURE, chunk, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
+
+    from imgconv.pictures.pixels import Pixels
 
     Deflate = Callable[[memoryview], bytes]
-
-    class Viewed(Protocol):
-        """Pixels, or some rows of them."""
-
-        def view(self) -> Samples:
-            """The samples in memory, to be read."""
 
 
 COLOURS = {"l": 0, "rgb": 2, "la": 4, "rgba": 6}  # as a head numbers them
@@ -65,7 +58,7 @@ class PngCoder:
         self.rows = max(1, STRIP[compress] // self._line)
         self._check, self._begun = 1, False
 
-    def code(self, strip: Viewed, first: int) -> bytes:
+    def code(self, strip: Pixels, first: int) -> bytes:
         """Return what a strip becomes, whose first row is that one: the chunk, behind numbers."""
         view = strip.view()
         packed, check = self._packed(view, end=first + view.height == self._size[1])
@@ -139,32 +132,6 @@ class PngCoder:
         if strip.channels == len(self._names):
             return AS_PACKED
         return {"rgb": THREE_OF_FOUR, "la": ENDS_OF_FOUR}[self._names]
-
-
-class _Rows(NamedTuple):
-    """Some rows of a picture."""
-
-    samples: Samples
-
-    def view(self) -> Samples:
-        """The samples in memory, to be read."""
-        return self.samples
-
-
-def write(out: IO[bytes], pixels: Viewed, coder: PngCoder, threads: int) -> None:
-    """Write a picture, its strips coded on threads."""
-    view = pixels.view()
-    firsts = range(0, view.height, coder.rows)
-
-    def coded(first: int) -> bytes:
-        height = min(coder.rows, view.height - first)
-        return coder.code(_Rows(view._replace(address=view.at(first, 0), height=height)), first)
-
-    threads = min(threads, len(firsts))
-    with Pool(threads if threads > 1 else 0) as pool:
-        for each in pool.map(coded, firsts) if threads > 1 else map(coded, firsts):
-            coder.put(out, each)
-    coder.finish(out)
 
 
 def quickest() -> Any:

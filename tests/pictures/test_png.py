@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imgconv.errors import ImageError
-from imgconv.pictures import decode, png_strips
+from imgconv.pictures import coders, decode, png_strips
 from imgconv.pictures.picture import Reading
 from imgconv.pictures.pixels import of_array
 from imgconv.pictures.png_strips import PngCoder
@@ -49,7 +49,7 @@ def written(array: np.ndarray, compress: str = "fast", threads: int = 1, rows: i
     coder = PngCoder(names, array.dtype.name, array.shape[1::-1], {}, compress)
     coder.rows = rows or coder.rows
     out = io.BytesIO()
-    png_strips.write(out, of_array(array, names), coder, threads)
+    coders.write(out, of_array(array, names), coder, threads)
     return out.getvalue()
 
 
