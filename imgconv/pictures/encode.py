@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 QUALITY = 90  # of lossy formats
 LONGEST = {"GIF": 655_350, "PNG": 65_535_000, "WEBP": (1 << 24) - 1}  # ms that a frame is shown
 LOSSLESS = 100  # the quality at which a WebP loses nothing
-# How a lossless format is packed. For PNG, zlib's run-length strategy takes a quarter of the
-# default's time for files 6 % larger.
-COMPRESS: dict[str, dict[str, dict[str, Any]]] = {
-    "fast": {"PNG": {"compress_level": 1, "compress_type": 3}, "TIFF": {"compression": "tiff_lzw"}},
-    "small": {"PNG": {"compress_level": 9}, "TIFF": {"compression": "tiff_adobe_deflate"}},
-    "none": {"PNG": {"compress_level": 0}, "TIFF": {}},
+# How zlib packs an animated PNG: its run-length strategy takes a quarter of the default's time for
+# files 6 % larger.
+COMPRESS: dict[str, dict[str, Any]] = {
+    "fast": {"compress_level": 1, "compress_type": 3},
+    "small": {"compress_level": 9},
+    "none": {"compress_level": 0},
 }
 
 
@@ -95,8 +95,8 @@ def write(
     options, lost = _said(picture, pages, name, how)
     lost += dropped
     with told(name):
-        if name == "TIFF":
-            _write_pages(out, frames, pages, how)
+        if name == "TIFF" and (len(frames) > 1 or not isinstance(frames[0], ImagePixels)):
+            _write_pages(out, frames, pages, how, threads)
         elif len(frames) > 1:
             options |= _coding(name, pages[0], how)
             lost += _write_animation(out, picture._replace(frames=frames), name, options)
@@ -225,7 +225,7 @@ def _named(picture: Picture, name: str) -> list[str]:
 
 def _coding(name: str, meta: Metadata, how: Writing) -> dict[str, Any]:
     """How the pixels themselves are coded."""
-    options = dict(COMPRESS[how.compress].get(name, {}))
+    options = dict(COMPRESS[how.compress]) if name == "PNG" else {}
     if name == "JPEG":
         if how.quality is None and meta.jpeg:
             return options | dict(meta.jpeg)
@@ -252,6 +252,10 @@ def _coder(
         from imgconv.pictures import png_strips
 
         return png_strips.PngCoder(frame.names, frame.kind, size, options, how.compress)
+    if name == "TIFF" and isinstance(frame, ImagePixels):
+        from imgconv.pictures import tiff_strips
+
+        return tiff_strips.TiffCoder(frame.names, frame.kind, size, how.compress, meta)
     if BY_NAME[name].pillow == "PPM" or name == "PPM":
         from imgconv.pictures import pnm
 
@@ -295,17 +299,26 @@ def _write_animation(
 
 
 def _write_pages(
-    out: IO[bytes], frames: Sequence[Pixels], kept: Sequence[Metadata], how: Writing
+    out: IO[bytes],
+    frames: Sequence[Pixels],
+    kept: Sequence[Metadata],
+    how: Writing,
+    threads: int,
 ) -> None:
     """Write pages, each with what is said of it."""
 
     def page(i: int) -> tuple[bytes, Metadata]:
-        meta = kept[i] if i < len(kept) and not how.strip else Metadata()
-        if isinstance(frames[i], ImagePixels):
-            return _saved(_image(frames[i]), "TIFF", COMPRESS[how.compress]["TIFF"]), meta
-        from imgconv.pictures import tiff
+        meta, frame = kept[i] if i < len(kept) and not how.strip else Metadata(), frames[i]
+        coder = _coder(frame, frame.size, "TIFF", {}, Metadata(), how)
+        if not coder:
+            from imgconv.pictures import tiff
 
-        return tiff.write(frames[i], how.compress), meta
+            return tiff.write(frame, how.compress), meta
+        from imgconv.pictures import coders
+
+        alone = io.BytesIO()
+        coders.write(alone, frame, coder, threads)
+        return alone.getvalue(), meta
 
     from imgconv.pictures import tiff_tags
 
