@@ -71,7 +71,7 @@ FORMATS = (
     Format("PPM", (".ppm",), {"uint8": _COLOUR}, pillow="PPM", head=rb"P[36]"),
     Format("TIFF", (".tif", ".tiff"),
            dict.fromkeys(("uint8", "uint16", "float32"), (*_ALPHA, "cmyk")), _ALL,
-           several="pages", deep="tifffile", head=rb"II[*+]\0|MM\0[*+]"),
+           several="pages", writer=ISAL, deep="tifffile", head=rb"II[*+]\0|MM\0[*+]"),
     Format("WEBP", (".webp",), {"uint8": _ALPHA}, _ALL, several="frames", head=rb"RIFF....WEBP"),
     Format("ZARR", (".zarr",), _NUMBERS, reader=ZARR, writer=ZARR),
 )
