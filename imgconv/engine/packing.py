@@ -19,6 +19,7 @@ from imgconv.engine.machine import (
     copied,
     inline,
     loaded,
+    minus,
     plus,
     read,
     stored,
@@ -245,9 +246,8 @@ def pack_row(layout, out, row, n):
 def pack():
     """Make the part that packs a strip; a job is the words that `words` names.
 
-    The first row looks at none above. Where rows do not differ, they are packed as they are. Beside
-    two rows with a margin on each side, the room LINES has that for the sums. Up to MARGIN bytes
-    are written beyond what is packed.
+    The first row looks at none above. Beside two rows with a margin on each side, the room LINES
+    has that for the sums. Up to MARGIN bytes are written beyond what is packed.
     """
 
     def part(job):
@@ -255,22 +255,28 @@ def pack():
         n, by, out, sums = (
             word(job, LENGTH), word(job, APART_BY), word(job, PACKED), word(job, LINES)
         )  # fmt: skip
-        apart = n + 2 * MARGIN
+        differing = word(job, DIFFERING)
+        apart, told = n + 2 * MARGIN, np.int64(differing != FROM_LEFT)
         this, above = sums + 6 * MARGIN, sums + 6 * MARGIN + apart
-        differing = word(job, DIFFERING) != 0
-        if differing:
+        if differing != AS_THEY_ARE:
             clear(sums, 6 * MARGIN + 2 * apart)
         ways = 2
         for _ in range(word(job, HEIGHT)):
-            pack_row(layout, this if differing else out + 1, row, n)
-            way = NONE
-            if differing:
+            pack_row(layout, out + told if differing == AS_THEY_ARE else this, row, n)
+            way = NONE if differing == AS_THEY_ARE else SUB
+            if differing == AT_BEST:
                 way = best(sums, this, above, n, by, ways)
-                filter_row(way, out + 1, this, above, n, by)
-                this, above, ways = above, this, 5
-            put(out, 0, np.uint8(way))
+            if layout == IN_WORDS:
+                for i in range(n // 2):
+                    left = seen_short(this, i - by // 2)
+                    put_short(out, i, minus(seen_short(this, i), left))
+            elif differing != AS_THEY_ARE:
+                filter_row(way, out + told, this, above, n, by)
+            if told:
+                put(out, 0, np.uint8(way))
+            this, above, ways = above, this, 5
             row += step
-            out += n + 1
+            out += n + told
 
     return part
 

@@ -115,16 +115,20 @@ TAP_RING, TAP_ROW, TAP_PLACE, TAP_SIZE = range(4)
 
 # What `pack` and `unpack` are told. The samples: where they are, bytes from row to row, how many
 # rows, how they lie. What is packed: bytes of a row without the one before it, and of a pixel,
-# where it goes, and room for two rows. Whether rows are to differ, and the first of which `unpack`
-# makes nothing, or the end.
+# where it goes, and room for two rows. How rows differ, and the first of which `unpack` makes
+# nothing, or the end.
 (
     PIXELS, PIXELS_STEP, HEIGHT, LAYOUT, LENGTH, APART_BY, PACKED, LINES, DIFFERING, FAULT,
     PACK_SIZE,
 ) = range(11)  # fmt: skip
 
 # How samples lie: as they are packed, as the first three of four bytes, the first and the last of
-# four, or as numbers of 16 bits, of which the upper half is packed first.
-AS_PACKED, THREE_OF_FOUR, ENDS_OF_FOUR, OF_TWO = range(4)
+# four, or as numbers of 16 bits, of which the upper half is packed first, or which differ as such.
+AS_PACKED, THREE_OF_FOUR, ENDS_OF_FOUR, OF_TWO, IN_WORDS = range(5)
+
+# How rows differ: not at all, or as is best for each, behind a byte that tells it; or all from what
+# is to the left, behind none.
+AS_THEY_ARE, AT_BEST, FROM_LEFT = range(3)
 
 # Bytes before a packed row, and after it, that are read as 0.
 MARGIN = 64

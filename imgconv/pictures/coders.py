@@ -30,6 +30,9 @@ if TYPE_CHECKING:
             """Write what follows the last one."""
 
 
+FEW = 4  # strips, which are coded sooner than threads are started
+
+
 def spans(rows: int, height: int) -> Iterator[range]:
     """Return the rows of each strip of so many."""
     return (range(at, min(at + rows, height)) for at in range(0, height, rows))
@@ -42,7 +45,8 @@ def write(out: IO[bytes], picture: Pixels, coder: Coder, threads: int) -> None:
     def coded(rows: range) -> Any:
         return coder.code(picture if len(rows) == height else _cut(picture, rows), rows.start)
 
-    with Pool(min(threads - 1, -(-height // coder.rows) - 1)) as pool:
+    strips = -(-height // coder.rows)
+    with Pool(min(threads, strips) - 1 if strips > FEW else 0) as pool:
         queue = Queue[Any](pool, lambda found: coder.put(out, found), threads)
         for rows in spans(coder.rows, height):
             queue.add(coded, rows)

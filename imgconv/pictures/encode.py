@@ -95,15 +95,17 @@ def write(
     options, lost = _said(picture, pages, name, how)
     lost += dropped
     with told(name):
-        if name == "TIFF" and (len(frames) > 1 or not isinstance(frames[0], ImagePixels)):
-            _write_pages(out, frames, pages, how, threads)
-        elif len(frames) > 1:
+        if len(frames) > 1 and name != "TIFF":
             options |= _coding(name, pages[0], how)
             lost += _write_animation(out, picture._replace(frames=frames), name, options)
-        elif coder := _coder(frames[0], frames[0].size, name, options, pages[0], how):
+        elif len(frames) == 1 and (
+            coder := _coder(frames[0], frames[0].size, name, options, pages[0], how)
+        ):
             from imgconv.pictures import coders
 
             coders.write(out, frames[0], coder, threads)
+        elif name == "TIFF":
+            _write_pages(out, frames, pages, how, threads)
         else:
             lost += _write_single(out, frames[0], name, options, pages[0], how)
     return tuple(lost)
@@ -181,11 +183,8 @@ def refuse(head: Head, name: str) -> tuple[str, ...]:
         npy_csv.refuse(head.picture, name)
         return ()
     picture, _ = _shown(head.picture, name)
-    for frame in fitting(picture.frames, name, head.sizes[-len(picture.frames) :]):
-        if name == "TIFF" and not isinstance(frame, ImagePixels):
-            from imgconv.pictures import tiff
-
-            tiff.writer()
+    for _ in fitting(picture.frames, name, head.sizes[-len(picture.frames) :]):
+        pass
     if not any(depends_on_alpha(frame, name) for frame in picture.frames):
         return ()
     part = "partly transparent" if name == "GIF" else "transparent"
@@ -252,10 +251,11 @@ def _coder(
         from imgconv.pictures import png_strips
 
         return png_strips.PngCoder(frame.names, frame.kind, size, options, how.compress)
-    if name == "TIFF" and isinstance(frame, ImagePixels):
+    if name == "TIFF":
         from imgconv.pictures import tiff_strips
 
-        return tiff_strips.TiffCoder(frame.names, frame.kind, size, how.compress, meta)
+        if tiff_strips.takes(frame.names, frame.kind, size):
+            return tiff_strips.TiffCoder(frame.names, frame.kind, size, how.compress, meta)
     if BY_NAME[name].pillow == "PPM" or name == "PPM":
         from imgconv.pictures import pnm
 

@@ -15,9 +15,9 @@ from imgconv.engine.words import AS_PACKED, FAULT, MARGIN
 from imgconv.errors import ImageError
 from imgconv.pictures import faults, metadata, orientation
 from imgconv.pictures.chunks import of_one_pixel, split
+from imgconv.pictures.deflate import quickest
 from imgconv.pictures.picture import Picture, Reading, cut
 from imgconv.pictures.pixels import of_array
-from imgconv.pictures.png_strips import quickest
 
 if TYPE_CHECKING:
     import numpy.typing as npt

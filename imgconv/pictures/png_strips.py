@@ -1,7 +1,6 @@
-"""PNG in strips, each packed by any thread: filtered by a compiled part, and deflated by itself.
+"""PNG in strips, which what a sync flush ends with joins to one stream of zlib's.
 
-Joined by what a sync flush ends with, they are one stream of zlib's. So the same bytes come of any
-number of threads; a strip loses only what it has in common with the one above.
+A strip loses what it has in common with the one above: its first row differs from none.
 Source: RFC 1950 and 1951; Portable Network Graphics (PNG) Specification, third edition.
 """
 
@@ -9,41 +8,35 @@ from __future__ import annotations
 
 import io
 import zlib
-from array import array
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
-from imgconv.engine import native, ready, samples
-from imgconv.engine.samples import Samples, pointer
-from imgconv.engine.words import AS_PACKED, ENDS_OF_FOUR, MARGIN, OF_TWO, THREE_OF_FOUR
+from imgconv.engine import samples
+from imgconv.engine.words import AS_THEY_ARE, AT_BEST
 from imgconv.errors import ImageError
 from imgconv.pictures.chunks import SIGNATURE, chunk, split
+from imgconv.pictures.deflate import deflated, fast, packed, quickest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from imgconv.engine.samples import Samples
     from imgconv.pictures.pixels import Pixels
-
-    Deflate = Callable[[memoryview], bytes]
-
 
 COLOURS = {"l": 0, "rgb": 2, "la": 4, "rgba": 6}  # as a head numbers them
 # Filtered bytes of a strip, by how it is packed. Of photographs strips of 256 KB cost 0.3 % more
 # than one would, and 2 % of pictures that pack well; zlib's best loses twice as much.
 STRIP = {"fast": 1 << 18, "small": 1 << 20, "none": 1 << 20}
-# What is packed to less than such a part by the fastest is packed again by zlib's third level,
-# which takes no longer for it than the fastest for a photograph, and a tenth to a half less room.
-REGULAR, THIRD = 16, 3
 HEAD = b"\x78\x01"  # of zlib's stream
 BASE = 65521  # of Adler's sum
 WORDS = 8  # bytes of each number before what is packed
 
 
 class PngCoder:
-    """Makes a PNG of strips.
+    """Makes a PNG of strips, see `coders.Coder`.
 
     `names` are the channels, `kind` uint8 or uint16, `kept` what Pillow is told of metadata,
-    `compress` one of STRIP. `rows` is how many each strip has but the last.
+    `compress` one of STRIP.
     """
 
     def __init__(
@@ -53,18 +46,17 @@ class PngCoder:
             raise ImageError(f"is {size[0]}x{size[1]}, and a PNG has pixels; choose another format")
         self._names, self._kind, self._size, self._kept = names, kind, size, kept
         self._compress = compress
-        self._pixel = len(names) * samples.size(kind)
-        self._line = 1 + size[0] * self._pixel
+        self._line = 1 + size[0] * len(names) * samples.size(kind)
         self.rows = max(1, STRIP[compress] // self._line)
         self._check, self._begun = 1, False
 
     def code(self, strip: Pixels, first: int) -> bytes:
         """Return what a strip becomes, whose first row is that one: the chunk, behind numbers."""
         view = strip.view()
-        packed, check = self._packed(view, end=first + view.height == self._size[1])
+        data, check = self._deflated(view, end=first + view.height == self._size[1])
         length = view.height * self._line
         numbers = [number.to_bytes(WORDS, "little") for number in (check, length)]
-        data = packed if first else HEAD + packed
+        data = data if first else HEAD + data
         return b"".join((*numbers, *chunk(b"IDAT", data, quickest().crc32)))
 
     def put(self, out: IO[bytes], coded: bytes) -> None:
@@ -98,49 +90,27 @@ class PngCoder:
         data, pixels = small.getvalue(), (b"IHDR", b"IDAT", b"IEND")
         return [data[each.place] for each in split(data) if each.kind not in pixels]
 
-    def _packed(self, strip: Samples, *, end: bool) -> tuple[bytes, int]:
-        """A strip deflated, and the sum of what is; each way makes its own of it."""
+    def _deflated(self, strip: Samples, *, end: bool) -> tuple[bytes, int]:
+        """A strip deflated, and the sum of what is."""
         if self._compress == "none":
-            return self._filtered(strip, partial(_deflated, zlib, 0, end=end), differing=False)
+            return self._made(strip, AS_THEY_ARE, partial(deflated, zlib, 0, end=end))
         if self._compress == "fast":
-            return self._filtered(strip, partial(_fast, end=end))
-        tried = {d: len(self._filtered(strip, _tried, differing=d)[0]) for d in (False, True)}
-        differing = tried[True] <= tried[False]
-        small = partial(_deflated, zlib, 9, end=end, differing=differing)
-        return self._filtered(strip, small, differing=differing)
+            return self._made(strip, AT_BEST, partial(fast, end=end))
+        # Of drawings, rows as they are may pack better than the smallest differences.
+        quick = partial(deflated, zlib, 1)
+        tried = {d: len(self._made(strip, d, quick)[0]) for d in (AT_BEST, AS_THEY_ARE)}
+        best = min(tried, key=lambda differing: tried[differing])
+        small = partial(deflated, zlib, 9, end=end, differing=best == AT_BEST)
+        return self._made(strip, best, small)
 
-    def _filtered(
-        self, strip: Samples, deflate: Deflate, *, differing: bool = True
+    def _made(
+        self, strip: Samples, differing: int, deflate: Callable[[memoryview], bytes]
     ) -> tuple[bytes, int]:
-        """What is made of the filtered bytes of a strip, and their sum."""
-        length = strip.height * self._line
-        room, at = ready.lent(length + 2 * self._line + 11 * MARGIN)
-        job = array("q", (
-            strip.address, strip.step * samples.size(strip.kind), strip.height, self._layout(strip),
-            self._line - 1, self._pixel, at, at + length + MARGIN, differing, 0,
-        ))  # fmt: skip
-        native.alone("pack")(pointer(job))
-        start = at - pointer(room)
-        with memoryview(room)[start : start + length] as filtered:
-            found = deflate(filtered), quickest().adler32(filtered)
-        ready.give_back(room)
+        def make(lines: memoryview) -> tuple[bytes, int]:
+            return deflate(lines), quickest().adler32(lines)
+
+        found: tuple[bytes, int] = packed(strip, self._names, differing, make)
         return found
-
-    def _layout(self, strip: Samples) -> int:
-        if strip.kind == "uint16":
-            return OF_TWO
-        if strip.channels == len(self._names):
-            return AS_PACKED
-        return {"rgb": THREE_OF_FOUR, "la": ENDS_OF_FOUR}[self._names]
-
-
-def quickest() -> Any:
-    """Return what deflates and inflates fastest: isal, or zlib where there is no wheel of it."""
-    try:
-        from isal import isal_zlib
-    except ImportError:
-        return zlib
-    return isal_zlib
 
 
 def joined(check: int, other: int, length: int) -> int:
@@ -148,28 +118,3 @@ def joined(check: int, other: int, length: int) -> int:
     first, second = check & 0xFFFF, check >> 16
     sums = first + (other & 0xFFFF) - 1, second + (other >> 16) + length * (first - 1)
     return sums[1] % BASE << 16 | sums[0] % BASE
-
-
-def _fast(data: memoryview, *, end: bool) -> bytes:
-    packed = _deflated(quickest(), 1, data, end=end)
-    if len(packed) * REGULAR > len(data):
-        return packed
-    return min(packed, _deflated(zlib, THIRD, data, end=end), key=len)
-
-
-def _tried(data: memoryview) -> bytes:
-    """What tells, quickly enough, which of two is packed smaller."""
-    return _deflated(zlib, 1, data, end=True)
-
-
-def _deflated(
-    library: Any, level: int, data: memoryview, *, end: bool, differing: bool = False
-) -> bytes:
-    """Deflated data, to a whole byte, to be followed by more unless they are the end.
-
-    Of differences, zlib's best leaves short matches out: a photograph is 3 % smaller for it.
-    """
-    how = zlib.Z_FILTERED if differing else zlib.Z_DEFAULT_STRATEGY
-    packer = library.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, how)
-    flush = zlib.Z_FINISH if end else zlib.Z_SYNC_FLUSH
-    return b"".join((packer.compress(data), packer.flush(flush)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
-from types import ModuleType
 from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image
@@ -313,15 +312,11 @@ def how_to_write(names: str, compress: str) -> dict[str, Any]:
     }
 
 
-def writer() -> ModuleType:
-    """Return the package that writes what Pillow has no mode for."""
-    return library("tifffile", "has 16 bits a channel")
-
-
 def write(frame: Pixels, compress: str) -> bytes:
     """Return the bytes of a TIFF of one page, without metadata."""
+    tifffile = library("tifffile", "has 16 bits a channel")
     out = io.BytesIO()
-    with writer().TiffWriter(out) as file:
+    with tifffile.TiffWriter(out) as file:
         array = frame.array() if len(frame.names) > 1 else frame.array()[:, :, 0]
         file.write(array, **how_to_write(frame.names, compress), maxworkers=1)
     return out.getvalue()

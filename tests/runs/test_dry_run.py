@@ -273,7 +273,6 @@ def test_a_dry_run_tells_programs_too(run):
 @pytest.mark.parametrize(
     ("line", "package"),
     [
-        ("deep.png o.tif", "tifffile"),
         ("16.tif o.tif", "tifffile"),
         ("16.tif o.tif --tile 16", "tifffile"),
         ("plane.zarr o.tif", "zarr"),
