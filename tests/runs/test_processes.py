@@ -165,7 +165,9 @@ def test_workers_that_are_killed_leave_nothing_behind():
 @pytest.mark.parametrize("whole_group", [False, True])
 def test_no_worker_survives_the_run(name, whole_group):
     """Whether the parent gets a signal, or, as from a terminal, all do."""
-    pictures(30)
+    for picture in pictures(30):
+        for i in range(10):  # so many that it is not over before
+            os.link(f"in/{picture}", f"in/{i}-{picture}")
     command = [*IMGCONV, "apply", "in", "-k", "sharpen", "-o", "out/", "-f"]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
     while not children(running.pid) and running.poll() is None:
