@@ -41,20 +41,24 @@ def spans(rows: int, height: int) -> Iterator[range]:
 def write(out: IO[bytes], picture: Pixels, coder: Coder, threads: int) -> None:
     """Write a picture that is in memory."""
     height = picture.size[1]
-
-    def coded(rows: range) -> Any:
-        return coder.code(picture if len(rows) == height else _cut(picture, rows), rows.start)
-
     strips = -(-height // coder.rows)
     with Pool(min(threads, strips) - 1 if strips > FEW else 0) as pool:
         queue = Queue[Any](pool, lambda found: coder.put(out, found), threads)
         for rows in spans(coder.rows, height):
-            queue.add(coded, rows)
+            queue.add(_code, picture, coder, rows, rows.start)
         queue.finish()
     coder.finish(out)
 
 
-def _cut(picture: Pixels, rows: range) -> Pixels:
-    if isinstance(picture, ArrayPixels):
-        return ArrayPixels(picture.samples[rows.start : rows.stop], picture.names)
-    return ImagePart(picture.image, rows, range(picture.size[0]))
+def coded(band: Pixels, coder: Coder, first: int) -> list[Any]:
+    """Return what becomes of the strips of some rows, which begin at such a row of the picture."""
+    each = spans(coder.rows, band.size[1])
+    return [_code(band, coder, rows, first + rows.start) for rows in each]
+
+
+def _code(band: Pixels, coder: Coder, rows: range, first: int) -> Any:
+    if len(rows) == band.size[1]:
+        return coder.code(band, first)
+    if isinstance(band, ArrayPixels):
+        return coder.code(ArrayPixels(band.samples[rows.start : rows.stop], band.names), first)
+    return coder.code(ImagePart(band.image, rows, range(band.size[0])), first)

@@ -23,6 +23,7 @@ from imgconv.pipeline.work import Clipped, Work
 if TYPE_CHECKING:
     from imgconv.pictures.coders import Coder
 
+BAND = 1 << 19  # pixels of a band at least: many enough, so that Python has little to do
 AHEAD = 2  # bands a thread that are begun or made, and not yet written
 
 
@@ -123,8 +124,11 @@ class _Bands:
         image, (_, height) = flow.source.image, flow.size
         self._image = image._new(image.im)  # which does not wait for all of it
         self._work = flow.work._replace(threads=1)
-        self.rows = [*coders.spans(flow.coder.rows, height)]
         shape, path = (image.height, image.width), steps_of(flow.work)
+        # What a band reads beyond itself, its neighbours read too: it is to be little beside it.
+        least = max(BAND // flow.size[0], 4 * blocks.reach(shape, path, 1))
+        strip = flow.coder.rows
+        self.rows = [*coders.spans(-(-least // strip) * strip, height)]
         self._reads = [blocks.reads(shape, path, rows) for rows in self.rows]
         self.marks = [*accumulate((read.stop - 1 for read in self._reads), max)]
         kept = accumulate((read.start for read in self._reads[:0:-1]), min)
@@ -135,17 +139,18 @@ class _Bands:
         """Filter one row: what has to be compiled is, while nothing waits for it nor is begun."""
         filter_pixels(Band(self._image, range(1)), self._work)
 
-    def made(self, i: int) -> tuple[Any, Seen]:
+    def made(self, i: int) -> tuple[list[Any], Seen]:
         """Filter and code a band; on any thread."""
         out, clipped = filter_pixels(Band(self._image, self.rows[i]), self._work)
         part = ImagePart(self._image, self._reads[i], range(self._image.width))
         seen = Seen(clipped, bleeds(part, self._work))
-        return self._flow.coder.code(out, self.rows[i].start), seen
+        return coders.coded(out, self._flow.coder, self.rows[i].start), seen
 
-    def put(self, made: tuple[Any, Seen]) -> None:
+    def put(self, made: tuple[list[Any], Seen]) -> None:
         """Write the next band, and give back the memory under rows that no other one reads."""
         coded, seen = made
-        self._flow.coder.put(self._out, coded)
+        for each in coded:
+            self._flow.coder.put(self._out, each)
         clipped = Clipped(*map(sum, zip(self.seen.clipped, seen.clipped, strict=True)))
         self.seen = Seen(clipped, self.seen.bleeds or seen.bleeds)
         if view := pillow.of_memory(self._image.im):

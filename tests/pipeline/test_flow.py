@@ -68,6 +68,7 @@ SOURCES = [
     ("RGB", "BMP"), ("RGB", "TIFF"),
 ]  # fmt: skip
 WORKS = {
+    "tall": Work((load_kernel("gaussian(sigma=12)"),), layout(border="reflect")),
     "plain": Work((SOBEL,), layout()),
     "chain": Work((load_kernel("gaussian(sigma=2)"), SOBEL), layout(border="reflect")),
     "stride": Work((SOBEL,), layout("valid", stride=(2, 3))),
