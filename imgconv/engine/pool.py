@@ -10,9 +10,13 @@ import time
 from _thread import allocate_lock, start_new_thread
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Generic, TypeVar
+
+try:  # without what `queue` loads beside it, at the start of each large picture
+    from _queue import Empty, SimpleQueue
+except ImportError:
+    from queue import Empty, SimpleQueue
 
 LOOK = 0.2  # seconds after which who waits looks whether anybody is at work
 T = TypeVar("T")
@@ -98,7 +102,8 @@ class Pool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.shutdown()
+        """End; where all is given up, as at an interrupt, nobody waits for what was begun."""
+        self.shutdown(wait=kind is None or issubclass(kind, Exception))
 
     def _serve(self) -> None:
         self._serving.append(True)

@@ -95,7 +95,6 @@ def run(
     """
     bands = _Bands(flow, out)
     threads = min(flow.work.threads or ready.thread_count(), len(bands.rows))
-    bands.try_out()
     with encode.told(flow.format), Pool(threads - 1) as pool:
         queue = Queue(pool, bands.put, AHEAD * threads)
 
@@ -126,18 +125,16 @@ class _Bands:
         self._work = flow.work._replace(threads=1)
         shape, path = (image.height, image.width), steps_of(flow.work)
         # What a band reads beyond itself, its neighbours read too: it is to be little beside it.
-        least = max(BAND // flow.size[0], 4 * blocks.reach(shape, path, 1))
         strip = flow.coder.rows
-        self.rows = [*coders.spans(-(-least // strip) * strip, height)]
+        strips = max(
+            1, BAND // (strip * flow.size[0]), -(-4 * blocks.reach(shape, path, 1) // strip)
+        )
+        self.rows = [*coders.spans(strips * strip, height)]
         self._reads = [blocks.reads(shape, path, rows) for rows in self.rows]
         self.marks = [*accumulate((read.stop - 1 for read in self._reads), max)]
         kept = accumulate((read.start for read in self._reads[:0:-1]), min)
         self._kept = [*reversed([image.height, *kept])]  # from where on others read
         self.seen, self.begun = Seen(), 0
-
-    def try_out(self) -> None:
-        """Filter one row: what has to be compiled is, while nothing waits for it nor is begun."""
-        filter_pixels(Band(self._image, range(1)), self._work)
 
     def made(self, i: int) -> tuple[list[Any], Seen]:
         """Filter and code a band; on any thread."""
