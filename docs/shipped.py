@@ -33,7 +33,7 @@ TABLES: dict[str, tuple[str, dict[str, Any]]] = {
 def module() -> str:
     """Return the text of the module."""
     lines = []
-    for file in sorted(shipped_folder().glob("*.toml")):
+    for file in sorted(Path(shipped_folder()).glob("*.toml")):
         data = file.read_bytes()
         lines.append(f'"{digest(data)}": ("{file.name}", {{')
         tables = tomllib.loads(data.decode())

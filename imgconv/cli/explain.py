@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgconv.cli.specs import adjusted, catalogue
@@ -12,6 +11,7 @@ from imgconv.cli.terminal import failed, tell_of_compiling
 from imgconv.errors import OptionError, shortened
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.numbers import MAX_SIDE
+from imgconv.light import Path
 from imgconv.pictures.files import MAX_PIXELS
 from imgconv.runs.report import say
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgconv.cli.terminal import failed
 from imgconv.errors import ImgconvError, OptionError
+from imgconv.light import Path
 from imgconv.runs.report import say
 
 if TYPE_CHECKING:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgconv.cli.specs import catalogue
 from imgconv.cli.terminal import failed, tell_of_compiling
 from imgconv.errors import ImgconvError, OptionError
+from imgconv.light import Path
 from imgconv.pictures.files import MAX_PIXELS
 from imgconv.runs.report import say
 

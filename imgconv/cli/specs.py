@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
 def catalogue(extra: list[str] | None, *, quiet: bool = False) -> Catalog:
     """Return the shipped catalogue, the user's own and those of --catalog."""
-    from pathlib import Path
-
     from imgconv.kernels.catalog import open_catalog
+    from imgconv.light import Path
 
     def warn(text: str) -> None:
         from imgconv.runs.report import Report

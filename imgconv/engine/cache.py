@@ -17,10 +17,9 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from imgconv.errors import ImgconvError, heed_shortage
-from imgconv.light import NamedTuple, sha256
+from imgconv.light import NamedTuple, Path, sha256
 
 SUFFIX, UNFINISHED = ".code", ".part"
 NAMES = rf"[0-9a-f]{{40}}({SUFFIX}|\.[0-9a-f]+{UNFINISHED})"  # of what is ours in the folder
@@ -254,7 +253,7 @@ def _opened(*, make: bool = False) -> Iterator[_Folder]:
 
 def _open(path: Path, make: bool) -> int | None:
     if os.open not in os.supports_dir_fd:
-        path.mkdir(parents=True, exist_ok=True)
+        os.makedirs(path, exist_ok=True)
         return None
     flags = os.O_RDONLY | os.O_DIRECTORY
     try:
@@ -263,7 +262,7 @@ def _open(path: Path, make: bool) -> int | None:
         if not make:
             raise
     with contextlib.suppress(FileExistsError):  # another process was first, or a link leads nowhere
-        path.mkdir(mode=0o700, parents=True)
+        os.makedirs(path, mode=0o700)
     return os.open(path, flags)
 
 

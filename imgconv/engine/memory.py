@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 import os
 import sys
-from pathlib import Path
 
 from imgconv.errors import ImageError, StarvedError
 
 # MB of addresses, and of data, that are taken until a library is loaded; by LLVM for all parts.
 NEEDS = {"numpy": (96, 48), "llvmlite": (448, 208)}
+GROUP = "/sys/fs/cgroup"
 SMALL = 1 << 26  # bytes, which are not worth a look
 MORE = 48  # MB that a part takes at most, once LLVM is loaded
 
@@ -53,13 +53,12 @@ def free() -> float:
     """Return how many bytes this process may still take; infinite where nothing tells."""
     found = list(room())
     try:
-        fields = _numbers(Path("/proc/meminfo"))
+        fields = _numbers("/proc/meminfo")
         found.append(1024.0 * fields["MemAvailable:"])
-        group = Path("/sys/fs/cgroup")
-        limit = (group / "memory.max").read_text().strip()
+        limit = _read(f"{GROUP}/memory.max").strip()
         if limit != "max":
-            cached = _numbers(group / "memory.stat")  # which goes when it is in the way
-            kept = int((group / "memory.current").read_text())
+            cached = _numbers(f"{GROUP}/memory.stat")  # which goes when it is in the way
+            kept = int(_read(f"{GROUP}/memory.current"))
             kept -= cached["inactive_file"] + cached["active_file"]
             found.append(float(limit) - kept)
     except (OSError, KeyError, ValueError):
@@ -69,9 +68,14 @@ def free() -> float:
     return min(found)
 
 
-def _numbers(path: Path) -> dict[str, int]:
+def _read(path: str) -> str:
+    with open(path) as file:
+        return file.read()
+
+
+def _numbers(path: str) -> dict[str, int]:
     """The numbers of a file of the kernel's, by the words before them."""
-    lines = [line.split() for line in path.read_text().splitlines()]
+    lines = [line.split() for line in _read(path).splitlines()]
     return {words[0]: int(words[1]) for words in lines if len(words) > 1}
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Set
-from pathlib import Path
 
 from imgconv.errors import OptionError
 
@@ -72,7 +71,8 @@ def _flags() -> frozenset[str]:
 def _lines() -> str:
     """The name and the features of the processor, without LLVM where the system tells them."""
     try:
-        text = Path("/proc/cpuinfo").read_text()
+        with open("/proc/cpuinfo") as file:
+            text = file.read()
         wanted = ("model name", "flags", "Features", "CPU implementer", "CPU part")
         lines = text.split("\n\n")[0].splitlines()
         return "\n".join(line for line in lines if line.startswith(wanted))

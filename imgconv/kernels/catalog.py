@@ -9,13 +9,12 @@ import stat
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgconv.errors import KernelError, shortened
 from imgconv.kernels.recipes import Recipe, is_recipe, recipe_of
 from imgconv.kernels.shipped import TABLES
-from imgconv.light import NamedTuple, blake2b
+from imgconv.light import NamedTuple, Path, blake2b
 
 if TYPE_CHECKING:
     from imgconv.kernels.kernel import Kernel
@@ -188,7 +187,7 @@ def shipped_folder() -> Path:
     """Return the folder of the shipped catalogue: beside this code, or at the top of a checkout."""
     here = Path(__file__).parent
     beside = any(name.endswith(".toml") for name in os.listdir(here))
-    return here if beside else here.parents[1] / "kernels"
+    return here if beside else here.parent.parent / "kernels"
 
 
 def own_folder() -> Path:
@@ -249,7 +248,7 @@ def open_catalog(
 def _own_files(warn: Callable[[str], None]) -> list[Path]:
     try:
         folder = own_folder()
-        return _files(folder) if folder.is_dir() else []
+        return _files(folder) if os.path.isdir(folder) else []
     except (OSError, RuntimeError) as error:  # RuntimeError: the user has no home folder
         warn(f"your own kernels cannot be looked for: {error}")
         return []
@@ -285,7 +284,8 @@ class _File(NamedTuple):
 
 def _open(path: Path) -> list[_File]:
     """A TOML file, or all TOML files of a folder."""
-    files = _files(path) if path.is_dir() else [path]
+    path = Path(path)
+    files = _files(path) if os.path.isdir(path) else [path]
     return [_read(file, _contents(file)) for file in files]
 
 
@@ -367,9 +367,9 @@ def contents(path: Path, most: int, what: str) -> bytes:
         If it cannot be read, or is more than `what` has.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+        if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
             raise KernelError(f"{path}: is no file but a pipe or a device; name a file")
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             data = file.read(most + 1)
     except OSError as error:
         raise KernelError(f"{path}: cannot be read: {error.strerror or error}") from None

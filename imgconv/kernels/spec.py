@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgconv.errors import KernelError, shortened
 from imgconv.kernels.catalog import CUSTOM, NAME, Catalog, Entry, open_catalog, read
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined, combined
-from imgconv.light import NamedTuple
+from imgconv.light import NamedTuple, Path
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -142,7 +142,7 @@ def _made_up(kernel: Kernel) -> Entry:
 
 
 def _from_file(path: Path, name: str | None) -> Entry:
-    if path.is_dir():
+    if os.path.isdir(path):
         raise KernelError(f"{path}: is a folder; --catalog takes one, -k a file or a name")
     entries = read(path)
     if not entries:

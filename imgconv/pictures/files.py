@@ -10,17 +10,18 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from imgconv.engine.memory import refuse_beyond
 from imgconv.errors import ImageError
+from imgconv.light import Path
 from imgconv.pictures import faults, replacing
 
 if TYPE_CHECKING:
     from imgconv.pictures.stores import Url
 
 PIPE = "-"
+HERE = (str, os.PathLike)  # what names a file here, and not in a store
 # What is read of a stream, which may have no end; a file has a size that its owner knows.
 MAX_STREAM = 2 << 30
 MAX_PIXELS = 500_000_000  # of a picture that is decoded whole, where nothing else is asked for
@@ -82,13 +83,13 @@ def special(name: str) -> str:
 
 def exists(target: Path | Url) -> bool:
     """Return whether there is such a file, or a link in its place."""
-    return os.path.lexists(target) if isinstance(target, Path) else target.exists()
+    return os.path.lexists(target) if isinstance(target, HERE) else target.exists()
 
 
 def tree(folder: Path) -> list[tuple[str, int, int]]:
     """Return the files in a folder and below, with their sizes and times."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file())
-    each = [(str(p.relative_to(folder)), p.stat()) for p in files]
+    paths = [os.path.join(at, name) for at, _, names in os.walk(folder) for name in names]
+    each = [(os.path.relpath(p, folder), os.stat(p)) for p in sorted(paths) if os.path.isfile(p)]
     return [(name, seen.st_size, seen.st_mtime_ns) for name, seen in each]
 
 
@@ -204,7 +205,7 @@ def refuse_unread(source: str, *, alone: bool = True) -> None:
 
 def refuse_readonly(target: Path | Url) -> None:
     """Raise an error for a store in which nothing is written, whatever the name."""
-    if not isinstance(target, Path):
+    if not isinstance(target, HERE):
         target.refuse_writing()
 
 
@@ -213,7 +214,7 @@ def refuse_unwritable(target: Path | Url, *, alone: bool = True) -> None:
 
     Where it is not the one output, it must not be a pipe or a device, which is written to.
     """
-    if not isinstance(target, Path):
+    if not isinstance(target, HERE):
         return
     try:
         kind = stat.S_IFMT(os.lstat(target).st_mode)
@@ -246,7 +247,7 @@ def refuse_unwritable(target: Path | Url, *, alone: bool = True) -> None:
 
 def _refuse_folder_in_place(target: Path) -> None:
     """Raise an error for a folder, which no file takes the place of."""
-    if target.is_dir() and not is_zarr(str(target)):
+    if os.path.isdir(target) and not is_zarr(os.fspath(target)):
         raise ImageError(f"{target} is a folder; {ELSEWHERE}")
 
 
@@ -263,7 +264,7 @@ def _unwritten(target: Path, error: Exception) -> ImageError:
 
 def refuse_existing(target: Path | Url) -> None:
     """Raise an error for a file that is already there, or a link in its place."""
-    if isinstance(target, Path):
+    if isinstance(target, HERE):
         _refuse_folder_in_place(target)
     if exists(target):
         raise _taken(target)
@@ -293,21 +294,22 @@ def write(
         If the file exists and `force` is not given, or cannot be written.
     """
     if again and not force and _holds(path, data):
-        if isinstance(path, Path):
+        if isinstance(path, HERE):
             replacing.tidy(Path(os.path.realpath(path)).parent)
         return
-    if not isinstance(path, Path):
+    if not isinstance(path, HERE):
         if not force:
             refuse_existing(path)
         path.write(data)
         return
     if force and not is_plain(path):  # a pipe or a device is not to be replaced
         try:
-            path.write_bytes(data)
+            with open(path, "wb") as device:
+                device.write(data)
         except OSError as error:
             raise _unwritten(path, error) from None
         return
-    with whole(path, force=force, again=again) as part, part.open("r+b", buffering=0) as file:
+    with whole(path, force=force, again=again) as part, open(part, "r+b", buffering=0) as file:
         left = memoryview(data)
         while left:
             left = left[file.write(left) :]
@@ -319,7 +321,7 @@ def filled(
     path: Path, *, force: bool, again: bool = False, settle: Callable[[int], None] | None = None
 ) -> Iterator[IO[bytes]]:
     """Give an empty file that takes the place of another when it was filled; see `write`."""
-    with whole(path, force=force, again=again) as temporary, temporary.open("r+b") as file:
+    with whole(path, force=force, again=again) as temporary, open(temporary, "r+b") as file:
         yield file
         file.flush()
         (settle or os.fsync)(file.fileno())
@@ -327,7 +329,7 @@ def filled(
 
 def is_plain(path: Path | Url) -> bool:
     """Return whether a file can be put in a place here: there is none, or no pipe or device."""
-    if not isinstance(path, Path):
+    if not isinstance(path, HERE):
         return False
     try:
         return stat.S_ISREG(os.stat(path).st_mode)
@@ -353,7 +355,7 @@ def whole(path: Path, *, force: bool, again: bool = False, folder: bool = False)
     try:
         if not os.path.isdir(target.parent):  # perhaps a link to one that is to be made
             target = Path(os.path.realpath(path))
-            target.parent.mkdir(parents=True, exist_ok=True)
+            os.makedirs(target.parent, exist_ok=True)
         with replacing.beside(target, folder=folder) as part:
             yield part
             if not folder:
@@ -372,15 +374,15 @@ def whole(path: Path, *, force: bool, again: bool = False, folder: bool = False)
 
 def settle(path: Path) -> None:
     """Have the disk hold what was written to a file."""
-    if path.is_file():
-        with path.open("r+b") as file:  # Windows flushes only what may be written
+    if os.path.isfile(path):
+        with open(path, "r+b") as file:  # Windows flushes only what may be written
             os.fsync(file.fileno())
 
 
 def _is_same(one: Path, other: Path) -> bool:
     from filecmp import cmp
 
-    if one.is_file() and other.is_file():
+    if os.path.isfile(one) and os.path.isfile(other):
         return cmp(one, other, shallow=False)
     names = [[name for name, *_ in tree(folder)] for folder in (one, other)]
     return names[0] == names[1] and all(
@@ -390,8 +392,9 @@ def _is_same(one: Path, other: Path) -> bool:
 
 def _holds(target: Path | Url, data: bytes) -> bool:
     try:
-        if isinstance(target, Path):
-            return target.stat().st_size == len(data) and target.read_bytes() == data
+        if isinstance(target, HERE):
+            with open(target, "rb") as file:
+                return os.fstat(file.fileno()).st_size == len(data) and file.read() == data
         return target.exists() and target.read() == data
     except (OSError, ImageError):
         return False

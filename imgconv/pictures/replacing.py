@@ -17,14 +17,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
-from imgconv.light import blake2b
+from imgconv.light import Path, blake2b
 
 BEGIN, OURS = ".imgconv-", r"\.imgconv-[0-9a-f]{8}(-[0-9a-f]{12})?\.(part|old)"
 LOOK = 1000  # names of a folder that are looked through, which takes 0.3 ms
-MOUNTS = Path("/proc/self/mountinfo")
+MOUNTS = "/proc/self/mountinfo"
 HERE, NOREPLACE, EXCHANGE = -100, 1, 2  # of Linux's renameat2
 UNKNOWN = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)  # as old systems say it
 # File systems of one machine, whose locks all can see; on others a lock may be of each machine.
@@ -48,7 +47,7 @@ def beside(target: Path, *, folder: bool) -> Iterator[Path]:
     if sys.platform == "win32":  # where what is open cannot be renamed
         part = _other(part)
         try:
-            part.mkdir() if folder else part.touch(exist_ok=False)
+            os.mkdir(part) if folder else os.close(os.open(part, MAKING, 0o666))
             yield part
         finally:
             _surely(functools.partial(remove, part))
@@ -86,7 +85,7 @@ def _claimed(part: Path, *, folder: bool) -> int | None:
     while True:
         try:
             if folder:
-                part.mkdir()
+                os.mkdir(part)
             else:
                 file = os.open(part, MAKING, 0o666)
             break
@@ -129,14 +128,14 @@ def put(part: Path, target: Path, *, force: bool) -> None:
     """
     if not force:
         _put_new(part, target)
-    elif not part.is_dir():
+    elif not os.path.isdir(part):
         with contextlib.suppress(FileNotFoundError):
             os.chmod(part, os.stat(target).st_mode & 0o7777)
         os.replace(part, target)
     else:
         for rest in reversed(range(TRIES)):
             try:
-                _exchange(part, target) if os.path.lexists(target) else part.rename(target)
+                _exchange(part, target) if os.path.lexists(target) else os.rename(part, target)
                 return
             except OSError as error:
                 if not rest or error.errno not in DISTURBED:
@@ -146,7 +145,7 @@ def put(part: Path, target: Path, *, force: bool) -> None:
 def _put_new(part: Path, target: Path) -> None:
     if _renamed(part, target, NOREPLACE):
         return
-    if not part.is_dir():  # which then has two names, one of them to be removed
+    if not os.path.isdir(part):  # which then has two names, one of them to be removed
         try:
             os.link(part, target)
             return
@@ -156,7 +155,7 @@ def _put_new(part: Path, target: Path) -> None:
             pass
     if os.path.lexists(target):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
-    part.rename(target)
+    os.rename(part, target)
 
 
 def _exchange(part: Path, target: Path) -> None:
@@ -176,13 +175,13 @@ def _exchange(part: Path, target: Path) -> None:
 
 def _exchange_in_steps(part: Path, target: Path) -> None:
     """Put the old folder into another, from where it comes back if nothing takes its place."""
-    for aside in target.parent.glob(f"{first(target).stem}*.old"):
+    for aside in _beginning(target, ".old"):
         _recover(aside)
     aside = _other(first(target)).with_suffix(".old")
     try:
-        aside.mkdir()
-        target.rename(aside / target.name)
-        part.rename(target)
+        os.mkdir(aside)
+        os.rename(target, aside / target.name)
+        os.rename(part, target)
     finally:
         _surely(functools.partial(_recover, aside))
 
@@ -192,12 +191,12 @@ def _recover(aside: Path) -> None:
     seen = os.lstat(aside)
     if not stat.S_ISDIR(seen.st_mode) or not _is_users(seen):
         return
-    for old in [*aside.iterdir()]:
+    for name in os.listdir(aside):
         try:
-            _put_new(old, aside.with_name(old.name))
+            _put_new(aside / name, aside.with_name(name))
         except FileExistsError:
-            remove(old)
-    aside.rmdir()
+            remove(aside / name)
+    os.rmdir(aside)
 
 
 def _renamed(old: Path, new: Path, how: int) -> bool:
@@ -243,8 +242,15 @@ def tidy(folder: Path) -> None:
 def sweep(path: Path) -> None:
     """Remove what attempts to write a file again and again have left, but for those that live."""
     target = Path(os.path.realpath(path))
-    for part in target.parent.glob(f"{first(target).stem}*.part"):
+    for part in _beginning(target, ".part"):
         remove_left(part, ended=True)
+
+
+def _beginning(target: Path, ending: str) -> list[Path]:
+    """What is named as parts of a file are."""
+    begin = first(target).stem
+    names = os.listdir(target.parent) if os.path.isdir(target.parent) else []
+    return [target.with_name(n) for n in names if n.startswith(begin) and n.endswith(ending)]
 
 
 def remove_left(path: Path, *, ended: bool = False) -> bool:
@@ -319,7 +325,8 @@ def _is_seen_by_all(folder: Path) -> bool:
     """Whether all who could write in a folder see each other's locks, as far as Linux tells."""
     place, best, kind, options = os.path.realpath(folder), "", "", ""
     try:
-        lines = MOUNTS.read_bytes().splitlines()
+        with open(MOUNTS, "rb") as file:
+            lines = file.read().splitlines()
     except OSError:
         return False
     for line in map(os.fsdecode, lines):
@@ -344,13 +351,13 @@ def _surely(clear: Callable[[], object]) -> None:
 
 def remove(path: Path) -> None:
     """Remove a file, or a folder with all in it."""
-    if not path.is_dir():
-        path.unlink()
+    if not os.path.isdir(path):
+        os.unlink(path)
         return
     from shutil import rmtree  # 10 ms
 
     for _ in range(5 * TRIES):  # where a disk is full, threads of zarr may still write
         rmtree(path, ignore_errors=True)
-        if not path.exists():
+        if not os.path.exists(path):
             return
         time.sleep(PAUSE)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imgconv import light
 from imgconv.engine import ready, samples
 from imgconv.engine.levels import NOTHING, Ends, outermost
 from imgconv.engine.memory import free, refuse_beyond
@@ -77,7 +78,7 @@ class Route(NamedTuple):
     """
 
     source: str
-    target: Path
+    target: light.Path
     format: str
     reading: Reading
     writing: Writing
@@ -108,7 +109,7 @@ def filter_file(route: Route, work: Work, progress: Progress | None = None) -> M
                 job.span(spanned)
         whole = files.whole(target, force=writing.force, again=route.again, folder=name == PIECES)
         temporary = opened.enter_context(whole)
-        with _writer(temporary, name, picture, jobs, writing) as writer:
+        with _writer(Path(temporary), name, picture, jobs, writing) as writer:
             for job in jobs:
                 writer.add(job.wanted(pool, writing.compress))
             writer.finish(kept)
@@ -134,7 +135,7 @@ def _begun(
     if name not in WRITTEN:
         raise ImageError(f"is to be filtered in pieces, and {name} is written whole; choose .tif")
     if name == PIECES:
-        zarr_pieces.refuse_other(route.target)
+        zarr_pieces.refuse_other(Path(route.target))
     picture = _open(route.source, route.reading)
     opened.callback(picture.close)
     count = len(picture.pages)

@@ -9,12 +9,12 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar
 
 from imgconv.engine.memory import refuse_beyond
 from imgconv.engine.ready import thread_count
 from imgconv.errors import ImageError, ImgconvError, one_line, shortage
+from imgconv.light import Path
 from imgconv.pictures import axes, decode, encode, files, pillow, stdout
 from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import ARRAYS, BY_NAME, ENDINGS, ending_format, format_of

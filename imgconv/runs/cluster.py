@@ -9,11 +9,10 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgconv.errors import ClusterError, OptionError, one_line, shortened
-from imgconv.light import NamedTuple
+from imgconv.light import NamedTuple, Path
 from imgconv.pictures import files, replacing
 from imgconv.pictures.files import PIPE
 from imgconv.runs import batch

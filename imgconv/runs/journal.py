@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgconv import __version__
+from imgconv import __version__, light
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
 from imgconv.light import blake2b
@@ -65,7 +65,7 @@ def _numbers(step: Kernel | Combined) -> object:
 def stamp(name: str) -> str:
     """Return what changes with a file: its size and time, or what its store tells; "" if none."""
     place = files.path(name)
-    if not isinstance(place, Path):
+    if not isinstance(place, str):
         return place.stamp()
     try:
         seen = os.stat(place)
@@ -233,7 +233,7 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 def _remove(path: Path, size: int | None = None) -> None:
     """Remove a journal that no process has open, and that has not grown beyond a size."""
-    with replacing.unclaimed(path) as left:
+    with replacing.unclaimed(light.Path(path)) as left:
         if left and size in (None, path.stat().st_size):
             path.unlink()
 

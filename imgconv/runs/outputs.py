@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgconv.errors import ImageError, OptionError, shortened
+from imgconv.light import Path
 from imgconv.pictures import files
 from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import BY_NAME, ENDINGS, ending_format, format_of

@@ -19,12 +19,11 @@ from _thread import allocate_lock
 from collections import deque
 from collections.abc import Callable, Container, Generator, Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, NoReturn
 
 from imgconv.engine import cache, native
 from imgconv.engine.pool import Pool
-from imgconv.light import NamedTuple
+from imgconv.light import NamedTuple, Path
 from imgconv.pictures import files, pillow, replacing
 from imgconv.runs.job import FAILED, Job, Outcome
 from imgconv.runs.task import PATIENCE, Gate, Task

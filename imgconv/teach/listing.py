@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from imgconv.errors import printable
 from imgconv.kernels.catalog import Entry
 from imgconv.kernels.recipes import Recipe
 from imgconv.kernels.shipped import FAMILIES
+from imgconv.light import Path
 
 RECIPES, FORMULAS = "recipes", "families"
 WIDE = 74  # columns of a line

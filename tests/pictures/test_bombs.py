@@ -199,7 +199,7 @@ def test_the_memory_of_a_container_counts_without_what_is_only_cached(monkeypatc
         "/sys/fs/cgroup/memory.current": "4000000\n",
         "/sys/fs/cgroup/memory.stat": "anon 1\nactive_file 500000\ninactive_file 2500000\n",
     }
-    monkeypatch.setattr(Path, "read_text", lambda path: said[str(path)])
+    monkeypatch.setattr(memory, "_read", said.__getitem__)
     assert memory.free() == 4_000_000
     said["/sys/fs/cgroup/memory.max"] = "max\n"
     assert memory.free() == 8_192_000

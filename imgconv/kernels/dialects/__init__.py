@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 from imgconv.errors import KernelError, one_line, shortened
 from imgconv.kernels.catalog import contents
@@ -22,6 +21,7 @@ from imgconv.kernels.dialects import (
 from imgconv.kernels.dialects.shared import of_one_channel
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.notation import from_json
+from imgconv.light import Path
 
 MAX_BYTES = 10_000_000
 # What reads a text that was pasted, in the order in which they are asked.
