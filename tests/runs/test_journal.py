@@ -66,10 +66,12 @@ def test_a_killed_run_goes_on(folder, state_home):
     for i in range(60):
         Path(f"in/{i}.png").write_bytes(saved(noise(size=(300, 200)), "PNG"))
     args = [*IMGCONV, "apply", *names(), *APPLY, "--jobs", "2"]
-    with subprocess.Popen(args, stdout=subprocess.DEVNULL, cwd=folder) as process:
+    with subprocess.Popen(
+        args, stdout=subprocess.DEVNULL, cwd=folder, start_new_session=True
+    ) as process:
         while not Path("out/2.png").exists():  # sorted by name, about the middle
             time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGKILL)
     before = outputs()
     noted = journals(state_home)[0].stat().st_size // journal.LINE
     assert 0 < noted <= len(before) < 60
