@@ -80,7 +80,7 @@ class Path(str):
     @property
     def parent(self) -> Path:
         """The folder that it is in."""
-        return Path(os.path.dirname(self)) if self.name else self
+        return str.__new__(Path, os.path.dirname(self) or os.curdir) if self.name else self
 
     @property
     def suffix(self) -> str:
@@ -95,7 +95,7 @@ class Path(str):
 
     def with_name(self, name: str) -> Path:
         """Return another file in the same folder."""
-        return self.parent / name
+        return str.__new__(Path, os.path.join(os.path.dirname(self), name))
 
     def with_stem(self, stem: str) -> Path:
         """Return a file in the same folder, of the same ending."""
