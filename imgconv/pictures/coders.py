@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
-from imgconv.engine.pool import Pool, Queue
 from imgconv.pictures.pixels import ArrayPixels, ImagePart, Pixels
 
 if TYPE_CHECKING:
@@ -41,8 +40,14 @@ def spans(rows: int, height: int) -> Iterator[range]:
 def write(out: IO[bytes], picture: Pixels, coder: Coder, threads: int) -> None:
     """Write a picture that is in memory."""
     height = picture.size[1]
-    strips = -(-height // coder.rows)
-    with Pool(min(threads, strips) - 1 if strips > FEW else 0) as pool:
+    if height <= FEW * coder.rows:
+        for found in coded(picture, coder, 0):
+            coder.put(out, found)
+        coder.finish(out)
+        return
+    from imgconv.engine.pool import Pool, Queue
+
+    with Pool(min(threads, -(-height // coder.rows)) - 1) as pool:
         queue = Queue[Any](pool, lambda found: coder.put(out, found), threads)
         for rows in spans(coder.rows, height):
             queue.add(_code, picture, coder, rows, rows.start)
