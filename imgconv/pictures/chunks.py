@@ -5,14 +5,12 @@ from __future__ import annotations
 import io
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import IO, TypeAlias
+from collections.abc import Iterator
+from typing import IO
 
 from imgconv.errors import ImageError, heed_shortage
 from imgconv.light import NamedTuple
 from imgconv.pictures.faults import CUT_OFF
-
-Crc32: TypeAlias = Callable[[bytes | memoryview, int], int]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 ANIMATION = (b"acTL", b"fcTL", b"fdAT")  # ancillary by their names, but without them other pixels
@@ -37,11 +35,9 @@ def put_together(*chunks: tuple[bytes, bytes | memoryview]) -> bytes:
     return b"".join((SIGNATURE, *(part for each in chunks for part in chunk(*each))))
 
 
-def chunk(
-    kind: bytes, data: bytes | memoryview, crc32: Crc32 = zlib.crc32
-) -> tuple[bytes | memoryview, ...]:
+def chunk(kind: bytes, data: bytes | memoryview) -> tuple[bytes | memoryview, ...]:
     """Return what a chunk is put together of."""
-    check = crc32(data, crc32(kind, 0))
+    check = zlib.crc32(data, zlib.crc32(kind))
     return len(data).to_bytes(4, "big"), kind, data, check.to_bytes(4, "big")
 
 

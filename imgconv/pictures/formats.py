@@ -21,7 +21,7 @@ if TYPE_CHECKING:
             """The name's ending, with its dot."""
 
 
-PILLOW, NUMPY, ZARR, ISAL = "Pillow", "NumPy", "zarr", "isal"  # who reads and writes a format
+PILLOW, NUMPY, ZARR, ZLIB = "Pillow", "NumPy", "zarr", "zlib"  # who reads and writes a format
 
 Channels = tuple[str, ...]
 
@@ -65,13 +65,13 @@ FORMATS = (
     Format("PFM", (".pfm",), {"float32": _GRAY}, pillow="PPM", head=rb"P[fF]"),
     Format("PGM", (".pgm",), {"uint8": _GRAY, "uint16": _GRAY}, pillow="PPM", head=rb"P[25]"),
     Format("PNG", (".png", ".apng"), {"uint8": _ALPHA, "uint16": _ALPHA},
-           (*_ALL, "comment", "text"), several="frames", writer=ISAL, head=rb"\x89PNG"),
+           (*_ALL, "comment", "text"), several="frames", writer=ZLIB, head=rb"\x89PNG"),
     Format("PNM", (".pnm",), {"uint8": _COLOUR, "uint16": _GRAY}, pillow="PPM", others=(".pbm",),
            head=rb"P[0147y]"),
     Format("PPM", (".ppm",), {"uint8": _COLOUR}, pillow="PPM", head=rb"P[36]"),
     Format("TIFF", (".tif", ".tiff"),
            dict.fromkeys(("uint8", "uint16", "float32"), (*_ALPHA, "cmyk")), _ALL,
-           several="pages", writer=ISAL, deep="tifffile", head=rb"II[*+]\0|MM\0[*+]"),
+           several="pages", writer=ZLIB, deep="tifffile", head=rb"II[*+]\0|MM\0[*+]"),
     Format("WEBP", (".webp",), {"uint8": _ALPHA}, _ALL, several="frames", head=rb"RIFF....WEBP"),
     Format("ZARR", (".zarr",), _NUMBERS, reader=ZARR, writer=ZARR),
 )

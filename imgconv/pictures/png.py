@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from array import array
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ from imgconv.engine.words import AS_PACKED, FAULT, MARGIN
 from imgconv.errors import ImageError
 from imgconv.pictures import faults, metadata, orientation
 from imgconv.pictures.chunks import of_one_pixel, split
-from imgconv.pictures.deflate import quickest
 from imgconv.pictures.picture import Picture, Reading, cut
 from imgconv.pictures.pixels import of_array
 
@@ -85,13 +85,12 @@ def _line(width: int, count: int) -> int:
 
 def _inflated(data: bytes, needed: int) -> bytes:
     """As many bytes as are needed, of what they are deflated to; it may hold more, or no end."""
-    library = quickest()
-    stream = library.decompressobj()
+    stream = zlib.decompressobj()
     try:
         found: bytes = stream.decompress(data, needed)
         if len(found) == needed and not stream.eof:
             stream.decompress(stream.unconsumed_tail, 1)  # the sum behind them
-    except library.error:
+    except zlib.error:
         raise faults.broken() from None
     if len(found) < needed:
         raise faults.broken() if stream.eof else ImageError(faults.CUT_OFF)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from imgconv.errors import OptionError, one_line, shortened
 from imgconv.pictures import files
 from imgconv.runs.job import Job
-from imgconv.runs.worker import HERE, NONE, Versions, difference
+from imgconv.runs.worker import HERE, Versions, difference
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -100,8 +100,7 @@ def refuse_other_workers(client: Client, todo: Sequence[Job]) -> None:
     pythons = ask(sysconfig.get_python_version)
     pillows = ask(pydoc.locate, "PIL.__version__")
     zlibs = ask(pydoc.locate, "zlib.ZLIB_RUNTIME_VERSION")
-    isals = {at: found or NONE for at, found in ask(pydoc.locate, "isal.__version__").items()}
-    asked = imgconvs, pythons, pillows, zlibs, isals
+    asked = imgconvs, pythons, pillows, zlibs
     for worker in set.intersection(*map(set, asked)):
         found = Versions(*(each[worker] for each in asked))
         if found != HERE:

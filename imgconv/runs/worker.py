@@ -19,8 +19,6 @@ from imgconv.runs import batch
 from imgconv.runs.job import Job, Outcome
 from imgconv.runs.task import Task
 
-NONE = "none"  # the version of what is not there
-
 
 class Versions(NamedTuple):
     """What must be alike here and on the workers, for the same bytes."""
@@ -29,16 +27,6 @@ class Versions(NamedTuple):
     python: str
     pillow: str
     zlib: str
-    isal: str
-
-
-def _isal() -> str:
-    """The version of isal, or that there is none: then zlib packs."""
-    try:
-        import isal
-    except ImportError:
-        return NONE
-    return str(isal.__version__)
 
 
 HERE = Versions(
@@ -46,7 +34,6 @@ HERE = Versions(
     sysconfig.get_python_version(),
     PIL.__version__,
     zlib.ZLIB_RUNTIME_VERSION,
-    _isal(),
 )
 
 

@@ -148,13 +148,10 @@ def test_samples_are_written_as_they_are(shape, names, kind, compress, threads, 
     np.testing.assert_array_equal(frame.array(), array)
 
 
-@pytest.mark.parametrize("isal", [True, False])
 @pytest.mark.parametrize("compress", ["fast", "small", "none"])
 @pytest.mark.parametrize("kind", ["uint8", "uint16"])
-def test_any_number_of_threads_writes_the_same_bytes(kind, compress, isal, monkeypatch):
-    """Strips depend on the size alone; where isal is not there, zlib packs them."""
-    if not isal:
-        monkeypatch.setitem(sys.modules, "isal", None)
+def test_any_number_of_threads_writes_the_same_bytes(kind, compress):
+    """Strips depend on the size alone."""
     array = samples((600, 700), 3, kind)
     one, *others = (written(array, compress, threads) for threads in (1, 2, 3, 8))
     assert others == [one] * 3
@@ -261,14 +258,11 @@ def packed(array: np.ndarray, way: int | None = None) -> bytes:
     return filtered(rows, ways, 2 * count)
 
 
-@pytest.mark.parametrize("isal", [True, False])
 @pytest.mark.parametrize("count", [2, 3, 4])
 @pytest.mark.parametrize("way", [None, 0, 1, 2, 3, 4])
-def test_sixteen_bits_are_read_by_any_filter_without_an_extra(count, way, isal, monkeypatch):
+def test_sixteen_bits_are_read_by_any_filter_without_an_extra(count, way, monkeypatch):
     """Sample for sample."""
     monkeypatch.setitem(sys.modules, "imagecodecs", None)
-    if not isal:
-        monkeypatch.setitem(sys.modules, "isal", None)
     array = deep(count)
     (frame,) = decode.read(by_hand(array, packed(array, way))).frames
     assert frame.kind == "uint16"
@@ -297,7 +291,6 @@ def test_a_transparent_colour_of_sixteen_bits_becomes_alpha(shallow):
     assert frame.array()[0, :, 3].tolist() == [0, top, top]
 
 
-@pytest.mark.parametrize("isal", [True, False])
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
@@ -308,10 +301,8 @@ def test_a_transparent_colour_of_sixteen_bits_becomes_alpha(shallow):
         (lambda lines: zlib.compress(b"\5" + lines[1:]), "its data are damaged"),
     ],
 )  # fmt: skip
-def test_damaged_data_of_sixteen_bits_are_told(spoil, told, isal, monkeypatch):
+def test_damaged_data_of_sixteen_bits_are_told(spoil, told):
     """Too few, cut off, with a wrong sum, no deflate at all, a filter that is none."""
-    if not isal:
-        monkeypatch.setitem(sys.modules, "isal", None)
     array = deep(3)
     with pytest.raises(ImageError, match=f"^broken image: {told}; get "):
         decode.read(by_hand(array, spoil(packed(array))))

@@ -67,13 +67,10 @@ def test_samples_are_written_as_they_are(shape, names, kind, compress, threads, 
 
 
 @pytest.mark.parametrize("kind", ["uint8", "uint16"])
-@pytest.mark.parametrize("isal", [True, False])
 @pytest.mark.parametrize("compress", ["fast", "small", "none"])
-def test_any_number_of_threads_writes_the_same_bytes(kind, isal, compress, monkeypatch):
+def test_any_number_of_threads_writes_the_same_bytes(kind, compress, monkeypatch):
     """In strips that the size alone decides; of 16 bits without an extra."""
     monkeypatch.setitem(sys.modules, "tifffile", None)
-    if not isal:
-        monkeypatch.setitem(sys.modules, "isal", None)
     array = samples((700, 900), "rgb", kind)
     one, *others = (
         written(array, "rgb", Writing(compress=compress), threads) for threads in (1, 2, 3)
