@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 from imgconv.engine import samples
-from imgconv.pictures import faults, pillow
+from imgconv.pictures import faults, jpeg, pillow
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
 
 PIECES = 64  # in which a file is decoded, unless one would have fewer or more bytes than
-LEAST, MOST = 1 << 12, 1 << 16
+LEAST, MOST = 1 << 12, jpeg.BLOCK
 AHEAD = 8  # marked rows that are looked at beyond one that is not there, if only by being zero
 
 
@@ -22,7 +22,8 @@ def comes_in_rows(image: ImageFile.ImageFile) -> bool:
     if len(image.tile) != 1 or not pillow.is_reachable():
         return False
     if image.format == "JPEG":
-        return image.mode in ("L", "RGB") and not image.info.get("progressive")
+        waits = image.info.get("progressive") or image.decodermaxblock > jpeg.BLOCK
+        return image.mode in ("L", "RGB") and not waits
     if image.format == "PNG":
         modes = "L", "LA", "RGB", "RGBA", "I;16"
         plain = not image.info.get("interlace") and "transparency" not in image.info

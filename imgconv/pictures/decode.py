@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from imgconv.errors import ImageError, heed_shortage
-from imgconv.pictures import faults, libtiff, limits, metadata, misread, pillow
+from imgconv.pictures import faults, jpeg, libtiff, limits, metadata, misread, pillow
 from imgconv.pictures.formats import TIFF_MAGIC, of_head, pillows
 from imgconv.pictures.lazy import Lazy, each
 from imgconv.pictures.metadata import Metadata
@@ -135,6 +135,7 @@ def _opened(data: bytes, how: Reading, pages: Pages | None = None) -> Picture:
         image.info["lossless"] = webp.is_lossless(data)
     if image.format in ("JPEG", "MPO"):
         limits.refuse_scans(data)
+        jpeg.expect(image, data)
     count, chosen, fault = look_over(image, len(data), how, pages)
     if fault:
         return _deep(data, how, fault, pages)

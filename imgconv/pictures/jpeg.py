@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import io
 import os
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image
 
 from imgconv.pictures.pixels import ImagePixels, Pixels
+
+if TYPE_CHECKING:
+    from PIL import ImageFile
 
 NAME = "picture.jpg"  # by which Pillow imports the one plugin that is needed
 STRIP = 1 << 19  # pixels of a strip: many enough for threads to share, its marker costs nothing
 UNIT = 16  # rows of which strips consist, whatever the sampling
 SOI, EOI, RESTART = b"\xff\xd8", b"\xff\xd9", 0xD0
 FRAMES, SCAN, INTERVAL = (0xC0, 0xC1), 0xDA, b"\xff\xdd\0\4"
+ARITHMETIC = 0xC9, 0xCA  # frames that are coded so
+BLOCK = 1 << 16  # bytes in which Pillow decodes
 
 
 class JpegCoder:
@@ -100,3 +105,13 @@ def _without_lock(image: Image.Image, options: dict[str, Any]) -> bytes:
     except (AttributeError, OSError):  # another system, or one that refuses
         return b""
     return data if data.endswith(EOI) else b""
+
+
+def expect(image: ImageFile.ImageFile, data: bytes) -> None:
+    """Have a file decoded as a whole where libjpeg cannot wait for more: of arithmetic coding."""
+    at = len(SOI)
+    while data[at : at + 1] == b"\xff" and (kind := data[at + 1 : at + 2]) != bytes((SCAN,)):
+        if kind and kind[0] in ARITHMETIC:
+            image.decodermaxblock = len(data) + BLOCK
+            return
+        at += 1 if kind == b"\xff" else 2 + int.from_bytes(data[at + 2 : at + 4], "big")

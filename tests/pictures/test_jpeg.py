@@ -1,6 +1,7 @@
 """JPEG in strips: the pixels of a plain encode, whoever decodes them."""
 
 import io
+import subprocess
 
 import cv2
 import numpy as np
@@ -12,6 +13,8 @@ from PIL import Image
 from imgconv.pictures import coders
 from imgconv.pictures.jpeg import UNIT, JpegCoder, saved
 from imgconv.pictures.pixels import ImagePixels
+from tests.images import saved as stored
+from tests.peers import peer
 
 CHANCE = np.random.default_rng(11)
 WHITE = {"L": (), "RGB": (3,), "CMYK": (4,)}
@@ -78,3 +81,19 @@ def test_what_a_file_says_is_said_once():
         for key in ("exif", "icc_profile", "comment", "dpi"):
             assert found.info.get(key) == expected.info.get(key)
     assert made.count(b"p" * 60_000) == 1
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("size", [(200, 100), (1200, 900)])
+@pytest.mark.parametrize("ways", [["-arithmetic"], ["-arithmetic", "-progressive"]])
+def test_arithmetic_coding_is_read_at_any_length(tmp_path, run, size, ways):
+    """Where libjpeg is given parts of a file, it says of each longer than one that it is broken."""
+    source = tmp_path / "a.jpg"
+    noisy = Image.fromarray(CHANCE.integers(0, 256, (size[1], size[0], 3), np.uint8))
+    command = [peer("cjpeg"), *ways, "-outfile", source]
+    subprocess.run(command, input=stored(noisy, "PPM"), check=True)
+    assert (source.stat().st_size > 1 << 16) == (size[0] > 1000)
+    assert run("apply", source, "-qk", "1", "-o", tmp_path / "b.png").err == ""
+    expected = subprocess.run([peer("djpeg"), source], capture_output=True, check=True).stdout
+    with Image.open(io.BytesIO(expected)) as image, Image.open(tmp_path / "b.png") as found:
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(image))
