@@ -56,7 +56,7 @@ class TiffCoder:
         return self._compress != NONE and FORMATS[self._kind] == WHOLE
 
     def code(self, strip: Pixels, _: int) -> bytes:
-        """Return what a strip becomes, of an even number of bytes."""
+        """Return what a strip becomes."""
         # Of differences zlib's best takes eight times as long as its sixth level, for 6 % less.
         strategy = zlib.Z_FILTERED if self._differs else zlib.Z_DEFAULT_STRATEGY
         small = partial(deflated, level=6, strategy=strategy, wrapped=True)
@@ -66,18 +66,19 @@ class TiffCoder:
         else:
             found = _bytes(strip)
             found = found if self._compress == NONE else make(memoryview(found))
-        return found + bytes(len(found) % 2)
+        return found
 
     def put(self, out: IO[bytes], coded: bytes) -> None:
-        """Write the next strip."""
+        """Write the next strip, so that what follows begins at an even place."""
         if not self._lengths:
             out.write(b"II*\0" + bytes(4))
         self._lengths.append(len(coded))
-        out.write(coded)
+        out.write(coded + bytes(len(coded) % 2))
 
     def finish(self, out: IO[bytes]) -> None:
         """Write the directory behind the strips, and where it is."""
-        entries, place = self._entries(), 8 + sum(self._lengths)
+        *places, place = accumulate((n + n % 2 for n in self._lengths), initial=8)
+        entries = self._entries(places)
         data, beside = struct.pack("<H", len(entries)), b""
         end = place + len(data) + 12 * len(entries) + 4
         for tag, kind, values in entries:
@@ -90,10 +91,9 @@ class TiffCoder:
         out.write(struct.pack("<I", place))
         tiff_tags.put(out, [self._said])
 
-    def _entries(self) -> list[tuple[int, int, list[int]]]:
-        """What the directory tells: tags in order, of which kind, and their values."""
+    def _entries(self, places: list[int]) -> list[tuple[int, int, list[int]]]:
+        """What it tells of strips at such places: tags in order, their kinds, and their values."""
         count, (width, height), packs = len(self._names), self._size, self._compress != NONE
-        places = list(accumulate(self._lengths[:-1], initial=8))
         entries: list[tuple[int, int, list[int]]] = [
             (256, LONG, [width]), (257, LONG, [height]),
             (258, SHORT, [8 * samples.size(self._kind)] * count),
