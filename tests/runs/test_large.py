@@ -1,0 +1,198 @@
+"""Runs over pictures that are read, filtered and written at once: an output, or a line and none."""
+
+import io
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+from tests import ROOT
+from tests.images import saved
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="devices, limits and signals")
+IMGCONV = (sys.executable, "-m", "imgconv", "apply")
+WIDTH, HEIGHT = 1300, 900
+ENDINGS = {"jpg": "JPEG", "png": "PNG", "ppm": "PPM"}
+OUTLINE = np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]])
+
+
+def picture(seed: int = 7) -> Image.Image:
+    """Return waves with some noise, more than a million pixels."""
+    y, x, c = np.ogrid[:HEIGHT, :WIDTH, :3]
+    waves = (np.sin(x / 9 + c + seed) + np.cos(y / 7 - c)) * 50 + 128
+    noise = np.random.default_rng(seed).normal(0, 5, waves.shape)
+    return Image.fromarray((waves + noise).clip(0, 255).astype(np.uint8))
+
+
+def outlined(path: Path) -> np.ndarray:
+    """Return what the filter makes of a file, by SciPy."""
+    with Image.open(path) as image:
+        array = np.asarray(image).astype(int)
+    each = [ndimage.correlate(array[..., i], OUTLINE, mode="nearest") for i in range(3)]
+    return np.dstack(each).clip(0, 255)
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory) -> Path:
+    """A folder with a picture of each format."""
+    folder = tmp_path_factory.mktemp("large")
+    for ending, name in ENDINGS.items():
+        picture().save(folder / f"a.{ending}", name)
+    return folder
+
+
+def apply(*words: object, shell: str = 'exec "$@"', **options) -> subprocess.CompletedProcess:
+    """Run the program with the filter, by such a line of the shell's."""
+    command = ["bash", "-c", shell, "bash", *IMGCONV, "-qk", "outline", *map(str, words)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        command, env=environment, capture_output=True, timeout=120, check=False, **options
+    )
+
+
+def refused(done: subprocess.CompletedProcess, folder: Path, left: dict[str, bytes]) -> str:
+    """Return the one line of a run that failed, and left the files of a folder as they were."""
+    (line,) = done.stderr.decode().splitlines()
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert line.startswith("imgconv: ")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == left
+    return line
+
+
+@pytest.mark.parametrize("source", ENDINGS)
+def test_formats_files_and_pipes(sources, tmp_path, source):
+    """The samples are SciPy's, and a pipe gets the bytes of the file, at whatever pace it reads."""
+    path, expected = sources / f"a.{source}", outlined(sources / f"a.{source}")
+    for ending in ("png", "ppm", "tif", "jpg"):
+        target = tmp_path / f"b.{ending}"
+        assert apply(path, "-o", target).stderr == b""
+        if ending != "jpg":
+            with Image.open(target) as image:
+                np.testing.assert_array_equal(np.asarray(image), expected)
+        feed = '(head -c 70000; sleep 0.5; cat) < "$0" | exec "$@" | (sleep 0.3; cat)'
+        done = apply("-", "-o", "-", "--format", ending, shell=feed.replace("$0", str(path)))
+        assert (done.stderr, done.stdout) == (b"", target.read_bytes())
+    assert len([*tmp_path.iterdir()]) == 4
+
+
+@pytest.mark.parametrize("source", ENDINGS)
+def test_an_input_that_ends_early_leaves_what_was_there(sources, tmp_path, source):
+    """A file, and a pipe."""
+    data, target = (sources / f"a.{source}").read_bytes(), tmp_path / "b.png"
+    target.write_bytes(b"before")
+    for share in (0.02, 0.5, 0.97):
+        cut = data[: int(len(data) * share)]
+        done = apply("-", "-fo", target, input=cut)
+        assert "broken image" in refused(done, tmp_path, {"b.png": b"before"})
+
+
+@pytest.mark.parametrize("ending", [*ENDINGS, "tif"])
+def test_no_room(sources, tmp_path, ending):
+    """In files, on a device, and where temporary ones are."""
+    small = 'ulimit -f 20; exec "$@"'
+    target = tmp_path / f"b.{ending}"
+    target.write_bytes(b"before")
+    left = {target.name: b"before"}
+    done = apply(sources / "a.jpg", "-fo", target, shell=small)
+    assert "File too large; raise the limit" in refused(done, tmp_path, left)
+    words = (sources / "a.jpg", "--format", ending, "-o")
+    line = refused(apply(*words, "/dev/full", "-f"), tmp_path, left)
+    assert "No space left on device" in line
+    done = apply(*words, "-", shell='ulimit -f 20; "$@" | cat; exit ${PIPESTATUS[0]}')
+    assert "set TMPDIR to another" in refused(done, tmp_path, left)
+    done = apply(*words, "-", shell='exec "$@" > /dev/full')
+    assert b"No space left on device" in done.stderr
+    assert done.returncode
+
+
+def test_a_picture_onto_itself(sources, tmp_path):
+    """All of it is read before."""
+    path = tmp_path / "a.png"
+    shutil.copy(sources / "a.png", path)
+    expected = outlined(path)
+    assert apply(path, "-fo", path).stderr == b""
+    with Image.open(path) as image:
+        np.testing.assert_array_equal(np.asarray(image), expected)
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_a_named_pipe_gets_the_bytes_of_a_file(sources, tmp_path):
+    """It is written whole, not replaced."""
+    pipe, target = tmp_path / "b.jpg", tmp_path / "c.jpg"
+    os.mkfifo(pipe)
+    done = apply(sources / "a.png", "-fo", pipe, shell=f'cat "{pipe}" > "{pipe}.read" & "$@"; wait')
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert apply(sources / "a.png", "-o", target).stderr == b""
+    assert Path(f"{pipe}.read").read_bytes() == target.read_bytes()
+    assert pipe.is_fifo()
+
+
+def test_jobs_and_threads_write_the_same_bytes(tmp_path):
+    """Of a folder, of which one file is broken; and a run that is taken up leaves them alone."""
+    (tmp_path / "in").mkdir()
+    for i in range(3):
+        (tmp_path / f"in/{i}.jpg").write_bytes(saved(picture(i), "JPEG"))
+    (tmp_path / "in/cut.jpg").write_bytes(saved(picture(), "JPEG")[:90_000])
+    seen = []
+    for jobs, threads in ((1, 1), (1, 5), (2, 2), (3, 1)):
+        out = tmp_path / f"{jobs}-{threads}"
+        words = (tmp_path / "in", "-o", f"{out}/", "--jobs", jobs, "--threads", threads)
+        for _ in range(2):
+            done = apply(*words, "--resume")
+            (line,) = done.stderr.decode().splitlines()
+            assert "cut.jpg: broken image" in line
+            assert done.returncode == 1
+            seen.append({path.name: path.read_bytes() for path in out.iterdir()})
+    assert sorted(seen[0]) == ["0.jpg", "1.jpg", "2.jpg"]
+    assert all(found == seen[0] for found in seen)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("moments", [3, pytest.param(30, marks=pytest.mark.thorough)])
+def test_a_signal_leaves_all_or_nothing(sources, tmp_path, number, moments):
+    """At any moment, and the end comes at once."""
+    target, whole = tmp_path / "b.png", tmp_path.parent / "whole.png"
+    words = (*IMGCONV, sources / "a.png", "-qk", "outline", "-fo")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for _ in range(2):  # the first may compile
+        begin = time.monotonic()
+        subprocess.run([*words, whole], env=environment, check=True)
+    takes, chance = time.monotonic() - begin, random.Random(moments)
+    for _ in range(moments):
+        target.write_bytes(b"before")
+        with subprocess.Popen([*words, target], env=environment, stderr=subprocess.PIPE) as process:
+            time.sleep(chance.uniform(0.3, 1.1) * takes)
+            process.send_signal(number)
+            _, said = process.communicate(timeout=10)
+        assert [*tmp_path.iterdir()] == [target]
+        assert target.read_bytes() in (b"before", whole.read_bytes())
+        assert process.returncode in (0, 130, -number)
+        assert len(said.splitlines()) <= 1
+
+
+def test_little_memory_makes_no_other_output(sources, tmp_path):
+    """It is right, or there is a line and nothing."""
+    expected = outlined(sources / "a.jpg")
+    for megabytes in (60, 90, 130, 200, 300, 500, 2000):
+        target = tmp_path / "b.png"
+        done = apply(
+            sources / "a.jpg", "-o", target, shell=f'ulimit -v {megabytes * 1024}; exec "$@"'
+        )
+        if done.returncode == 0:
+            assert done.stderr == b""
+            with Image.open(io.BytesIO(target.read_bytes())) as image:
+                np.testing.assert_array_equal(np.asarray(image), expected)
+            target.unlink()
+        elif megabytes >= 130:
+            assert len(done.stderr.splitlines()) == 1, done.stderr
+        assert not [*tmp_path.iterdir()]
+    assert done.returncode == 0
