@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # zlib's level for what has repetitions, told by so many bytes at the beginning, or where runs alone
 # leave less than such a part.
-REGULAR, START, LITTLE = 4, 1 << 13, 4
+REGULAR, START, LITTLE = 4, 1 << 12, 4
 
 
 def packed(strip: Samples, names: str, differing: int, make: Callable[[memoryview], Any]) -> Any:
