@@ -54,11 +54,11 @@ def circumstances() -> str:
 def main() -> None:
     """Measure as the arguments say."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("sections", nargs="*", help="of abcdefghij; all by default")
+    parser.add_argument("sections", nargs="*", help="of abcdefghijk; all by default")
     parser.add_argument("--quick", action="store_true", help="two threads only, fewer rounds")
     parser.add_argument("--save", action="store_true", help="keep RESULTS.md and the plot")
     asked = parser.parse_args()
-    wanted = "".join(asked.sections) or "abcdefghij"
+    wanted = "".join(asked.sections) or "abcdefghijk"
     seconds = 20 if asked.quick else 40
     text = [f"# What was measured\n\n{circumstances()}\n\n{EXPLANATION}"]
     panels: dict[str, dict[str, Times]] = {}
@@ -112,6 +112,10 @@ def main() -> None:
         from benchmarks import cluster
 
         add("(j) 2,000 of 512x512 JPEG on the workers of a Dask scheduler", cluster.report())
+    if "k" in wanted:
+        from benchmarks import codecs
+
+        add("(k) Large files, from format to format, sobel-left", codecs.report())
     if asked.save:
         from benchmarks import plot
 
