@@ -85,13 +85,14 @@ class Path(str):
     @property
     def suffix(self) -> str:
         """The ending of the name, with its dot."""
-        at = self.name.rfind(".")
-        return self.name[at:] if 0 < at < len(self.name) - 1 else ""
+        name = self.name
+        at = name.rfind(".")
+        return name[at:] if 0 < at < len(name) - 1 else ""
 
     @property
     def stem(self) -> str:
         """The name without its ending."""
-        return self.name.removesuffix(self.suffix) if self.suffix else self.name
+        return self.name.removesuffix(self.suffix)
 
     def with_name(self, name: str) -> Path:
         """Return another file in the same folder."""

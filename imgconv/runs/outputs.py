@@ -46,9 +46,9 @@ def jobs(
     found = []
     for i, source in enumerate(inputs, 1):
         path = files.path(source.path)
-        suffix = _suffix(path, wanted)
+        stem, suffix = path.stem, _suffix(path, wanted)
         fields = {
-            "stem": path.stem, "name": path.stem + suffix, "suffix": suffix, "kernel": label,
+            "stem": stem, "name": stem + suffix, "suffix": suffix, "kernel": label,
             "parent": str(path.parent), "index": f"{i:0{width}}",
         }  # fmt: skip
         target = _target(source, output, fields, wanted, len(inputs))
