@@ -130,7 +130,8 @@ as long it took: above 1 imgconv is ahead. OpenCV's best is the fastest of its r
 job. Pillow has no threads, 8 bits only, leaves its outermost pixels alone where its kernels are
 small, and its gaussian is three boxes that only look alike. "Copies" are of the same picture in
 memory: `img.copy()`. A dash: not offered. JPEG is written with quality 90 and chroma of half the
-size, as the sources have them (ffmpeg: `-q:v 2`, with its own tables), PNG as each does it unasked.
+size, as the sources have them (ffmpeg: `-q:v 2`, with its own tables), PNG and TIFF as each does
+them unasked: some pack TIFF, and some do not.
 imgconv alone waits until its files are on the disk. Run it yourself: `python -m benchmarks`."""
 
 if __name__ == "__main__":

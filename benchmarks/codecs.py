@@ -17,7 +17,7 @@ ROUTES = (("jpg", "jpg"), ("jpg", "png"), ("png", "png"), ("tif", "tif"), ("deep
 PEERS = ("imgconv", "Pillow script", "OpenCV script", "pyvips script", "ffmpeg")
 SHALLOW = ("Pillow script", "ffmpeg")
 LARGEST = ROUTES[:1]  # what the largest picture is measured on
-SECONDS = {SIZES[0]: 5, SIZES[1]: 15, SIZES[2]: 20}
+SECONDS = {SIZES[0]: 10, SIZES[1]: 60, SIZES[2]: 60}  # so that most have three rounds
 
 
 def report() -> str:
@@ -42,8 +42,9 @@ def _measured(size: tuple[int, int], kind: str, wanted: str) -> list[list[str]]:
                 commands[name] = known[name]
         for command in commands.values():
             run(command)
-        same = {name: _is_same(targets[name], targets["imgconv"]) for name in commands}
-        peaks = {name: peak(command) for name, command in commands.items()}
+        lossy = "jpg" in (kind, wanted)
+        same = {name: _is_same(targets[name], targets["imgconv"], lossy) for name in commands}
+        peaks = {name: min(peak(c) for _ in range(2)) for name, c in commands.items()}
         calls = {name: caller(command) for name, command in commands.items()}
         times: dict[str, Times] = in_turns(calls, seconds=SECONDS[size], rounds=5)
         title = [f"{size[0] * size[1] / 1e6:.3g}", f"{kind}, {wanted}"]
@@ -62,17 +63,21 @@ def _stored(place: Path, size: tuple[int, int], kind: str) -> Path:
     image = cv2.imread(str(source))
     assert image is not None
     if kind == "deep.png":
-        image = image.astype(np.uint16) * 257
+        low = np.random.default_rng(0).integers(0, 256, image.shape, np.uint16)
+        image = image.astype(np.uint16) * 256 + low  # as a sensor has it
     cv2.imwrite(str(place / f"source.{kind}"), image)
     return place / f"source.{kind}"
 
 
-def _is_same(output: Path, ours: Path) -> str:
-    """Whether two files hold the same picture, but for outermost pixels and what JPEG rounds."""
+def _is_same(output: Path, ours: Path, lossy: bool) -> str:
+    """Whether two files hold the same picture, but for what JPEG rounds in any of its rows.
+
+    Pillow leaves the outermost pixels as they are, which reaches as far as blocks of JPEG.
+    """
     one, other = (cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in (output, ours))
     if one is None or other is None or one.shape != other.shape or one.dtype != other.dtype:
         return "NO"
-    inner = [image[MARGIN:-MARGIN, MARGIN:-MARGIN] for image in (one, other)]
-    apart = cv2.absdiff(*inner)
-    lossy = output.suffix == ".jpg"
-    return "yes" if float(apart.mean()) <= (TOLERANCE if lossy else 0) else "NO"
+    margin = MARGIN if lossy else 1
+    inner = [image[margin:-margin, margin:-margin] for image in (one, other)]
+    worst = cv2.absdiff(*inner).reshape(len(inner[0]), -1).mean(axis=1).max()
+    return "yes" if worst <= (2 * TOLERANCE if lossy else 0) else "NO"
