@@ -134,8 +134,11 @@ def _opened(data: bytes, how: Reading, pages: Pages | None = None) -> Picture:
 
         image.info["lossless"] = webp.is_lossless(data)
     if image.format in ("JPEG", "MPO"):
-        limits.refuse_scans(data)
-        jpeg.expect(image, data)
+        frame, single = jpeg.coded(data)
+        if not single:
+            limits.refuse_scans(data)
+        if frame in jpeg.ARITHMETIC:  # for more of which libjpeg cannot wait
+            image.decodermaxblock = len(data) + jpeg.BLOCK
     count, chosen, fault = look_over(image, len(data), how, pages)
     if fault:
         return _deep(data, how, fault, pages)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import io
 import os
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from PIL import Image
 
 from imgconv.pictures.pixels import ImagePixels, Pixels
-
-if TYPE_CHECKING:
-    from PIL import ImageFile
 
 NAME = "picture.jpg"  # by which Pillow imports the one plugin that is needed
 STRIP = 1 << 19  # pixels of a strip: many enough for threads to share, its marker costs nothing
@@ -19,6 +16,8 @@ UNIT = 16  # rows of which strips consist, whatever the sampling
 SOI, EOI, RESTART = b"\xff\xd8", b"\xff\xd9", 0xD0
 FRAMES, SCAN, INTERVAL = (0xC0, 0xC1), 0xDA, b"\xff\xdd\0\4"
 ARITHMETIC = 0xC9, 0xCA  # frames that are coded so
+ALL_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+FILL = 0xFF  # a byte before a marker
 BLOCK = 1 << 16  # bytes in which Pillow decodes
 
 
@@ -107,11 +106,17 @@ def _without_lock(image: Image.Image, options: dict[str, Any]) -> bytes:
     return data if data.endswith(EOI) else b""
 
 
-def expect(image: ImageFile.ImageFile, data: bytes) -> None:
-    """Have a file decoded as a whole where libjpeg cannot wait for more: of arithmetic coding."""
-    at = len(SOI)
-    while data[at : at + 1] == b"\xff" and (kind := data[at + 1 : at + 2]) != bytes((SCAN,)):
-        if kind and kind[0] in ARITHMETIC:
-            image.decodermaxblock = len(data) + BLOCK
-            return
-        at += 1 if kind == b"\xff" else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+def coded(data: bytes) -> tuple[int, bool]:
+    """Return how a file is coded, by its frame, and whether one scan of it is all that is read.
+
+    libjpeg takes any other for a fault, if the first has all components of a baseline frame.
+    """
+    at, frame, components = len(SOI), 0, b""
+    while data[at : at + 1] == b"\xff" and at + 4 < len(data):
+        kind = data[at + 1]
+        if kind == SCAN:
+            return frame, frame in FRAMES and data[at + 4 : at + 5] == components
+        if kind in ALL_FRAMES:
+            frame, components = kind, data[at + 9 : at + 10]
+        at += 1 if kind == FILL else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return frame, False

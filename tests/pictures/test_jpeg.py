@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgconv.pictures import coders
-from imgconv.pictures.jpeg import UNIT, JpegCoder, saved
+from imgconv.errors import ImageError
+from imgconv.pictures import coders, decode
+from imgconv.pictures.jpeg import UNIT, JpegCoder, coded, saved
 from imgconv.pictures.pixels import ImagePixels
 from tests.images import saved as stored
 from tests.peers import peer
@@ -97,3 +98,20 @@ def test_arithmetic_coding_is_read_at_any_length(tmp_path, run, size, ways):
     expected = subprocess.run([peer("djpeg"), source], capture_output=True, check=True).stdout
     with Image.open(io.BytesIO(expected)) as image, Image.open(tmp_path / "b.png") as found:
         np.testing.assert_array_equal(np.asarray(found), np.asarray(image))
+
+
+def test_how_a_file_is_coded_is_told_by_its_head():
+    """One scan of a baseline frame is all that is read; a second one is an error."""
+    image = picture("RGB", (64, 48))
+    plain, gray = saved(image, {}), saved(image.convert("L"), {})
+    assert coded(plain) == coded(gray) == (0xC0, True)
+    assert coded(plain[:2] + b"\xff\xff" + plain[3:]) == (0xC0, True)  # filled up
+    assert coded(saved(image, {"progressive": True})) == (0xC2, False)
+    scan = plain.index(b"\xff\xda")
+    first = plain[: scan + 4] + b"\1" + plain[scan + 5 :]  # of three components
+    assert coded(first) == (0xC0, False)
+    for cut in range(scan + 5):
+        assert coded(plain[:cut])[1] is False
+    twice = plain[:-2] + plain[scan:-2] * 200 + plain[-2:]
+    with pytest.raises(ImageError, match="broken image"):
+        decode.whole(decode.read(twice))
