@@ -516,16 +516,16 @@ cache.save(bytes([int(sys.argv[1])] * 32), b"slow")
 def test_what_a_killed_process_left_is_removed_and_nothing_of_a_live_one(folder: Path) -> None:
     """The next one that writes does so, whichever entry it was."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    killed, live = (
-        subprocess.Popen(
+    begun = []
+    for i in range(2):  # one after the other: a file is made a moment before it is held
+        process = subprocess.Popen(
             [sys.executable, "-c", SLOWLY, str(i)],
             env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )
-        for i in range(2)
-    )  # fmt: skip
-    for process in (killed, live):
+        )  # fmt: skip
         assert process.stdout
         assert process.stdout.readline() == b"\n"
+        begun.append(process)
+    killed, live = begun
     killed.kill()
     killed.communicate()
     others = {path.name for path in (folder / "film.part", folder / "7.code") if not path.touch()}
