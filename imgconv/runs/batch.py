@@ -150,22 +150,14 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     first = made.frames[0]
     picture = _filtered(told, made.frames)
     lost = _put(picture, name, job, task)
-    width, height = first.size
-    notes = [*picture.notes, *[f"{', '.join(lost)} not kept"] * bool(lost), *[BLEED] * made.bleeds]
+    notes = [*picture.notes, *_left_out(lost), *[BLEED] * made.bleeds]
     preview = ""
     if task.preview:
         try:
             preview = task.preview(first)
         except ImageError as error:  # the output is written
             notes.append(f"no preview: {error}")
-    return outcome._replace(
-        width=width,
-        height=height,
-        samples=made.clipped.samples,
-        clipped=(made.clipped.low, made.clipped.high),
-        notes=tuple(notes),
-        preview=preview,
-    )
+    return _done(outcome, first.size, [made.clipped], notes)._replace(preview=preview)
 
 
 def _at_once(
@@ -183,14 +175,25 @@ def _at_once(
         whole = io.BytesIO()
         seen = fill(whole)
         _send(whole.getvalue(), job, task)
-    lost = flowing.lost
-    notes = [*picture.notes, *[f"{', '.join(lost)} not kept"] * bool(lost), *[BLEED] * seen.bleeds]
-    width, height = flowing.size
+    notes = [*picture.notes, *_left_out(flowing.lost), *[BLEED] * seen.bleeds]
+    return _done(outcome, flowing.size, [seen.clipped], notes)
+
+
+def _left_out(lost: Sequence[str]) -> list[str]:
+    """A note on what an output does not keep, if there is any."""
+    return [f"{', '.join(lost)} not kept"] * bool(lost)
+
+
+def _done(
+    outcome: Outcome, size: tuple[int, int], clipped: Sequence[Clipped], notes: Sequence[str]
+) -> Outcome:
+    """What became of a job whose output, of such pictures, is written."""
+    low, high, samples = map(sum, zip(*clipped, strict=True))
     return outcome._replace(
-        width=width,
-        height=height,
-        samples=seen.clipped.samples,
-        clipped=(seen.clipped.low, seen.clipped.high),
+        width=size[0],
+        height=size[1],
+        samples=samples,
+        clipped=(low, high),
         notes=tuple(notes),
     )
 
@@ -342,14 +345,8 @@ def _in_pieces(job: Job, task: Task, outcome: Outcome) -> Outcome:
         return outcome._replace(width=foretold.width, height=foretold.height, notes=tuple(notes))
     with task.gate.passed():
         made = pieces.filter_file(route, task.work, task.progress or task.gate.look)
-    notes += [*made.notes, *[f"{', '.join(made.lost)} not kept"] * bool(made.lost)]
-    return outcome._replace(
-        width=made.width,
-        height=made.height,
-        samples=sum(c.samples for c in made.clipped),
-        clipped=(sum(c.low for c in made.clipped), sum(c.high for c in made.clipped)),
-        notes=tuple(notes),
-    )
+    notes += [*made.notes, *_left_out(made.lost)]
+    return _done(outcome, (made.width, made.height), made.clipped, notes)
 
 
 def _work(task: Task, picture: Picture, name: str) -> Work:
