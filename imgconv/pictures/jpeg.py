@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
 from typing import IO, Any
 
 from PIL import Image
@@ -48,13 +49,21 @@ class JpegCoder:
         out.write(EOI)
 
 
-def _parted(data: bytes) -> tuple[list[bytes], memoryview]:
-    """The segments of a file's head, and what follows them up to its end."""
-    segments, at, kind = [], len(SOI), 0
-    while kind != SCAN:
-        kind, end = data[at + 1], at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-        segments.append(data[at:end])
+def _segments(data: bytes) -> Iterator[bytes]:
+    """The segments of a file's head, as far as it goes, up to that of its first scan."""
+    at, kind = len(SOI), 0
+    while kind != SCAN and data[at : at + 1] == b"\xff" and at + 4 < len(data):
+        kind = data[at + 1]
+        end = at + 1 if kind == FILL else at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if kind != FILL:
+            yield data[at:end]
         at = end
+
+
+def _parted(data: bytes) -> tuple[list[bytes], memoryview]:
+    """The segments of the head of a file of Pillow's, and what follows them up to its end."""
+    segments = [*_segments(data)]
+    at = len(SOI) + sum(map(len, segments))
     return segments, memoryview(data)[at : -len(EOI)]
 
 
@@ -111,12 +120,10 @@ def coded(data: bytes) -> tuple[int, bool]:
 
     libjpeg takes any other for a fault, if the first has all components of a baseline frame.
     """
-    at, frame, components = len(SOI), 0, b""
-    while data[at : at + 1] == b"\xff" and at + 4 < len(data):
-        kind = data[at + 1]
-        if kind == SCAN:
-            return frame, frame in FRAMES and data[at + 4 : at + 5] == components
-        if kind in ALL_FRAMES:
-            frame, components = kind, data[at + 9 : at + 10]
-        at += 1 if kind == FILL else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    frame, components = 0, b""
+    for segment in _segments(data):
+        if segment[1] == SCAN:
+            return frame, frame in FRAMES and segment[4:5] == components
+        if segment[1] in ALL_FRAMES:
+            frame, components = segment[1], segment[9:10]
     return frame, False
