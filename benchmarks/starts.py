@@ -26,14 +26,14 @@ run()
 """
 # Notes the parts of the engine that are asked for. Loads modules sooner, so it has its own run.
 PARTS = """
-from imgconv.engine import native
+from imgconv.compiled import native
 part = native.part
 def noting(name):
     asked.append(name)
     return part(name)
 native.part = noting
 """
-MAP = "from imgconv.engine import native; [native.part(name) for name in {parts!r}]"
+MAP = "from imgconv.compiled import native; [native.part(name) for name in {parts!r}]"
 # As the program ends: taking the interpreter down would take long.
 LEAVE = "import os; os._exit(0)"
 WITHOUT = {

@@ -53,7 +53,7 @@ class _Warden:
     def find_spec(name: str, *_: object) -> None:
         """Find nothing, but raise an error where there is no room."""
         if name == "numpy":
-            from imgconv.engine.memory import ask_for
+            from imgconv.compiled.memory import ask_for
 
             ask_for(name)
 

@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 
 from imgconv.cli.main import main
-from imgconv.engine import native
+from imgconv.compiled import native
 
 # What decides whether a change lands must not depend on chance; elsewhere examples differ each run.
 hypothesis.settings.register_profile("ci", derandomize=True)

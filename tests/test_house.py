@@ -13,6 +13,7 @@ from tests import ROOT
 WINGS = (
     {"errors", "light"},
     {"kernels"},
+    {"compiled"},
     {"engine"},
     {"pictures"},
     {"pipeline", "arrays", "dask"},

@@ -33,12 +33,14 @@ KERNELS = {
 }  # fmt: skip
 LIST = {"cli.listing", "teach", "teach.listing"}
 APPLY = {
-    "cli.apply", "cli.terminal", "engine", "engine.memory", "kernels.factors", "kernels.kernel",
+    "cli.apply", "cli.terminal", "compiled", "engine", "kernels.factors", "kernels.kernel",
     "kernels.numbers", "kernels.separable", "kernels.spec", "pictures", "runs",
+    *(f"compiled.{name}" for name in (
+        "cache", "linker", "memory", "native", "processor", "words",
+    )),
     *(f"engine.{name}" for name in (
-        "cache", "geometry", "levels", "linker", "mixing", "moves", "native",
-        "orders", "plan", "processor", "program", "ready", "rings", "run", "samples",
-        "step", "sums", "team", "whole", "words",
+        "geometry", "levels", "mixing", "moves", "orders", "plan", "program", "ready", "rings",
+        "run", "samples", "step", "sums", "team", "whole",
     )),
     *(f"pictures.{name}" for name in (
         "axes", "decode", "descriptions", "encode", "faults", "files", "fitting", "formats",

@@ -17,7 +17,7 @@ def info() -> int:
 
 def warm() -> int:
     """Compile now all parts, of which every kernel takes some."""
-    from imgconv.engine import cache, native
+    from imgconv.compiled import cache, native
 
     tell_of_compiling(say, verbose=True)
     cache.sizes()  # fails before the work where nothing can be kept
@@ -28,7 +28,7 @@ def warm() -> int:
 
 def clear() -> int:
     """Remove all compiled code, and what runs that have ended have left for --resume."""
-    from imgconv.engine import cache
+    from imgconv.compiled import cache
     from imgconv.runs import journal
 
     journal.clear()
@@ -40,7 +40,7 @@ def clear() -> int:
 
 def _print_what_is_kept() -> bool:
     """Print what is in the cache; return whether that is all that this processor takes."""
-    from imgconv.engine import cache, native
+    from imgconv.compiled import cache, native
 
     tell_of_compiling(say, verbose=True)
     size = sum(cache.sizes().values()) // 1024

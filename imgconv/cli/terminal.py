@@ -24,7 +24,7 @@ def has_colours(stream: TextIO | None) -> bool:
 
 def tell_of_compiling(note: Callable[[str], None], *, verbose: bool = False) -> None:
     """Tell on a terminal that code is compiled and why it is not kept; all hints where asked."""
-    from imgconv.engine import cache, native
+    from imgconv.compiled import cache, native
 
     on_terminal = sys.stderr is not None and sys.stderr.isatty()
     native.compiling = _show_compiling if on_terminal else _be_silent

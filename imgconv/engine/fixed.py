@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from imgconv.compiled.words import SHIFT
 from imgconv.engine.sums import GROUP, WHITE, Place, Plan, Rounding, Sum, products_of, taps_of
-from imgconv.engine.words import SHIFT
 from imgconv.kernels.factors import Products
 
 # How far a response may be from the exact one, in levels: less than one.

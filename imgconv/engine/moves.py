@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from array import array
 
-from imgconv.engine import native, samples, words
+from imgconv.compiled import native, words
+from imgconv.engine import samples
 from imgconv.engine.geometry import Window
 from imgconv.engine.mixing import Mix
 from imgconv.engine.orders import widening

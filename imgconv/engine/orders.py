@@ -13,7 +13,8 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
-from imgconv.engine import samples, words
+from imgconv.compiled import words
+from imgconv.engine import samples
 from imgconv.engine.geometry import Window
 from imgconv.engine.rings import LANES, Order, Ring, Tap, Work, lanes
 from imgconv.engine.step import Join

@@ -13,7 +13,8 @@ from array import array
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from imgconv.engine import native, samples, words
+from imgconv.compiled import native, words
+from imgconv.engine import samples
 from imgconv.engine.geometry import Geometry, Window, fills
 from imgconv.engine.mixing import Mix
 from imgconv.engine.moves import Moves

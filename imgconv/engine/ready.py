@@ -9,7 +9,9 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from imgconv.engine import native, program, samples, team
+from imgconv.compiled import native
+from imgconv.compiled.words import LOW
+from imgconv.engine import program, samples, team
 from imgconv.engine.geometry import Geometry
 from imgconv.engine.levels import Ends, outermost, ratio
 from imgconv.engine.program import Program
@@ -17,7 +19,6 @@ from imgconv.engine.rings import LINE
 from imgconv.engine.samples import Samples, pointer
 from imgconv.engine.step import Layer, as_it_is
 from imgconv.engine.sums import Plan
-from imgconv.engine.words import LOW
 from imgconv.errors import OptionError
 from imgconv.light import NamedTuple
 

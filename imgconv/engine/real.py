@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from imgconv.compiled.words import PLAIN
 from imgconv.engine.levels import MAXIMUM
 from imgconv.engine.sums import GROUP, Asked, Plan, Rounding, make_sum, products_of, taps_of
-from imgconv.engine.words import PLAIN
 from imgconv.kernels.factors import Products
 
 # Fourier transforms take as long as so many taps, and NumPy 85 ms to be imported: as long as so

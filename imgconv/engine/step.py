@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 
-from imgconv.engine import processor
+from imgconv.compiled import processor
+from imgconv.compiled.words import PLAIN
 from imgconv.engine.geometry import Fill, Geometry, Placing, fills
 from imgconv.engine.levels import MAXIMUM, Rule
 from imgconv.engine.mixing import Mix, make_mix
 from imgconv.engine.plan import IDENTITY, is_whole, make_plan
 from imgconv.engine.samples import Samples
 from imgconv.engine.sums import EXACT, Plan, Rounding, Sum
-from imgconv.engine.words import PLAIN
 from imgconv.errors import GeometryError, KernelError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined

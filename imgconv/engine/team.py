@@ -15,9 +15,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from imgconv.engine import native
+from imgconv.compiled import native
+from imgconv.compiled.words import LEFT, TAKEN
 from imgconv.engine.samples import pointer
-from imgconv.engine.words import LEFT, TAKEN
 from imgconv.light import NamedTuple
 
 # How often a thread looks for work, or whether others have left, before it sleeps: some 0.1 ms.

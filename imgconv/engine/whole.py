@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from imgconv.engine import processor
+from imgconv.compiled import processor
+from imgconv.compiled.words import DIVIDE, NARROW, PAIRING, PLAIN, SHIFT
 from imgconv.engine.levels import MAXIMUM, Exact
 from imgconv.engine.sums import (
     EXACT,
@@ -22,7 +23,6 @@ from imgconv.engine.sums import (
     snapping,
     taps_of,
 )
-from imgconv.engine.words import DIVIDE, NARROW, PAIRING, PLAIN, SHIFT
 from imgconv.kernels.factors import Matrix, Products, outer_products
 from imgconv.kernels.numbers import Number
 from imgconv.light import NamedTuple

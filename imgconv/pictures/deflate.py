@@ -6,9 +6,8 @@ import zlib
 from array import array
 from typing import TYPE_CHECKING, Any
 
-from imgconv.engine import native, ready, samples
-from imgconv.engine.samples import pointer
-from imgconv.engine.words import (
+from imgconv.compiled import native
+from imgconv.compiled.words import (
     AS_PACKED,
     ENDS_OF_FOUR,
     FROM_LEFT,
@@ -17,6 +16,8 @@ from imgconv.engine.words import (
     OF_TWO,
     THREE_OF_FOUR,
 )
+from imgconv.engine import ready, samples
+from imgconv.engine.samples import pointer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import IO, TYPE_CHECKING
 
-from imgconv.engine.memory import refuse_beyond
+from imgconv.compiled.memory import refuse_beyond
 from imgconv.errors import ImageError
 from imgconv.light import Path
 from imgconv.pictures import faults, replacing

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from imgconv.engine.memory import refuse_beyond
+from imgconv.compiled.memory import refuse_beyond
 from imgconv.errors import ImageError
 from imgconv.pictures.files import MAX_PIXELS
 

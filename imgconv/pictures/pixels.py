@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from PIL import Image
 
+from imgconv.compiled.memory import refuse_beyond
 from imgconv.engine import samples
 from imgconv.engine.levels import MAXIMUM
-from imgconv.engine.memory import refuse_beyond
 from imgconv.engine.samples import Samples
 from imgconv.light import NamedTuple
 from imgconv.pictures import pillow

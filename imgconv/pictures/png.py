@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from imgconv.engine import native, samples
-from imgconv.engine.memory import refuse_beyond
+from imgconv.compiled import native
+from imgconv.compiled.memory import refuse_beyond
+from imgconv.compiled.words import AS_PACKED, FAULT, MARGIN
+from imgconv.engine import samples
 from imgconv.engine.samples import pointer
-from imgconv.engine.words import AS_PACKED, FAULT, MARGIN
 from imgconv.errors import ImageError
 from imgconv.pictures import faults, metadata, orientation
 from imgconv.pictures.chunks import of_one_pixel, split

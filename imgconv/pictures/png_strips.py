@@ -11,8 +11,8 @@ import zlib
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
+from imgconv.compiled.words import AS_THEY_ARE, AT_BEST
 from imgconv.engine import samples
-from imgconv.engine.words import AS_THEY_ARE, AT_BEST
 from imgconv.errors import ImageError
 from imgconv.pictures.chunks import SIGNATURE, chunk, split
 from imgconv.pictures.deflate import deflated, fast, packed

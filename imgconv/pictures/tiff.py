@@ -9,8 +9,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image
 
+from imgconv.compiled.memory import refuse_beyond
 from imgconv.engine.levels import MAXIMUM
-from imgconv.engine.memory import refuse_beyond
 from imgconv.errors import ImageError
 from imgconv.pictures import faults, metadata, tiff_heads, ycbcr
 from imgconv.pictures.extras import library

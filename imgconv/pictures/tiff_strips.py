@@ -11,8 +11,8 @@ from functools import partial
 from itertools import accumulate
 from typing import IO, TYPE_CHECKING
 
+from imgconv.compiled.words import FROM_LEFT
 from imgconv.engine import samples
-from imgconv.engine.words import FROM_LEFT
 from imgconv.pictures import tiff_tags
 from imgconv.pictures.deflate import deflated, fast, packed
 from imgconv.pictures.pixels import ImagePixels, weight

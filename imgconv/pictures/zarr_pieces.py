@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imgconv.compiled.memory import refuse_beyond
 from imgconv.engine.levels import SAMPLES
-from imgconv.engine.memory import refuse_beyond
 from imgconv.errors import ImageError, heed_shortage, one_line, shortened
 from imgconv.pictures import axes
 from imgconv.pictures.extras import library

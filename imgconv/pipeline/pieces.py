@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgconv import light
+from imgconv.compiled.memory import free, refuse_beyond
 from imgconv.engine import ready, samples
 from imgconv.engine.levels import NOTHING, Ends, outermost
-from imgconv.engine.memory import free, refuse_beyond
 from imgconv.engine.pool import Pending, Pool
 from imgconv.errors import ImageError
 from imgconv.light import NamedTuple

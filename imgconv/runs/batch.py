@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from typing import IO, TYPE_CHECKING, TypeVar
 
-from imgconv.engine.memory import refuse_beyond
+from imgconv.compiled.memory import refuse_beyond
 from imgconv.engine.ready import thread_count
 from imgconv.errors import ImageError, ImgconvError, one_line, shortage
 from imgconv.light import Path

@@ -21,7 +21,7 @@ from collections.abc import Callable, Container, Generator, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from imgconv.engine import cache, native
+from imgconv.compiled import cache, native
 from imgconv.engine.pool import Pool
 from imgconv.light import NamedTuple, Path
 from imgconv.pictures import files, pillow, replacing

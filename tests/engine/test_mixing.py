@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imgconv import Kernel, apply, correlate, load_kernel
-from imgconv.engine import mixing, processor, samples, sums
+from imgconv.compiled import processor
+from imgconv.engine import mixing, samples, sums
 from imgconv.engine.plan import IDENTITY
 from imgconv.engine.run import to_pixels
 from imgconv.engine.step import Step

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgconv import Kernel, apply
-from imgconv.engine import processor, whole
+from imgconv.compiled import processor
+from imgconv.engine import whole
 from imgconv.engine.plan import make_plan
 from tests.engine.test_mixing import half_to_even
 from tests.engine.test_plan import forget, truth

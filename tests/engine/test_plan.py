@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from scipy import signal
 
 from imgconv import Kernel, apply, arrays, correlate
+from imgconv.compiled.words import PLAIN
 from imgconv.engine import program, ready, real, run, sums
 from imgconv.engine.plan import make_plan
 from imgconv.engine.step import make_layer
 from imgconv.engine.sums import Plan
 from imgconv.engine.whole import reciprocal
-from imgconv.engine.words import PLAIN
 from tests.reference import BORDERS
 
 MAXIMUM = {"uint8": 255, "uint16": 65535, "float32": 1}

@@ -15,7 +15,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from imgconv.engine import memory
+from imgconv.compiled import memory
 from tests.pictures import bombs
 from tests.pictures.bombs import KINDS, MOST_MEMORY, Bomb
 

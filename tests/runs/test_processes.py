@@ -245,7 +245,7 @@ def test_where_no_process_is_to_be_had_the_work_is_done_here(monkeypatch):
 def in_a_process(program: str) -> list[str]:
     """Run a program after what most of them need, and return its lines."""
     begin = (
-        "from imgconv.engine import cache\n"
+        "from imgconv.compiled import cache\n"
         "from imgconv.pipeline.layout import layout\n"
         "from imgconv.pipeline.work import Work\n"
         "from imgconv.runs import processes\n"

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgconv.engine import cache, memory
+from imgconv.compiled import cache, memory
 from imgconv.errors import StarvedError, shortage
 from tests import ROOT, reference
 from tests.images import noise, saved

@@ -17,7 +17,7 @@ import sys
 import traceback
 
 from imgconv.cli.main import main
-from imgconv.engine import cache, native
+from imgconv.compiled import cache, native
 
 PATIENCE = 20  # seconds
 

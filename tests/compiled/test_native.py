@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgconv.engine import cache, linker, native, processor, words
+from imgconv.compiled import cache, linker, native, processor, words
 from imgconv.errors import OptionError
 from tests import ROOT
 from tests.test_house import imports
@@ -148,14 +148,14 @@ def test_what_decides_code_decides_its_name(
 
 
 def test_all_sources_of_code_decide_its_name() -> None:
-    """Whatever the parts import of the engine, and what puts it together."""
-    graph, found = imports(ROOT / "imgconv"), {"engine.native"}
-    left = [f"engine.{name}" for name in ("conductor", "parts", "rows", "packing", "linker")]
+    """Whatever the parts import of their wing, and what puts it together."""
+    graph, found = imports(ROOT / "imgconv"), {"compiled.native"}
+    left = [f"compiled.{name}" for name in ("conductor", "parts", "rows", "packing", "linker")]
     while left:
         name = left.pop()
         found.add(name)
-        left += [n for n in graph[name] if n.startswith("engine.") and n not in found]
-    assert found == {f"engine.{name}" for name in native.SOURCES}
+        left += [n for n in graph[name] if n.startswith("compiled.") and n not in found]
+    assert found == {f"compiled.{name}" for name in native.SOURCES}
 
 
 def test_only_what_a_processor_takes_is_compiled_for_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from imgconv.engine import processor
-from imgconv.engine.machine import (
+from imgconv.compiled import processor
+from imgconv.compiled.machine import (
     again,
     both,
     copied,
@@ -17,8 +17,8 @@ from imgconv.engine.machine import (
     word,
     write,
 )
-from imgconv.engine.vectors import mixing, pair_sums, prefix_sums
-from imgconv.engine.words import *
+from imgconv.compiled.vectors import mixing, pair_sums, prefix_sums
+from imgconv.compiled.words import *
 
 
 def one_of(place, parts):

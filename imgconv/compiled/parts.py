@@ -8,9 +8,9 @@ module variable is read while it runs.
 
 import numpy as np
 
-from imgconv.engine.machine import *
-from imgconv.engine.rows import one_of
-from imgconv.engine.words import *
+from imgconv.compiled.machine import *
+from imgconv.compiled.rows import one_of
+from imgconv.compiled.words import *
 
 BLOCK = 1 << 14  # so many samples are counted in 16 bits
 

@@ -10,8 +10,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from imgconv.engine.machine import BYTE, CONTRACTED, TYPES, WORD, loaded, stored
-from imgconv.engine.words import MIXED_AT_ONCE
+from imgconv.compiled.machine import BYTE, CONTRACTED, TYPES, WORD, loaded, stored
+from imgconv.compiled.words import MIXED_AT_ONCE
 
 PAIRS = 64  # bytes of the vectors in which pairs are summed
 

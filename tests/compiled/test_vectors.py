@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from imgconv.engine.vectors import prefix_sums
+from imgconv.compiled.vectors import prefix_sums
 
 SUMS = [(kind, depth) for kind in ("int16", "int32") for depth in (1, 3, 4)]
 

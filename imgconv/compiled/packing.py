@@ -11,7 +11,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from imgconv.engine.machine import (
+from imgconv.compiled.machine import (
     BYTE,
     WORD,
     again,
@@ -27,8 +27,8 @@ from imgconv.engine.machine import (
     word,
     write,
 )
-from imgconv.engine.vectors import named, shuffle, vector
-from imgconv.engine.words import *
+from imgconv.compiled.vectors import named, shuffle, vector
+from imgconv.compiled.words import *
 
 NONE, SUB, UP, AVERAGE, PAETH = range(5)
 VECTOR, AT_ONCE = vector("uint8", MARGIN)

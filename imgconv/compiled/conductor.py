@@ -9,7 +9,7 @@ is `fill`, whose place another filler may take.
 
 from numba import njit
 
-from imgconv.engine.machine import (
+from imgconv.compiled.machine import (
     again,
     call,
     clear,
@@ -20,7 +20,7 @@ from imgconv.engine.machine import (
     read,
     write,
 )
-from imgconv.engine.words import *
+from imgconv.compiled.words import *
 
 word, put, noted = read["int64"], write["int64"], again["int64"]
 function = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)

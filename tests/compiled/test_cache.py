@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgconv.engine import cache, native
+from imgconv.compiled import cache, native
 from tests import ROOT
 
 Once = Callable[[str, Callable[[Path], None]], Path]
@@ -43,7 +43,7 @@ def draw(folder: Path) -> None:
 TELLING = """
 import sys
 from imgconv.cli.main import main
-from imgconv.engine import cache
+from imgconv.compiled import cache
 asked, load = [], cache.load
 cache.load = lambda made_from: asked.append(cache._name(made_from)) or load(made_from)
 assert main(sys.argv[1:]) == 0
@@ -102,7 +102,7 @@ def outcomes(folder: Path, whole: Path, runs: dict[str, Run]) -> dict[str, list[
         for i, run in enumerate(runs.values())
     ]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.engine.forked"],
+        [sys.executable, "-m", "tests.compiled.forked"],
         input=json.dumps({"whole": str(whole), "runs": asked}), cwd=folder, check=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -503,7 +503,7 @@ def test_nothing_is_exchanged_while_it_is_looked_at(
 # Writes an entry, and before it takes its name says so and waits for a word.
 SLOWLY = """
 import sys
-from imgconv.engine import cache
+from imgconv.compiled import cache
 def rename(*names, rename=cache._Folder._rename):
     print(flush=True)
     sys.stdin.read()
@@ -542,7 +542,7 @@ def test_what_a_killed_process_left_is_removed_and_nothing_of_a_live_one(folder:
 # Keeps two entries again and again, and reads what others keep meanwhile.
 BUSILY = """
 import sys
-from imgconv.engine import cache
+from imgconv.compiled import cache
 cache.hint = cache.warn = print
 for i in range(200):
     key = bytes([i % 2] * 32)

@@ -21,7 +21,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from imgconv.engine import cache, linker, memory, processor
+from imgconv.compiled import cache, linker, memory, processor
 from imgconv.errors import heed_shortage
 from imgconv.light import blake2b, sha256
 
@@ -165,7 +165,7 @@ def _compile(name: str) -> bytes:
     import numba
     from numba.core.registry import cpu_target
 
-    from imgconv.engine import conductor, packing, parts, rows
+    from imgconv.compiled import conductor, packing, parts, rows
 
     what, *kinds = name.split()
     makers = {**vars(parts), **vars(rows), **vars(packing)}
