@@ -21,8 +21,7 @@ def warm() -> int:
 
     tell_of_compiling(say, verbose=True)
     cache.sizes()  # fails before the work where nothing can be kept
-    for name in native.parts():
-        native.part(name)
+    native.compile_all()
     return 0 if _print_what_is_kept() else 1
 
 

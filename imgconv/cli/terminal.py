@@ -23,10 +23,14 @@ def has_colours(stream: TextIO | None) -> bool:
 
 
 def tell_of_compiling(note: Callable[[str], None], *, verbose: bool = False) -> None:
-    """Tell on a terminal that code is compiled and why it is not kept; all hints where asked."""
+    """Tell on a terminal that code is compiled and why it is not kept; all hints where asked.
+
+    From here on a process of its own may help to compile.
+    """
     from imgconv.compiled import cache, native
 
     on_terminal = sys.stderr is not None and sys.stderr.isatty()
+    native.helped = True
     native.compiling = _show_compiling if on_terminal else _be_silent
     cache.warn = note if verbose or on_terminal else _be_silent
     cache.hint = note if verbose else _be_silent

@@ -102,6 +102,14 @@ def sizes() -> dict[str, int]:
         return folder.sizes()
 
 
+def is_usable() -> bool:
+    """Return whether entries can be kept."""
+    with contextlib.suppress(CacheError, OSError):
+        sizes()
+        return True
+    return False
+
+
 def clear() -> list[str]:
     """Remove all that is in the cache; return why something could not be.
 

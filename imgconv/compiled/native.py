@@ -90,7 +90,7 @@ def part(name: str) -> int:
 @functools.cache
 def _part(name: str) -> int:
     key = _key(name)
-    entry = cache.load(key)
+    entry = cache.load(key) or _compiled_beside(name, key)
     if entry:
         try:
             return _link(entry)
@@ -102,10 +102,37 @@ def _part(name: str) -> int:
     return _link(entry)
 
 
+def _compiled_beside(name: str, key: bytes) -> bytes | None:
+    """What a process beside this one has compiled; where there is none, begin one if it helps.
+
+    The conductor, which is asked for last, takes as long as all others of a plain command.
+    """
+    from imgconv.compiled import beside  # not at each start
+
+    if beside.has(name):
+        compiling(False)
+        beside.end()
+        compiling(True)
+        return cache.load(key)
+    if helped and name != CONDUCTOR and not cache.load(_key(CONDUCTOR)) and cache.is_usable():
+        beside.begin([CONDUCTOR])
+    return None
+
+
 def parts() -> list[str]:
     """Return those of PARTS that plans for this processor take."""
     left_out = () if processor.has_vectors() else OF_VECTORS
     return [name for name in PARTS if name not in left_out]
+
+
+def compile_all() -> None:
+    """Compile those that are not in the cache, every other one in a process of its own."""
+    from imgconv.compiled import beside
+
+    wanted = [name for name in parts() if not cache.load(_key(name))]
+    beside.begin(wanted[::2])
+    for name in (*wanted[1::2], *wanted[::2]):
+        part(name)
 
 
 def kept() -> list[str]:
@@ -117,6 +144,8 @@ def _be_silent(_: bool) -> None:
     """Tell nothing."""
 
 
+# Whether a process may be begun to compile beside this one, as the command line may, no library.
+helped = False
 # Told that a compilation begins or is done; the command line replaces this to show it.
 compiling: Callable[[bool], None] = _be_silent
 

@@ -56,6 +56,12 @@ def _able() -> Set[str]:
     return LEVELS[asked] if asked else _flags()
 
 
+def core_count() -> int:
+    """Return how many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # absent on some systems
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 def described() -> str:
     """Return everything of the processor that decides code, as it is told and as it is."""
     return repr((os.environ.get("IMGCONV_PLAIN", ""), level(), _lines()))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from imgconv.compiled import native
+from imgconv.compiled.processor import core_count
 from imgconv.compiled.words import LOW
 from imgconv.engine import program, samples, team
 from imgconv.engine.geometry import Geometry
@@ -179,8 +180,7 @@ def thread_count() -> int:
     """
     text = os.environ.get("IMGCONV_THREADS", "")
     if not text:
-        affinity = getattr(os, "sched_getaffinity", None)  # absent on some systems
-        return len(affinity(0)) if affinity else os.cpu_count() or 1
+        return core_count()
     if not text.isdecimal() or not 1 <= int(text) <= 1024:
         raise OptionError(f"IMGCONV_THREADS is {text!r}, not a whole number from 1 to 1024")
     return int(text)

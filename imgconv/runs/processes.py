@@ -239,6 +239,7 @@ class _Service:
         cache.warn = lambda text: self._tell(NOTE, 0, text)
         cache.hint = lambda text: self._tell(HINT, 0, text)
         native.compiling = lambda done: self._tell(COMPILING, int(done))
+        native.helped = False  # the other workers have the other cores
         pool = Pool(2)
         while request := os.read(self._asked, REQUEST):
             number = int.from_bytes(request, "little")
