@@ -43,8 +43,8 @@ OF_VECTORS = ("paired", "mix")
 LIBRARY = ("sqrt", "sqrtf", "memcpy", "memmove", "memset", "rint", "rintf")
 # What decides the code of a part.
 SOURCES = (
-    "conductor", "linker", "machine", "native", "packing", "parts", "processor", "rows", "vectors",
-    "words",
+    "conductor", "linker", "machine", "matrices", "native", "packing", "parts", "processor", "rows",
+    "vectors", "words",
 )  # fmt: skip
 IMAGE = b"image\n"  # what an entry begins with that is mapped as it is
 

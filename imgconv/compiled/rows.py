@@ -17,7 +17,8 @@ from imgconv.compiled.machine import (
     word,
     write,
 )
-from imgconv.compiled.vectors import mixing, pair_sums, prefix_sums
+from imgconv.compiled.matrices import mixing
+from imgconv.compiled.vectors import pair_sums, prefix_sums
 from imgconv.compiled.words import *
 
 
@@ -211,7 +212,7 @@ def paired():
 
 
 def _mix(source, target, within):
-    vectors = mixing(source, target, within)
+    vectors = mixing(source, target, within, processor.width())
 
     @inline
     def mix(job):

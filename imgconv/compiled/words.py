@@ -59,7 +59,7 @@ SUMMED = 8
 # What `mix` reads and writes, bytes of a pixel, and whether none is clipped; and so many pixels at
 # once, at most.
 MIXED = ((3, 1, True), (3, 1, False), (3, 3, False), (4, 1, True), (4, 1, False), (4, 4, False))
-MIXED_AT_ONCE = 32
+MIXED_AT_ONCE = 64
 
 # The kind of the masks and the counts beside totals: as wide as they are.
 LANE = {"uint16": "int16", "float32": "int32", "float64": "int64"}
