@@ -38,8 +38,10 @@ def _run() -> int:
     for library in ("OPENBLAS", "OMP", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     sys.meta_path.insert(0, _Warden)
+    from imgconv import cli
     from imgconv.cli.main import main
 
+    cli.is_program = True
     sys.unraisablehook = _once_more
     for number in heeded:
         signal.signal(number, _stop)

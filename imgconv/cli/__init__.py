@@ -5,3 +5,6 @@ defines the options and words help, errors and completion; neither is imported b
 
 Hands out `main.main`, which the program runs. Never holds what Python users could want to call.
 """
+
+# Whether this process does nothing but a command line, as `__main__` says.
+is_program = False

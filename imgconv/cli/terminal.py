@@ -25,12 +25,13 @@ def has_colours(stream: TextIO | None) -> bool:
 def tell_of_compiling(note: Callable[[str], None], *, verbose: bool = False) -> None:
     """Tell on a terminal that code is compiled and why it is not kept; all hints where asked.
 
-    From here on a process of its own may help to compile.
+    Where this process is the program's, one more may help to compile.
     """
+    from imgconv import cli
     from imgconv.compiled import cache, native
 
     on_terminal = sys.stderr is not None and sys.stderr.isatty()
-    native.helped = True
+    native.helped = cli.is_program
     native.compiling = _show_compiling if on_terminal else _be_silent
     cache.warn = note if verbose or on_terminal else _be_silent
     cache.hint = note if verbose else _be_silent

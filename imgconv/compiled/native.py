@@ -130,8 +130,10 @@ def compile_all() -> None:
     from imgconv.compiled import beside
 
     wanted = [name for name in parts() if not cache.load(_key(name))]
-    beside.begin(wanted[::2])
-    for name in (*wanted[1::2], *wanted[::2]):
+    theirs = wanted[::2] if helped else []
+    if theirs:
+        beside.begin(theirs)
+    for name in (*(n for n in wanted if n not in theirs), *theirs):
         part(name)
 
 
@@ -144,7 +146,7 @@ def _be_silent(_: bool) -> None:
     """Tell nothing."""
 
 
-# Whether a process may be begun to compile beside this one, as the command line may, no library.
+# Whether a process may be begun to compile beside this one, as the program may, and no library.
 helped = False
 # Told that a compilation begins or is done; the command line replaces this to show it.
 compiling: Callable[[bool], None] = _be_silent
