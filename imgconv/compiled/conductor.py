@@ -35,6 +35,13 @@ def have_done(what, job, out):
     call(word(what, PART), job)
 
 
+@function
+def target_row(program, panel, whole, turn, j):
+    """The address from which the j-th output of a turn stands in the target."""
+    y = turn + j * word(program, APART)
+    return word(whole, TARGET) + y * word(whole, TARGET_STEP) + word(panel, PLACE)
+
+
 def fill(program, panel, whole, r, turn, j):
     """Fill the rows of ring r that the j-th output of a turn reads and none before it has."""
     room = word(whole, ROOM)
@@ -42,11 +49,13 @@ def fill(program, panel, whole, r, turn, j):
     ring = word(program, RINGS) + 8 * RING_SIZE * r
     share = panel + 8 * (PANEL_SIZE + SHARE_SIZE * r)
     job, mark = room + word(program, JOB), SLOTS + word(program, RING_COUNT) + r
-    begin, filled = j * word(ring, STRIDE) >> 1, noted(room, mark)
+    begin, filled, held = j * word(ring, STRIDE) >> 1, noted(room, mark), word(ring, HELD)
+    put(room, AT_RING, target_row(program, panel, whole, turn, j))
     put(room, AT_FILLING, word(reader, FILLING))
     put(room, AT_FILLING + 1, word(reader, FILLING))
     for row in range(filled if filled > begin else begin, begin + word(reader, READS)):
-        put(room, AT_RING, room + word(ring, BASE) + row % word(ring, HELD) * word(ring, STEP))
+        if held > 0:
+            put(room, AT_RING, room + word(ring, BASE) + row % held * word(ring, STEP))
         for s in range(word(reader, SOURCES)):
             tap = row * word(reader, SOURCES) + s
             at = word(word(reader, ROWS), turn * word(program, PITCH) + tap * word(program, SPREAD))
@@ -71,8 +80,8 @@ def row_of(program, room, r, ahead):
 
 
 @function
-def perform(program, panel, whole, order, y):
-    """Carry out an order for the output row y."""
+def perform(program, whole, order, target):
+    """Carry out an order for an output row, which stands at an address."""
     room, taps, into = word(whole, ROOM), word(order, TAP_COUNT), word(order, TO)
     job = room + word(program, JOB)
     for t in range(taps):
@@ -80,10 +89,7 @@ def perform(program, panel, whole, order, y):
         row = row_of(program, room, word(tap, TAP_RING), word(tap, TAP_ROW))
         put(job, INPUTS + t, row + word(tap, TAP_PLACE))
     put(job, COUNT, taps)
-    if into < 0:
-        out = word(whole, TARGET) + y * word(whole, TARGET_STEP) + word(panel, PLACE)
-    else:
-        out = row_of(program, room, into, 0)
+    out = target if into < 0 else row_of(program, room, into, 0)
     have_done(order, job, out + word(order, INTO))
 
 
@@ -94,9 +100,9 @@ def do_group(program, panel, whole, group, turn, j):
         ring = word(program, RINGS) + 8 * RING_SIZE * r
         slot = (j * word(ring, STRIDE) >> 1) % word(ring, HELD)
         put(word(whole, ROOM), SLOTS + r, slot)
-    y = turn + j * word(program, APART)
+    target = target_row(program, panel, whole, turn, j)
     for o in range(word(group, ORDER_COUNT)):
-        perform(program, panel, whole, word(group, ORDERS) + 8 * ORDER_SIZE * o, y)
+        perform(program, whole, word(group, ORDERS) + 8 * ORDER_SIZE * o, target)
 
 
 @function

@@ -22,8 +22,8 @@ def mixing(source, target, within, width):
     int16, of the channels 0 and 1, 2 and 1, then three biases, three float32 by which sums are
     multiplied, and three for `sums.snapping`.
 
-    Nothing beyond a row of `words.MIXED_AT_ONCE` pixels or more is read, since the last vector
-    takes some once more; of a shorter row, as much as of one of these.
+    Nothing beyond a row of `words.MIXED_AT_ONCE` pixels or more is read or written, since the last
+    vector takes some once more; of a shorter row, as much as of one of these.
     """
 
     @intrinsic
@@ -168,19 +168,17 @@ class _Mixing:
 
     def store(self, i, made):
         """Store pixels in their order: packing takes fours of each vector in turn."""
-        builder, target = self.builder, self.target
+        builder, target, half = self.builder, self.target, self.width // 2
         if self.outputs == 1:
             made = self.moved(made, [4 * n + k for k in range(4) for n in range(self.lanes)])
             stored(builder, self.out, i, BYTE, made)
             return
         in_lane = [k // target % 4 + k % target * 4 for k in range(16)]
-        made = shuffle(
-            builder, made, made, [16 * n + k for n in range(self.lanes) for k in in_lane]
-        )
-        count, apart = (16, 4 * target) if self.lanes == 2 else (32, 32)
-        if self.lanes == 4 and target == 3:
-            made = self.moved(made, [4 * (k // 3) + k % 3 for k in range(12)])
-        for begin in range(0, self.width, count):
-            at = builder.add(builder.mul(i, WORD(target)), WORD(begin // count * apart))
-            part = range(begin, begin + count)
-            stored(builder, self.out, at, BYTE, shuffle(builder, made, made, part))
+        places = [16 * lane + k for lane in range(self.lanes) for k in in_lane]
+        made = shuffle(builder, made, made, places)
+        if target == 3:
+            made = self.moved(made, [4 * (k // 3) + k % 3 for k in range(3 * self.lanes)])
+        at = builder.mul(i, WORD(target))
+        for begin, end in ((0, half), (half, self.at_once * target)):
+            part = shuffle(builder, made, made, range(begin, end))
+            stored(builder, self.out, builder.add(at, WORD(begin)), BYTE, part)

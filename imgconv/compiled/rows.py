@@ -225,7 +225,7 @@ def _mix(source, target, within):
 def mix():
     """Make the part that sums three channels of pixels of bytes, of which there may be a fourth.
 
-    Numbers: a word, which of `words.MIXED`; then as of `vectors.mixing`.
+    Numbers: a word, which of `words.MIXED`; then as of `matrices.mixing`.
     """
     return one_of(0, [_mix(*kinds) for kinds in MIXED])
 

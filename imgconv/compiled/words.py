@@ -87,8 +87,8 @@ NEXT, CALL_COUNT, CALLED, TAKEN, LEFT, HELPERS, HELPER_COUNT, LED, CALLS = range
 # present output begin, and then for each how many rows have been filled.
 AT_SOURCE, AT_RAW, AT_FILLING, AT_RING, SLOTS = range(0, 10, 2)
 
-# A ring of rows: where in the room it begins, bytes of a row, how many rows, and rows from one
-# output to the one after the next.
+# A ring of rows: where in the room it begins, bytes of a row, how many rows (0: it is the target
+# itself, which nothing reads), and rows from one output to the one after the next.
 BASE, STEP, HELD, STRIDE, RING_SIZE = range(5)
 
 # A reader, which fills the ring of the same number: the function that does; how many rows an output

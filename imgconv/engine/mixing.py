@@ -34,7 +34,7 @@ class Mix(NamedTuple):
         return len(self.rows) == 1 and min(*weights, bias) >= 0 and most <= WHITE * divisor
 
     def packed(self) -> bytes:
-        """The numbers of `vectors.mixing`: those of outputs that are not there are 0."""
+        """The numbers of `matrices.mixing`: those of outputs that are not there are 0."""
         rows = [*self.rows, *[(0, 0, 0, 0)] * (3 - len(self.rows))]
         divisors = [*self.divisors, *[1] * (3 - len(self.divisors))]
         pairs = [n for r, g, b, _ in rows for n in (r, g // 2, b, g - g // 2)]

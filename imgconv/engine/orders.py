@@ -79,7 +79,7 @@ class Panel:
                 self._join(totals, plans, work.layer.join, output)
             elif last.kind:
                 self._deliver(totals[0], last.kind, plans[0].rounding, output, last)
-            else:
+            elif totals[0].ring.slots:  # else it is there already
                 self._copy(totals[0], output)
         if self.planar and not work.ends:
             self._interleave()

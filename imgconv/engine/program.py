@@ -67,10 +67,18 @@ def write(
     planned = [plan for plans in layer.outputs for plan in plans]
     downs, running = sum(len(plan.down) for plan in planned), any(p.running for p in planned)
     chunk = CHUNK if 0 < downs < SHARING and not running else 1
+    straight = _is_straight(geometries[0]) and not ends
     read = [
         [
             _readers(
-                readers, rings, geometries[k], plan, _channels(layer, output), chunk, layer.mix
+                readers,
+                rings,
+                geometries[k],
+                plan,
+                _channels(layer, output),
+                chunk,
+                layer.mix,
+                straight,
             )
             for k, plan in enumerate(plans)
         ]
@@ -90,6 +98,13 @@ def _is_plain(geometry: Geometry) -> bool:
     return rows.stride == 1 == columns.stride == columns.dilation
 
 
+def _is_straight(geometry: Geometry) -> bool:
+    """Whether a row that is mixed goes to the target as it is: columns of its own, in vectors."""
+    columns = geometry.columns
+    alone = columns.taps == columns.stride == 1 and columns.before == columns.after == 0
+    return alone and columns.outputs >= words.MIXED_AT_ONCE
+
+
 def _beside(plan: Plan) -> Plan:
     return plan.beside or plan
 
@@ -106,6 +121,7 @@ def _readers(
     channels: Sequence[int | None],
     chunk: int,
     mix: Mix | None,
+    straight: bool,
 ) -> list[Reader]:
     """The readers of a plan, one for each channel that it adds up; those alike are the same."""
     found = []
@@ -120,7 +136,8 @@ def _readers(
                 wide = "uint16" if plan.last.kind == "int16" else "int32"
                 ring = rings.take(key, wide, 0, slots // 2 + 1, stride)
             else:
-                ring = rings.take(key, plan.ring, 0, slots, 2 * stride)
+                held = 0 if mix and straight else slots
+                ring = rings.take(key, plan.ring, 0, held, 2 * stride)
             readers[key] = Reader(geometry, plan, channel, ring, mix)
         sums = [plan.last, plan.odd] if plan.odd else [plan.last]
         columns = {column for each in sums for _, column in each.places}
@@ -160,6 +177,8 @@ class _Layout:
         """How many columns a panel has: all of them if that is not too many."""
         columns, depth = self.columns.outputs, self.work.depth
         each = sum(reader.ring.slots * reader.ring.size for reader in self.readers)
+        if not each:
+            return lanes(columns)
         # What a panel reads beyond its columns is to be little beside them.
         wide = max(min(WIDEST, CACHED // each) // depth, LANES, 4 * self.columns.taps)
         return lanes(-(-columns // -(-columns // wide)))
@@ -168,7 +187,7 @@ class _Layout:
         """Lay out the room: addresses, slots and marks, a job, a raw row, the rings."""
         tables, rings = self.work.tables, self.work.rings.values()
         orders = [o for panel in codes.values() for _, group in panel.groups for o in group]
-        most = max(len(order.taps) for order in orders)
+        most = max((len(order.taps) for order in orders), default=0)
         longest = max(w.length for *_, windows in panels for w in windows.values())
         longest += words.MIXED_AT_ONCE if self.work.layer.mix else 0
         longest *= max(self.work.depth, self.source.channels)

@@ -31,7 +31,9 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
 def picture(data: st.DataObject) -> np.ndarray:
     """A picture of bytes, often of few pixels, with the ends of their range."""
-    shape = data.draw(st.tuples(st.integers(1, 20), st.integers(1, 70)), "shape")
+    shape = data.draw(
+        st.tuples(st.integers(1, 20), st.integers(1, 70) | st.integers(120, 150)), "shape"
+    )
     rng = np.random.default_rng(data.draw(st.integers(0, 999), "seed"))
     image = rng.integers(0, 256, (*shape, 3), np.uint8)
     return np.where(rng.random(image.shape) < 0.2, rng.choice([0, 255], image.shape), image).astype(
@@ -76,6 +78,20 @@ def test_as_many_pixels_out_as_in_are_not_the_same_pixels(pad: int, stride: int)
     found = apply(image, "luma", padding=pad, stride=stride)
     padded = np.pad(image, ((pad, pad), (pad, pad), (0, 0)), "edge")
     np.testing.assert_array_equal(found, apply(padded, "luma")[::stride, ::stride])
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("width", [*range(60, 84), 128, 129, 191, 193])
+def test_nothing_is_written_beside_the_output(outputs: int, width: int) -> None:
+    """Vectors write whole pixels alone, from row to row as well, though each is as wide as many."""
+    image = np.random.default_rng(width).integers(0, 256, (3, width, 3), np.uint8)
+    room = np.full(image.size + 256, 77, np.uint8)
+    shape = (3, width, 3)[: 2 + (outputs == 3)]
+    out = room[128:][: np.prod(shape)].reshape(shape)
+    weights = np.eye(3, dtype=int)[:outputs, ::-1]
+    apply(image, Kernel(weights[:, :, None, None].tolist()), out=out)
+    np.testing.assert_array_equal(out, image[:, :, 2] if outputs == 1 else image[:, :, ::-1])
+    assert {*room[:128], *room[128 + out.size :]} == {77}
 
 
 @given(st.data())
