@@ -150,7 +150,8 @@ def _done(
         out[...] = _done(pixels, kernel, levels, None, options)
         return out
     if prepared.ready:
-        prepared.ready(pixels.ctypes.data, prepared.rows[0], made.ctypes.data, prepared.rows[1])
+        (step, to_step), address_of = prepared.rows, samples.address_of
+        prepared.ready(address_of(pixels), step, address_of(made), to_step)
     else:
         to(pixels, made, prepared.step, levels)
     return made
@@ -197,14 +198,19 @@ def _is_apart(out: Any, image: npt.NDArray[Any], prepared: _Prepared) -> bool:
     """
     import numpy as np
 
-    wanted = f"a writable array of shape {prepared.shape} and type {prepared.kind}"
     if not isinstance(out, np.ndarray):
-        raise ImageError(f"out is of type {type(out).__name__}; give {wanted}")
+        raise ImageError(f"out is of type {type(out).__name__}; give {_wanted(prepared)}")
     if out.shape != prepared.shape or out.dtype.name != prepared.kind or not out.flags.writeable:
         locked = "" if out.flags.writeable else ", read-only"
-        raise ImageError(f"out is of shape {out.shape} and type {out.dtype}{locked}; give {wanted}")
+        raise ImageError(
+            f"out is of shape {out.shape} and type {out.dtype}{locked}; give {_wanted(prepared)}"
+        )
     plain = out.flags.c_contiguous and out.dtype.isnative
     return plain and not np.may_share_memory(out, image)
+
+
+def _wanted(prepared: _Prepared) -> str:
+    return f"a writable array of shape {prepared.shape} and type {prepared.kind}"
 
 
 def respond(image: npt.NDArray[Any], step: Step) -> npt.NDArray[np.float32]:

@@ -98,7 +98,8 @@ def do_group(program, panel, whole, group, turn, j):
     """Carry out a group of orders for the j-th output of a turn."""
     for r in range(word(program, RING_COUNT)):
         ring = word(program, RINGS) + 8 * RING_SIZE * r
-        slot = (j * word(ring, STRIDE) >> 1) % word(ring, HELD)
+        held = word(ring, HELD)  # most hold one row: a division takes as long as a short row
+        slot = (j * word(ring, STRIDE) >> 1) % held if held > 1 else 0
         put(word(whole, ROOM), SLOTS + r, slot)
     target = target_row(program, panel, whole, turn, j)
     for o in range(word(group, ORDER_COUNT)):

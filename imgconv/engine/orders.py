@@ -88,8 +88,11 @@ class Panel:
     def groups(self) -> list[tuple[int, list[Order]]]:
         """The orders as they are carried out, a group for all rows of a chunk, and when."""
         always = [(words.ON_EVEN | words.ON_ODD, [order]) for order in self.alone]
-        groups = [(words.FIRST, self.begun), (words.LATER, self.gone_on), *always, *self.each]
-        return [(when, orders) for when, orders in groups if orders]
+        before = (words.FIRST, self.begun), (words.LATER, self.gone_on)
+        if not self.begun:
+            return [*always, *((when, orders) for when, orders in self.each if orders)]
+        assert not always, "sums that go on from row to row have no chunks"
+        return [(w & when, [*orders, *more]) for w, orders in before for when, more in self.each]
 
     def _last(self, plan: Plan) -> Sum:
         """The last sum of a plan for the rows that orders are for now."""

@@ -58,28 +58,33 @@ class Ready(NamedTuple):
             return self.joined.ready(where[0], source, where[2], target, threads=threads)
         written = self.program
         assert written
-
-        alone = self.work < WORK or self.work < WORK * team.price()
+        alone = self.rows == 1 or self.work < WORK or self.work < WORK * team.price()
         threads = 1 if alone else threads or thread_count()
-        tall = self.rows if threads == 1 else -(-self.rows // (BANDS * threads))
-        rooms, calls = [], []
-        for first in range(0, self.rows, tall):
-            room, at = lent(written.room)
-            last = min(first + tall, self.rows)
-            rooms.append(room)
-            calls.append(array("q", (written.address, *where, first, last, at, *self.begin)))
-        if len(calls) == 1:
-            native.conductor()(pointer(calls[0]))
-        else:
-            team.share([pointer(call) for call in calls], threads - 1)
-        for room in rooms:
+        if threads == 1:
+            room, call = _call(written, where, 0, self.rows, self.begin)
+            native.conductor()(pointer(call))
             give_back(room)
-        return [call[LOW:].tolist() for call in calls]
+            return [call[LOW:].tolist()]
+        tall = -(-self.rows // (BANDS * threads))
+        bands = [(first, min(first + tall, self.rows)) for first in range(0, self.rows, tall)]
+        calls = [_call(written, where, *band, self.begin) for band in bands]
+        team.share([pointer(call) for _, call in calls], threads - 1)
+        for room, _ in calls:
+            give_back(room)
+        return [call[LOW:].tolist() for _, call in calls]
 
     def on(self, source: Samples, target: Samples, threads: int | None) -> list[list[int]]:
         """Call it on samples."""
         steps = source.step * samples.size(source.kind), target.step * samples.size(target.kind)
         return self(source.address, steps[0], target.address, steps[1], threads=threads)
+
+
+def _call(
+    written: Program, where: tuple[int, ...], first: int, last: int, begin: tuple[int, ...]
+) -> tuple[array[int], array[int]]:
+    """Room for a call of the conductor, and its words; from LOW on it tells there."""
+    room, at = lent(written.room)
+    return room, array("q", (written.address, *where, first, last, at, *begin))
 
 
 class Joined(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from array import array
 from collections.abc import Iterable
 from types import SimpleNamespace
@@ -44,9 +45,17 @@ def of_array(image: npt.NDArray[Any]) -> Samples:
     """View an array of shape (H, W) or (H, W, C), whose rows are contiguous, without a copy."""
     height, width, *channels = image.shape
     depth = channels[0] if channels else 1
-    address = int(image.__array_interface__["data"][0])
+    address = address_of(image)
     step = image.strides[0] // image.itemsize if height > 1 else width * depth
     return Samples(address, height, width, depth, step, image.dtype.name, image)
+
+
+def address_of(image: Any) -> int:
+    """Return where the first sample of an array is, good while the array lives."""
+    try:  # takes a quarter of a microsecond, and what NumPy offers one
+        return ctypes.addressof(ctypes.c_char.from_buffer(image))
+    except (TypeError, ValueError, BufferError):  # it is read-only, or not in one piece
+        return int(image.ctypes.data)
 
 
 def array_of(source: Samples) -> npt.NDArray[Any]:
