@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -15,12 +14,10 @@ from PIL import Image
 
 from docs import formats
 from imgconv.cli.app import app
-from tests import ROOT
+from tests import ROOT, shell
 
 README = (ROOT / "README.md").read_text()
 OURS = (".venv/bin/imgconv", "imgconv", "cat", "find", "printf")
-# What has a shell or processes of its own; others are run in this one, which takes a fifth of the time.
-APART = re.compile(r"[|<>*$;&~]|\.venv|--scheduler|--install-completion|imgconv cache")
 
 
 def _ours(lines: list[str]) -> list[str]:
@@ -66,23 +63,11 @@ def test_every_command_of_the_readme_runs(
     if block[0].startswith("imgconv cache"):  # other tests use theirs at the same time
         monkeypatch.setenv("IMGCONV_CACHE_DIR", str(desk / "cache"))
     for command in block:
-        done = _done(command, run)
+        done = shell.done(command, run)
         expected = ("clipped", "written", "epoch", "residual")  # what is told of good work
         told = [line for line in done.stderr.splitlines() if not any(w in line for w in expected)]
         assert (command, done.returncode, told) == (command, 0, [])
         _check(command, done, desk)
-
-
-def _done(command: str, run: Callable) -> subprocess.CompletedProcess[str]:
-    """What a command tells."""
-    if APART.search(re.sub(r"'[^']*'", "", command)):
-        return subprocess.run(  # as in a shell that stays, whose completion can be installed
-            ["bash", "-c", f"{command}\nexit $?"], capture_output=True, text=True, check=False
-        )
-    program, *arguments = shlex.split(command)
-    assert program == "imgconv"
-    result = run(*arguments)
-    return subprocess.CompletedProcess(command, result.code, result.text, result.err)
 
 
 def _check(command: str, done: subprocess.CompletedProcess[str], desk: Path) -> None:
