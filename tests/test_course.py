@@ -3,14 +3,13 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests import ROOT
+from tests import ROOT, shell
 
 SECTIONS = (ROOT / "docs" / "course.md").read_text().split("\n## ")[1:]
 EDGES = np.ones((6, 8))
@@ -40,24 +39,23 @@ def corr2d(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda s: s.partition("\n")[0])
-def test_commands_print_what_stands_below_them(section, tmp_path):
+def test_commands_print_what_stands_below_them(section, tmp_path, run, monkeypatch):
     """Each command of a section of docs/course.md ends well and prints what the page says."""
     shutil.copytree(ROOT / "samples", "samples")
-    shutil.copy(ROOT / "samples" / "scene.jpg", "photo.jpg")
+    shutil.copy("samples/scene.jpg", "photo.jpg")
     programs = tmp_path / "bin"
     programs.mkdir()
     for name, what in (("imgconv", "-m imgconv"), ("python", "")):
         (programs / name).write_text(f'#!/bin/sh\nexec {sys.executable} {what} "$@"\n')
         (programs / name).chmod(0o755)
-    path = f"{programs}:{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("HOME", str(tmp_path))
     blocks = re.findall(r"```console\n(.*?)```", section, re.DOTALL)
     commands = [c for block in blocks for c in re.findall(r"\$ (.*)\n((?:(?!\$ ).*\n)*)", block)]
     assert commands
     for command, printed in commands:
-        done = subprocess.run(
-            ["bash", "-c", command], env=environment, capture_output=True, text=True, check=False
-        )
+        done = shell.done(command, run)
         assert (command, done.returncode, done.stdout) == (command, 0, printed), done.stderr
 
 

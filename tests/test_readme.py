@@ -5,14 +5,16 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import typer.main
+from PIL import Image
 
 from docs import formats
 from imgconv.cli.app import app
-from tests import ROOT
+from tests import ROOT, shell
 
 README = (ROOT / "README.md").read_text()
 OURS = (".venv/bin/imgconv", "imgconv", "cat", "find", "printf")
@@ -33,33 +35,35 @@ BLOCKS = [
 
 
 @pytest.fixture
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a picture, the samples and an `imgconv` command."""
-    folder = tmp_path_factory.mktemp("desk")
-    (folder / "samples").mkdir()
-    (folder / "photos" / "in").mkdir(parents=True)
-    for name in ("samples/scene.jpg", "photo.jpg", "photos/in/a.jpg", "photos/b.jpg"):
-        shutil.copy(ROOT / "samples" / "scene.jpg", folder / name)
-    for place in (folder, folder / ".venv" / "bin"):
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a picture, the samples and an `imgconv` command, as the current one."""
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "photos" / "in").mkdir(parents=True)
+    with Image.open(ROOT / "samples" / "scene.jpg") as scene:
+        scene.crop((300, 200, 800, 550)).save(tmp_path / "samples/scene.jpg")
+    for name in ("photo.jpg", "photos/in/a.jpg", "photos/b.jpg"):
+        shutil.copy(tmp_path / "samples/scene.jpg", tmp_path / name)
+    for place in (tmp_path, tmp_path / ".venv" / "bin"):
         place.mkdir(parents=True, exist_ok=True)
         command = place / "imgconv"
         command.write_text(f'#!/bin/sh\nexec {sys.executable} -m imgconv "$@"\n')
         command.chmod(0o755)
-    return folder
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return tmp_path
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block[0][:50])
-def test_every_command_of_the_readme_runs(block: list[str], desk: Path) -> None:
+def test_every_command_of_the_readme_runs(
+    block: list[str], desk: Path, run: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each command ends with exit code 0 and, where it names an output, with that output."""
-    environment = {**os.environ, "PATH": f"{desk}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-    environment["HOME"] = str(desk)
     if block[0].startswith("imgconv cache"):  # other tests use theirs at the same time
-        environment["IMGCONV_CACHE_DIR"] = str(desk / "cache")
+        monkeypatch.setenv("IMGCONV_CACHE_DIR", str(desk / "cache"))
     for command in block:
-        done = subprocess.run(  # as in a shell that stays, whose completion can be installed
-            ["bash", "-c", f"{command}\nexit $?"], cwd=desk, env=environment, capture_output=True,
-            text=True, check=False,
-        )  # fmt: skip
+        done = shell.done(command, run)
         expected = ("clipped", "written", "epoch", "residual")  # what is told of good work
         told = [line for line in done.stderr.splitlines() if not any(w in line for w in expected)]
         assert (command, done.returncode, told) == (command, 0, [])

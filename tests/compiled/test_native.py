@@ -13,7 +13,7 @@ from PIL import Image
 from imgconv.compiled import cache, linker, native, processor, words
 from imgconv.errors import OptionError
 from tests import ROOT
-from tests.test_house import imports
+from tests.test_house import imported, modules
 
 
 def test_a_second_process_finds_the_code_and_imports_neither_numba_nor_numpy(
@@ -149,12 +149,13 @@ def test_what_decides_code_decides_its_name(
 
 def test_all_sources_of_code_decide_its_name() -> None:
     """Whatever the parts import of their wing, and what puts it together."""
-    graph, found = imports(ROOT / "imgconv"), {"compiled.native"}
+    known, found = modules(ROOT / "imgconv"), {"compiled.native"}
     left = [f"compiled.{name}" for name in ("conductor", "parts", "rows", "packing", "linker")]
     while left:
         name = left.pop()
         found.add(name)
-        left += [n for n in graph[name] if n.startswith("compiled.") and n not in found]
+        further = imported(known[name], known, "imgconv")
+        left += [n for n in further if n.startswith("compiled.") and n not in found]
     assert found == {f"compiled.{name}" for name in native.SOURCES}
 
 

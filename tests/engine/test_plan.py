@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import signal
+from scipy import ndimage, signal
 
 from imgconv import Kernel, apply, arrays, correlate
 from imgconv.compiled.words import PLAIN
@@ -203,19 +203,21 @@ def picture(rng: np.random.Generator, shape: tuple[int, ...], kind: str) -> np.n
     return (image * MAXIMUM[kind] + (kind != "float32") / 2).astype(kind)
 
 
-# Taps, and samples, up to which SciPy adds up products; it transforms more, in double precision.
-DIRECT, FEW = 225, 1000
+DIRECT = 225  # taps up to which SciPy adds up products; it transforms more, in double precision
 
 
 def truth(image: np.ndarray, weights: np.ndarray, border: str) -> np.ndarray:
     """Return the responses in float64, by NumPy's border and SciPy's correlation inside it."""
-    high, wide = weights.shape
+    (high, wide), (rows, columns) = weights.shape, image.shape[:2]
     around = (((high - 1) // 2, high // 2), ((wide - 1) // 2, wide // 2))
-    method = "direct" if weights.size <= DIRECT or image.size < FEW else "fft"
     found = []
     for plane in np.moveaxis(np.atleast_3d(image).astype(np.float64), 2, 0):
         padded = np.pad(plane, around, border)
-        found.append(signal.correlate(padded, weights, mode="valid", method=method))
+        if weights.size > DIRECT:
+            found.append(signal.correlate(padded, weights, mode="valid", method="fft"))
+        else:  # ten times as fast as `signal`
+            inside = ndimage.correlate(padded, weights, mode="constant")
+            found.append(inside[high // 2 :, wide // 2 :][:rows, :columns])
     return np.stack(found, -1).reshape(image.shape)
 
 
@@ -294,10 +296,14 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     forget()
 
 
+SIZES = [(31, 31), (16, 17), (5, 60), (70, 9)]
+TURNS = [("edge", "clip"), ("wrap", "offset"), ("reflect", "abs")]
+
+
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("kind", ["uint8", "uint16"])
-@pytest.mark.parametrize("size", [(31, 31), (16, 17), (5, 60), (70, 9)])
-@pytest.mark.parametrize("shape", [(9, 11), (300, 500, 3), (470, 231)])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("shape", [(9, 11), (260, 250, 3), (510, 231)])
 def test_transforms_hold_to_the_truth(
     kind: str, size: tuple[int, int], shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -306,7 +312,8 @@ def test_transforms_hold_to_the_truth(
     weights, image = mixed(rng, *size), picture(rng, shape, kind)
     chosen = make_plan(kernel_of(weights), kind, kind, outputs=image.size)
     assert chosen.transform
-    for border, levels in (("edge", "clip"), ("wrap", "offset"), ("reflect", "abs")):
+    turn = (SIZES.index(size) + (kind == "uint8")) % 3  # of those that take long, one each
+    for border, levels in TURNS if image.size < 100 else TURNS[turn : turn + 1]:
         hold(image, weights, border, levels)
     found = correlate(image, kernel_of(weights), border="symmetric")
     wanted = truth(image, weights, "symmetric")

@@ -252,7 +252,7 @@ from imgconv.pictures import files, replacing
 target, kind = Path(sys.argv[1]), sys.argv[2]
 if kind == "in steps":
     replacing._renameat2 = lambda: None
-for i in range(100):
+for i in range(50):
     replacing._tidied.clear()
     with files.whole(target, force=True, folder=kind != "file") as part:
         for place in ([part / "x", part / "y"] if kind != "file" else [part]):

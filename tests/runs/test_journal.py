@@ -33,6 +33,13 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def many() -> None:
+    """Have sixty inputs, which take a while."""
+    data = saved(noise(size=(300, 200)), "PNG")
+    for i in range(60):
+        Path(f"in/{i}.png").write_bytes(data)
+
+
 def names() -> list[str]:
     """Return the inputs."""
     return sorted(map(str, Path("in").iterdir()))
@@ -61,10 +68,9 @@ def done(run, folder):
     return folder
 
 
-def test_a_killed_run_goes_on(folder, state_home):
+def test_a_killed_run_goes_on(folder, state_home, run):
     """After kill -9 only the rest is done, without --force, and the result is that of one run."""
-    for i in range(60):
-        Path(f"in/{i}.png").write_bytes(saved(noise(size=(300, 200)), "PNG"))
+    many()
     args = [*IMGCONV, "apply", *names(), *APPLY, "--jobs", "2"]
     with subprocess.Popen(
         args, stdout=subprocess.DEVNULL, cwd=folder, start_new_session=True
@@ -81,12 +87,9 @@ def test_a_killed_run_goes_on(folder, state_home):
     assert {name: after[name] for name in before if name.endswith(".png")} == {
         name: kept for name, kept in before.items() if name.endswith(".png")
     }
-    assert len([name for name in after if name.endswith(".png")]) == 60
-    fresh = [arg.replace("out/", "fresh/") for arg in args]
-    subprocess.run(fresh, stdout=subprocess.DEVNULL, check=True)
-    assert {p.name: p.read_bytes() for p in Path("fresh").iterdir()} == {
-        name: data for name, (data, _) in after.items() if name.endswith(".png")
-    }
+    assert run("apply", "in/0.png", *APPLY[:-2], "fresh.png").code == 0
+    found = {name: data for name, (data, _) in after.items() if name.endswith(".png")}
+    assert found == dict.fromkeys(map(os.path.basename, names()), Path("fresh.png").read_bytes())
 
 
 @pytest.mark.usefixtures("folder")
@@ -306,18 +309,19 @@ def test_a_resuming_run_takes_over_what_others_have_noted(run, state_home):
 
 
 @pytest.mark.usefixtures("folder")
-def test_journals_of_living_runs_stay(run, state_home, tmp_path):
+def test_journals_of_living_runs_stay(run, state_home, tmp_path, monkeypatch):
     """Whatever else is done, also by `cache clear`, which removes those of runs that have ended."""
     broken()
     run("apply", *names(), *APPLY)
     (path,) = journals(state_home)
     Path("in/bad.png").unlink()
 
+    monkeypatch.setenv("IMGCONV_CACHE_DIR", str(tmp_path / "code"))
+
     def cache(word: str) -> str:
-        environment = {**os.environ, "IMGCONV_CACHE_DIR": str(tmp_path / "code")}
-        return subprocess.run(
-            [*IMGCONV, "cache", word], env=environment, capture_output=True, text=True, check=True
-        ).stdout
+        result = run("cache", word)
+        assert result.code == 0
+        return result.text
 
     with path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -332,8 +336,7 @@ def test_journals_of_living_runs_stay(run, state_home, tmp_path):
 
 def test_a_run_holds_its_journal(folder, state_home):
     """Another process cannot remove it while pictures are still to come."""
-    for i in range(60):
-        Path(f"in/{i}.png").write_bytes(saved(noise(size=(300, 200)), "PNG"))
+    many()
     command = [*IMGCONV, "apply", *names(), *APPLY, "--jobs", "1"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=folder) as running:
         try:
