@@ -1,6 +1,7 @@
 """A large picture read, filtered and written at once: as it is when each waits for the other."""
 
 import io
+import mmap
 import threading
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import ndimage
 from imgconv.errors import ImageError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.spec import load_kernel
-from imgconv.pictures import arriving, decode, encode, jpeg, png_strips, pnm, tiff_strips
+from imgconv.pictures import arriving, decode, encode, jpeg, pillow, png_strips, pnm, tiff_strips
 from imgconv.pictures.encode import USUALLY
 from imgconv.pictures.picture import LARGE, Reading
 from imgconv.pipeline import flow
@@ -40,6 +41,7 @@ def small(monkeypatch) -> None:
     """Have small pictures flow, in as many bands, strips and pieces as large ones."""
     for module in (decode, encode, flow):
         monkeypatch.setattr(module, "LARGE", LARGE // SMALLER)
+    monkeypatch.setattr(pillow, "LARGE_PAGE", mmap.PAGESIZE)
     made_smaller(monkeypatch, SMALLER)
 
 
