@@ -129,7 +129,7 @@ def test_transformed_kernels_in_tiles():
     weights /= weights.sum()
     image = np.random.default_rng(4).integers(0, 256, (1500, 1300, 1), dtype=np.uint8)
     pixels = ArrayPixels(image, "l")
-    work = Work((Kernel(weights.tolist()), EDGE), layout(), threads=2)
+    work = Work((Kernel(weights.tolist()), EDGE), layout(), "none", threads=2)
     assert not is_by_rows(Outline(pixels, pixels.size), work)
     whole, _ = filter_pixels(pixels, work)
     made, _, _ = in_tiles(
