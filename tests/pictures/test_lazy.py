@@ -12,22 +12,23 @@ from PIL import Image, ImageDraw
 from imgconv.pictures.lazy import Lazy, each
 
 STATUS, PEAK, ANEW = Path("/proc/self/status"), "VmHWM", Path("/proc/self/clear_refs")
-SIDE, MANY = 300, 40  # 14 MB as colours, before filtering and after it
+SIDE, MANY = 300, 24  # 9 MB as colours, before filtering and after it
+SMALL = 50
 ENDINGS = {
     "GIF": ".gif", "PNG": ".png", "WEBP": ".webp", "TIFF": ".tif", "deep": ".tif", "NPY": ".npy",
 }  # fmt: skip
 
 
-def frame(i: int) -> Image.Image:
+def frame(i: int, side: int) -> Image.Image:
     """Return one of many frames that hardly take a byte in a file."""
-    image = Image.new("RGB", (SIDE, SIDE), (4 * i, 80, 200))
+    image = Image.new("RGB", (side, side), (4 * i % 256, 80, 200))
     ImageDraw.Draw(image).rectangle((i, i, i + 40, i + 30), fill=(255, 0, 0))
     return image
 
 
-def film(kind: str, count: int) -> bytes:
+def film(kind: str, count: int, side: int = SMALL) -> bytes:
     """Return a file of so many frames."""
-    out, frames = io.BytesIO(), [frame(i) for i in range(count)]
+    out, frames = io.BytesIO(), [frame(i, side) for i in range(count)]
     if kind == "deep":
         with tifffile.TiffWriter(out) as file:
             for each in frames:
@@ -52,8 +53,9 @@ def told(word: str) -> int:
 def test_many_frames_take_no_more_memory_than_one(run, tmp_path, kind):
     """Beside the file itself, which an array's holds unpacked."""
     source, few, out = (tmp_path / f"{n}{ENDINGS[kind]}" for n in ("in", "few", "out"))
-    source.write_bytes(film(kind, MANY))
-    few.write_bytes(film(kind, 2))
+    many = 4 * MANY if kind == "NPY" else MANY  # of a channel each
+    source.write_bytes(film(kind, many, SIDE))
+    few.write_bytes(film(kind, 2, SIDE))
     axes = ["--axes", "NHWC"] if kind == "NPY" else []
     for path in (few, source):
         ANEW.write_text("5")

@@ -5,6 +5,7 @@ by byte. What must come out is known from how they are made, and read back by ti
 """
 
 import io
+import os
 import pickle
 import struct
 import zlib
@@ -19,6 +20,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from imgconv.pictures import tiff_pieces
 from imgconv.runs import batch, worker
 from tests.images import chunk
 
@@ -372,25 +374,28 @@ def on_a_worker(todo: Any, task: Any, _: int) -> Any:
         yield outcome._replace(name=job.name, output=job.target)
 
 
-def answers(run: Any, folder: Path, drawn: Drawn, options: tuple[str, ...]) -> dict[str, Any]:
-    """What comes of a file by each path: exit code, what is said, and the output's bytes."""
+def answers(
+    run: Any, folder: Path, drawn: Drawn, options: tuple[str, ...], other: str
+) -> dict[str, Any]:
+    """What comes of a file by each path: exit code, what is said, and the output's bytes.
+
+    Where the bytes come from is one matter, and what they hold is another: beside files, each is
+    taken from one `other` place only.
+    """
     source, target = folder / f"in{drawn.ending}", folder / "out.tif"
     source.write_bytes(drawn.data)
     stored = f"memory://paths/in{drawn.ending}"
     fsspec.filesystem("memory").pipe(stored, drawn.data)
-    paths: dict[str, tuple[object, ...]] = {
-        "whole": (source,),
-        "tiled": (source, "--tile", 8),
-        "stdin": ("-",),
-        "store": (stored,),
-        "worker": (source,),
-    }
-    if drawn.ending != ".tif":  # other formats are not read in pieces, and say so
-        del paths["tiled"]
+    elsewhere: dict[str, object] = {"stdin": "-", "store": stored, "worker": source}
+    paths: dict[str, tuple[object, ...]] = {"whole": (source,), other: (elsewhere[other],)}
+    if drawn.ending == ".tif":  # other formats are not read in pieces, and say so
+        paths["tiled"] = source, "--tile", 8
     found = {}
     for name, arguments in paths.items():
         target.unlink(missing_ok=True)
         with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tiff_pieces, "SIDE", 16)  # of tiles that are written: there are several
+            patch.setattr(os, "fsync", lambda _: None)
             if name == "worker":
                 patch.setattr(batch, "run", on_a_worker)
                 patch.setattr(worker, "_cancelled", lambda: False)
@@ -429,20 +434,24 @@ def in_colours(samples: np.ndarray) -> np.ndarray:
 @settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(drawn=st.one_of(tiffs(), tiffs(), pngs(), others()), options=st.sampled_from([*TAKEN]))
+@given(
+    drawn=st.one_of(tiffs(), tiffs(), pngs(), others()),
+    options=st.sampled_from([*TAKEN]),
+    other=st.sampled_from(["stdin", "store", "worker"]),
+)
 def test_all_paths_agree_on_what_a_file_says(
-    drawn: Drawn, options: tuple[str, ...], run: Any, tmp_path: Path
+    drawn: Drawn, options: tuple[str, ...], other: str, run: Any, tmp_path: Path
 ) -> None:
     """Channels, depth, orientation, scale, place on earth; or the same words of refusal."""
-    found = answers(run, tmp_path, drawn, options)
+    found = answers(run, tmp_path, drawn, options, other)
     code, said, data = found["whole"]
+    pages = read_back(data) if data else []
     for path, (its_code, its_words, its_data) in found.items():
         assert (path, its_code, its_words) == (path, code, said)
         if its_data != data:
-            assert len(read_back(its_data)) == len(read_back(data)), path
-            for (ours, tags), (theirs, others) in zip(
-                read_back(data), read_back(its_data), strict=True
-            ):
+            its_pages = read_back(its_data)
+            assert len(its_pages) == len(pages), path
+            for (ours, tags), (theirs, others) in zip(pages, its_pages, strict=True):
                 np.testing.assert_array_equal(theirs, ours, err_msg=path)
                 told = {k: (tags.get(k), others.get(k)) for k in tags.keys() | others}
                 assert (path, theirs.dtype) == (path, ours.dtype)
@@ -450,7 +459,7 @@ def test_all_paths_agree_on_what_a_file_says(
     event(f"{drawn.ending} {code}")
     assert (code == 0) == (drawn.frames is not None), said
     if code == 0:
-        is_true(drawn, read_back(data), TAKEN[options])
+        is_true(drawn, pages, TAKEN[options])
 
 
 def is_true(drawn: Drawn, pages: list[tuple[np.ndarray, Any]], taken: tuple[slice, slice]) -> None:

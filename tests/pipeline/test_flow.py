@@ -1,6 +1,7 @@
 """A large picture read, filtered and written at once: as it is when each waits for the other."""
 
 import io
+import mmap
 import threading
 
 import numpy as np
@@ -11,42 +12,65 @@ from scipy import ndimage
 from imgconv.errors import ImageError
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.spec import load_kernel
-from imgconv.pictures import decode
-from imgconv.pictures.encode import USUALLY, encode
-from imgconv.pictures.picture import Reading
+from imgconv.pictures import arriving, decode, encode, jpeg, pillow, png_strips, pnm, tiff_strips
+from imgconv.pictures.encode import USUALLY
+from imgconv.pictures.picture import LARGE, Reading
 from imgconv.pipeline import flow
 from imgconv.pipeline.filter import filter_pixels
 from imgconv.pipeline.layout import layout
 from imgconv.pipeline.work import Work
 
-WIDTH, HEIGHT = 1300, 900
+WIDTH, HEIGHT = 130, 450
+SMALLER = 20  # than a picture that flows, and so are its bands and strips: there are as many
+STRIPS = jpeg, pnm, tiff_strips
 SOBEL = load_kernel("sobel-left")
 CHANCE = np.random.default_rng(5)
-LARGE = Kernel((CHANCE.random((61, 61)) / 2000).tolist())
+WIDE = Kernel((CHANCE.random((61, 61)) / 2000).tolist())
 
 
-def picture(mode: str) -> Image.Image:
-    """Noise, with black and white in it, of more than a million pixels."""
+def made_smaller(patch: pytest.MonkeyPatch, times: int) -> None:
+    """Have bands, strips and the pieces of files be so many times smaller."""
+    for module, name in (flow, "BAND"), (arriving, "LEAST"), *((m, "STRIP") for m in STRIPS):
+        patch.setattr(module, name, getattr(module, name) // times)
+    strips = {how: size // times for how, size in png_strips.STRIP.items()}
+    patch.setattr(png_strips, "STRIP", strips)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch) -> None:
+    """Have small pictures flow, in as many bands, strips and pieces as large ones."""
+    for module in (decode, encode, flow):
+        monkeypatch.setattr(module, "LARGE", LARGE // SMALLER)
+    monkeypatch.setattr(pillow, "LARGE_PAGE", mmap.PAGESIZE)
+    made_smaller(monkeypatch, SMALLER)
+
+
+def picture(mode: str, width: int) -> Image.Image:
+    """Noise, with black and white in it."""
     depth = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}.get(mode, 1)
-    array = CHANCE.integers(0, 256, (HEIGHT, WIDTH, depth), dtype=np.uint8)
-    array[200:500] = 0
-    array[500:520, :, :1] = 255
+    array = CHANCE.integers(0, 256, (HEIGHT, width, depth), dtype=np.uint8)
+    array[100:250] = 0
+    array[250:260, :, :1] = 255
     if mode == "I;16":
         return Image.fromarray(array[:, :, 0].astype(np.uint16) * 257)
     return Image.fromarray(array.squeeze(), mode)
 
 
-def stored(mode: str, name: str, **options) -> bytes:
+def stored(mode: str, name: str, width: int = WIDTH, **options) -> bytes:
     """Return a file of such a picture."""
     out = io.BytesIO()
-    picture(mode).save(out, name, **options)
+    picture(mode, width).save(out, name, **options)
     return out.getvalue()
+
+
+def begun(data: bytes, work: Work, name: str) -> flow.Flow | None:
+    """Return how a file flows into another."""
+    return flow.begun(decode.read(data, Reading(later=True)), work, name, USUALLY)
 
 
 def flowing(data: bytes, work: Work, name: str) -> bytes | None:
     """Return what a file becomes on the way; nothing where all of it is wanted at once."""
-    read = decode.read(data, Reading(later=True))
-    found = flow.begun(read, work, name, USUALLY)
+    found = begun(data, work, name)
     if not found:
         return None
     out = io.BytesIO()
@@ -54,11 +78,17 @@ def flowing(data: bytes, work: Work, name: str) -> bytes | None:
     return out.getvalue()
 
 
+def band_count(data: bytes, work: Work, name: str) -> int:
+    """Return in how many bands a file flows; none where it does not."""
+    found = begun(data, work, name)
+    return len(flow._Bands(found, io.BytesIO()).rows) if found else 0
+
+
 def whole(data: bytes, work: Work, name: str) -> bytes:
     """Return what it becomes when it is read, then filtered, then written."""
     read = decode.read(data)
     out, _ = filter_pixels(read.frames[0], work)
-    return encode(read._replace(frames=(out,)), name)[0]
+    return encode.encode(read._replace(frames=(out,)), name)[0]
 
 
 SOURCES = [
@@ -68,7 +98,7 @@ SOURCES = [
     ("RGB", "BMP"), ("RGB", "TIFF"),
 ]  # fmt: skip
 WORKS = {
-    "tall": Work((load_kernel("gaussian(sigma=12)"),), layout(border="reflect")),
+    "tall": Work((load_kernel("gaussian(sigma=5)"),), layout(border="reflect")),
     "plain": Work((SOBEL,), layout()),
     "chain": Work((load_kernel("gaussian(sigma=2)"), SOBEL), layout(border="reflect")),
     "stride": Work((SOBEL,), layout("valid", stride=(2, 3))),
@@ -80,17 +110,41 @@ WORKS = {
 }
 
 
+TARGETS = ["JPEG", "PNG", "PNM", "TIFF"]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_small_pictures_come_in_bands_here(target):
+    """In three, as large ones do, but where a stride leaves little."""
+    data = stored("RGB", "PPM")
+    counts = {what: band_count(data, work, target) for what, work in WORKS.items()}
+    assert counts.pop("stride") == (target != "JPEG")
+    assert {*counts.values()} == {3}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_many_bands_make_the_bytes_of_the_whole(target, monkeypatch):
+    """Each of few rows, also of a stride."""
+    made_smaller(monkeypatch, 16)
+    data = stored("RGB", "PPM")
+    for i, (what, work) in enumerate(WORKS.items()):
+        if (what, target) != ("stride", "JPEG"):
+            assert band_count(data, work, target) > 2
+            made = flowing(data, work._replace(threads=1 + i % 3), target)
+            assert made == whole(data, work, target)
+
+
 @pytest.mark.parametrize(("mode", "source"), SOURCES)
-@pytest.mark.parametrize("target", ["JPEG", "PNG", "PNM", "TIFF"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_bytes_are_those_of_the_whole(mode, source, target):
     """From every format that is read so to those that are written so, by each way to filter."""
     data, seen = stored(mode, source), 0
-    for work in WORKS.values():
+    for i, work in enumerate(WORKS.values()):
         try:
             expected = whole(data, work, target)
         except ImageError:  # which keeps no alpha, or no 16 bits
             continue
-        for threads in (1, 2, 3):
+        for threads in (1, 2 + i % 2):
             made = flowing(data, work._replace(threads=threads), target)
             assert made is None or made == expected
             seen += made is not None
@@ -138,13 +192,13 @@ def test_what_does_not_come_in_rows_is_read_before(what):
     [
         Work((SOBEL,), layout(), "stretch"),
         Work((SOBEL,), layout(border="wrap")),
-        Work((LARGE,), layout()),
-        Work((LARGE, SOBEL), layout()),
+        Work((WIDE,), layout()),
+        Work((WIDE, SOBEL), layout()),
     ],
 )
 def test_what_needs_all_of_a_picture_waits_for_it(work):
     """Of a stretch the ends, of a wrapped border the other side, of a transform its tile."""
-    assert flowing(stored("L", "JPEG"), work, "JPEG") is None
+    assert flowing(stored("L", "JPEG", 20 * WIDTH), work, "JPEG") is None
 
 
 @pytest.mark.parametrize("source", ["JPEG", "PNG", "PPM"])
@@ -172,13 +226,11 @@ class Full(io.BytesIO):
         return super().write(data)
 
 
-@pytest.mark.parametrize("room", [0, 100, 10_000, 300_000])
+@pytest.mark.parametrize("room", [0, 100, 1000, 15_000])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_full_disk_is_no_fault_of_the_picture(room, threads):
     """What the disk says comes through the decoder that is at work."""
     work = WORKS["plain"]._replace(threads=threads)
-    found = flow.begun(
-        decode.read(stored("RGB", "JPEG"), Reading(later=True)), work, "JPEG", USUALLY
-    )
+    found = begun(stored("RGB", "JPEG"), work, "JPEG")
     with pytest.raises(OSError, match="No space left"):
         flow.run(found, Full(room), 1)

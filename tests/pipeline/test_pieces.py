@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import signal
 import subprocess
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgconv.pictures import metadata, tiff_tags
+from imgconv.pictures import metadata, tiff_pieces, tiff_tags
+from imgconv.runs.batch import LARGE_FILE
 from tests.reference import BORDERS
 
 tifffile = pytest.importorskip("tifffile")
@@ -20,7 +22,7 @@ zarr = pytest.importorskip("zarr")
 
 IMGCONV = (sys.executable, "-m", "imgconv")
 CHANCE = np.random.default_rng(11)
-SHAPE = 360, 310
+SHAPE = 180, 155
 
 
 def samples(kind="uint8", channels=3):
@@ -29,6 +31,13 @@ def samples(kind="uint8", channels=3):
     if kind == "float32":
         return CHANCE.random(shape, dtype=np.float32)
     return CHANCE.integers(0, np.iinfo(kind).max + 1, shape, dtype=kind)
+
+
+def blank(path, shape, side):
+    """Write a black picture in tiles, of which one in 64 is there."""
+    count = math.prod(-(-length // side) for length in shape)
+    tiles = (b"" if i % 64 else bytes(side * side) for i in range(count))
+    tifffile.imwrite(path, tiles, shape=shape, dtype="uint8", tile=(side, side))
 
 
 @pytest.fixture
@@ -50,20 +59,22 @@ def both(apply):
 
     def both(name, *options):
         apply(name, *options, "-o", "whole.tif", "-f")
-        apply(name, *options, "-o", "pieces.tif", "-f", "--tile", 100)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tiff_pieces, "SIDE", 128)  # of tiles that are written
+            apply(name, *options, "-o", "pieces.tif", "-f", "--tile", 50)
         return [tifffile.imread(file) for file in ("whole.tif", "pieces.tif")]
 
     return both
 
 
 LAYOUTS = {
-    "tiles": {"tile": (64, 48)},
-    "strips": {"rowsperstrip": 37},
+    "tiles": {"tile": (32, 48)},
+    "strips": {"rowsperstrip": 19},
     "one strip": {"rowsperstrip": SHAPE[0]},
-    "lzw": {"tile": (256, 256), "compression": "lzw", "predictor": True},
+    "lzw": {"tile": (128, 128), "compression": "lzw", "predictor": True},
     "deflated strips": {"rowsperstrip": 11, "compression": "zlib"},
-    "planes": {"tile": (64, 64), "planarconfig": "separate"},
-    "planes in strips": {"rowsperstrip": 50, "planarconfig": "separate"},
+    "planes": {"tile": (32, 32), "planarconfig": "separate"},
+    "planes in strips": {"rowsperstrip": 25, "planarconfig": "separate"},
 }
 
 
@@ -319,8 +330,7 @@ def test_what_cannot_be_done_leaves_nothing(arguments, told, tmp_path, apply):
 
 def test_a_signal_leaves_nothing(tmp_path):
     """Interrupted in the middle: exit 130, the old output whole, no temporary file."""
-    array = np.zeros((9000, 9000), np.uint8)
-    tifffile.imwrite(tmp_path / "a.tif", array, tile=(256, 256))
+    blank(tmp_path / "a.tif", (9000, 9000), 256)
     (tmp_path / "b.tif").write_bytes(b"old")
     running = subprocess.Popen(
         [*IMGCONV, "apply", "a.tif", "-k", "box(size=31)", "-k", "box(size=31)", "-o", "b.tif",
@@ -339,11 +349,8 @@ def test_a_signal_leaves_nothing(tmp_path):
 
 def test_a_picture_of_too_many_pixels_is_done_in_pieces(tmp_path, apply):
     """Beyond what is decoded as a whole, with a word on stderr."""
-    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
-        tile = np.zeros((1024, 1024), np.uint8)
-        file.write(
-            (tile for _ in range(23 * 23)), shape=(23000, 22500), dtype="uint8", tile=(1024, 1024)
-        )
+    blank(tmp_path / "a.tif", (23000, 22500), 1024)
+    os.truncate(tmp_path / "a.tif", LARGE_FILE)  # by a hole, as if all tiles were there
     done = apply("a.tif", "-k", "box(size=3)", "--stride", 64, "-o", "b.tif")
     assert "piece by piece" in done.err
     assert tifffile.imread(tmp_path / "b.tif").shape == (360, 352)
