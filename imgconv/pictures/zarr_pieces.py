@@ -34,6 +34,7 @@ UNTOLD = (AttributeError, KeyError, TypeError, json.JSONDecodeError)  # whose wo
 BLOCK = 256  # rows and columns that are decoded at once, at least
 KEPT = 1 << 27  # bytes of samples that stay decoded
 SIDE = 1024  # of the chunks that are written where the source has none
+PATIENCE = 10  # seconds for what is being written when it is no longer wanted
 SMALL = 1 << 16  # pixels, as which a chunk, a plane and a channel count at least
 
 
@@ -269,6 +270,14 @@ def _described(ome: dict[str, Any], shape: Sequence[int], how: Reading) -> str:
     return letters
 
 
+async def _ended() -> None:
+    """Wait until all else that zarr has begun has come to an end."""
+    import asyncio
+
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others)
+
+
 class Writer:
     """Writes an array: (H, W) or (H, W, C), or with the axes of the one that was read."""
 
@@ -282,8 +291,12 @@ class Writer:
     def __enter__(self) -> Writer:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        pass
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind:  # else zarr, whose threads go on, would make anew what is removed next
+            from zarr.core.sync import sync
+
+            with contextlib.suppress(TimeoutError):
+                sync(_ended(), timeout=PATIENCE)
 
     def add(self, page: Wanted) -> None:
         """Write a plane from bands of rows, which follow each other."""

@@ -1,5 +1,7 @@
 """Pictures piece by piece: TIFF and .zarr files come out as from memory, whole or not at all."""
 
+import asyncio
+import contextlib
 import io
 import json
 import math
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgconv.pictures import metadata, tiff_pieces, tiff_tags
+from imgconv.pictures import metadata, tiff_pieces, tiff_tags, zarr_pieces
 from imgconv.runs.batch import LARGE_FILE
 from tests.reference import BORDERS
 
@@ -377,3 +379,19 @@ def test_a_system_without_reads_from_anywhere(both, monkeypatch):
     tifffile.imwrite("a.tif", samples(), tile=(64, 48), compression="zlib", photometric="rgb")
     whole, pieces = both("a.tif", "-k", "sharpen")
     np.testing.assert_array_equal(pieces, whole)
+
+
+def test_what_zarr_has_begun_ends_with_its_writer(tmp_path):
+    """Else a thread of zarr's makes anew what was removed after an interrupt."""
+    from zarr.core.sync import _get_loop
+
+    path = tmp_path / "a.zarr"
+
+    def write():
+        time.sleep(0.3)
+        path.mkdir()
+
+    with contextlib.suppress(KeyboardInterrupt), zarr_pieces.Writer(path, None, "none"):
+        asyncio.run_coroutine_threadsafe(asyncio.to_thread(write), _get_loop())
+        raise KeyboardInterrupt
+    assert path.is_dir()
