@@ -3,8 +3,8 @@
 A program (see `program`) says everything; what it says where is in `words`. For each panel of
 columns and each turn of rows, the readers move rows of the source with their border into rings;
 then the orders take rows from rings to rings, and at last to the target. All loops over samples are
-in `parts` and `rows`, called by their addresses, so that nothing here knows of kinds of samples; so
-is `fill`, whose place another filler may take.
+in `parts`, `rows` and `places`, called by their addresses, so that nothing here knows of kinds of
+samples; so is `fill`, whose place another filler may take.
 """
 
 from numba import njit

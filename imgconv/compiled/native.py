@@ -26,7 +26,7 @@ from imgconv.errors import heed_shortage
 from imgconv.light import blake2b, sha256
 
 # All that is compiled: the conductor and what fills its rings, and what makes each of the others in
-# `parts` or `rows`, for the kinds that follow.
+# `parts`, `rows`, `places` or `packing`, for the kinds that follow.
 CONDUCTOR = "conduct"
 PARTS = (
     CONDUCTOR, "fill", "share", "copy", "pick", "interleave",
@@ -43,8 +43,8 @@ OF_VECTORS = ("paired", "mix")
 LIBRARY = ("sqrt", "sqrtf", "memcpy", "memmove", "memset", "rint", "rintf")
 # What decides the code of a part.
 SOURCES = (
-    "conductor", "linker", "machine", "matrices", "native", "packing", "parts", "processor", "rows",
-    "vectors", "words",
+    "conductor", "linker", "machine", "matrices", "native", "packing", "parts", "places",
+    "processor", "rows", "vectors", "words",
 )  # fmt: skip
 IMAGE = b"image\n"  # what an entry begins with that is mapped as it is
 
@@ -196,10 +196,10 @@ def _compile(name: str) -> bytes:
     import numba
     from numba.core.registry import cpu_target
 
-    from imgconv.compiled import conductor, packing, parts, rows
+    from imgconv.compiled import conductor, packing, parts, places, rows
 
     what, *kinds = name.split()
-    makers = {**vars(parts), **vars(rows), **vars(packing)}
+    makers = {k: v for file in (parts, rows, places, packing) for k, v in vars(file).items()}
     made = makers[what](*kinds) if what in makers else getattr(conductor, what)
     python = getattr(made, "py_func", made)
     # `contract` lets a multiplication and an addition become one rounding; nothing is reordered,

@@ -13,7 +13,12 @@ from imgconv.light import NamedTuple
 OUTSIDE = -1
 
 Size = tuple[int, int]  # rows, columns
+Run = tuple[int, int, int, int]  # position in a window, source, step, how many
 Fill: TypeAlias = float | tuple[float, ...]  # one number, or one for each channel in memory
+
+
+# A border that is a smaller part than this of what is read is summed like the rest.
+NARROW = 8
 
 
 class Window(NamedTuple):
@@ -35,8 +40,8 @@ class Window(NamedTuple):
             found.extend(range(first, first + count * step, step) if step else [first] * count)
         return found
 
-    def runs(self) -> list[tuple[int, int, int, int]]:
-        """Return the same as runs of (position in the window, source, step, how many), in order."""
+    def runs(self) -> list[Run]:
+        """Return the same as runs, in order."""
         found, at = [], 0
         for span in self.positions:
             before, inside, after = self.axis.split(span)
@@ -46,6 +51,26 @@ class Window(NamedTuple):
                 found.append((at, first, step, count))
                 at += count
         return found
+
+    def inner(self) -> tuple[int, int, list[Run]]:
+        """Return the positions that have to be summed, and of which of them others are copies.
+
+        These are all of them, unless a border that repeats the image is a good part. A copy is a
+        run whose source is a position as well.
+        """
+        runs = self.runs()
+        long = max(runs, key=lambda run: run[3])
+        at, _, step, many = long
+        if step != 1 or (self.length - many) * NARROW < self.length:
+            return 0, self.length, []
+        copies = []
+        for run in runs:
+            found = within([long], *run[1:])
+            if not found:
+                return 0, self.length, []
+            if run != long:
+                copies.append((run[0], *found, run[3]))
+        return at, many, copies
 
 
 def _runs(sources: Iterable[int]) -> list[tuple[int, int, int]]:
@@ -58,6 +83,17 @@ def _runs(sources: Iterable[int]) -> list[tuple[int, int, int]]:
         else:
             found.append((source, 1, 1))
     return found
+
+
+def within(long: list[Run], first: int, step: int, count: int) -> tuple[int, int] | None:
+    """Where in the ring the pixels of a run are already, and how far apart, if they are."""
+    for at, start, apart, many in long:
+        place, between = (first - start) // apart, step // apart
+        ends = place, place + between * (count - 1)
+        met = (first - start) % apart == step % apart == 0
+        if met and min(ends) >= 0 and max(ends) < many:
+            return at + place, between
+    return None
 
 
 @functools.lru_cache(maxsize=64)

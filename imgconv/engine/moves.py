@@ -7,7 +7,7 @@ from array import array
 
 from imgconv.compiled import native, words
 from imgconv.engine import samples
-from imgconv.engine.geometry import Window
+from imgconv.engine.geometry import Window, within
 from imgconv.engine.mixing import Mix
 from imgconv.engine.orders import widening
 from imgconv.engine.rings import Reader, Tables
@@ -15,7 +15,6 @@ from imgconv.engine.samples import Samples
 from imgconv.light import NamedTuple
 
 Move = tuple[int, int, int, int, int, int, int]  # see `words`
-Run = tuple[int, int, int, int]  # see `Window.runs`
 
 # From so many pixels on a run is converted from where it is.
 LONG = 16
@@ -62,7 +61,7 @@ class Moves(NamedTuple):
             if (at, first, step, count) in long:
                 moves.append(self._convert(words.AT_SOURCE, first * pixel, at, count))
                 continue
-            found = None if mix else _within(long, first, step, count)  # each pixel is to count
+            found = None if mix else within(long, first, step, count)  # each pixel is to count
             if found:
                 place, apart = (n * self.made for n in found)
                 pieces = self._copy(count, self.made, apart)
@@ -105,14 +104,3 @@ class Moves(NamedTuple):
         size = samples.size(self.source.kind).bit_length() - 1
         numbers = self.tables.words(size, self.channels, step * self.source.channels)
         return native.part("pick"), count, numbers
-
-
-def _within(long: list[Run], first: int, step: int, count: int) -> tuple[int, int] | None:
-    """Where in the ring the pixels of a run are already, and how far apart, if they are."""
-    for at, start, apart, many in long:
-        place, between = (first - start) // apart, step // apart
-        ends = place, place + between * (count - 1)
-        met = (first - start) % apart == step % apart == 0
-        if met and min(ends) >= 0 and max(ends) < many:
-            return at + place, between
-    return None

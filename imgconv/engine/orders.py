@@ -3,7 +3,7 @@
 A `mix` of the channels of pixels is no order but a move, and done when these are there: `moves`.
 
 An order adds up taps of rows to a row of totals, rounds totals to samples, or does whatever other
-part of `parts` and `rows`. Rows are computed in whole vectors, and so have room for these.
+part of the compiled ones. Rows are computed in whole vectors, and so have room for these.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from imgconv.compiled import words
 from imgconv.engine import samples
-from imgconv.engine.geometry import Window
+from imgconv.engine.geometry import Run, Window
 from imgconv.engine.rings import LANES, Order, Ring, Tap, Work, lanes
 from imgconv.engine.step import Join
 from imgconv.engine.sums import GROUP, Plan, Rounding, Sum
@@ -141,23 +141,42 @@ class Panel:
         return Tap(totals)
 
     def _down(self, plan: Plan, i: int, tap: Any, window: Window, output: int, k: int) -> Tap:
-        """Order a sum down the columns, of whole rows, and return the row that it makes."""
-        work, long, down = self.work, self.reach(window), plan.down[i]
+        """Order a sum down the columns, of whole rows, and return the row that it makes.
+
+        Columns of a border that repeats others are copied from the sums of those.
+        """
+        work, down, long = self.work, plan.down[i], self.reach(window)
         taps = [tap(row, None) for row, _ in down.places]
         if plan.running:
             middle = work.rings.take((output, k, i), down.kind, long)
             self._slide(taps[0].ring, middle, down, long)
             return Tap(middle)
+        at, pixels, copies = window.inner()
+        begin = at * work.depth // LANES * LANES
+        count = lanes((at + pixels) * work.depth) - begin if copies else long
+        taps = [t._replace(place=begin * t.ring.size) for t in taps]
         if work.chunk == 1:
             middle = work.rings.take((i, down.kind), down.kind, long)
-            self.together.append(self._sum(down, taps, middle, long))
-            return Tap(middle)
-        middle = work.rings.take((output, k, i), down.kind, long, work.chunk, 2)
-        for done in range(0, len(taps), GROUP):
-            group, added = slice(done, done + GROUP), max(down.added - done, 0)
-            part = down._replace(weights=down.weights[group], added=added)
-            self.alone.append(self._sum(part, taps[group], middle, long, done > 0))
+            self.together.append(self._sum(down, taps, middle, count, begin))
+            self.together += self._copies(middle, copies)
+        else:
+            middle = work.rings.take((output, k, i), down.kind, long, work.chunk, 2)
+            for done in range(0, len(taps), GROUP):
+                group, added = slice(done, done + GROUP), max(down.added - done, 0)
+                part = down._replace(weights=down.weights[group], added=added)
+                self.alone.append(self._sum(part, taps[group], middle, count, begin, done > 0))
+            self.alone += self._copies(middle, copies)
         return Tap(middle)
+
+    def _copies(self, ring: Ring, copies: Sequence[Run]) -> list[Order]:
+        """The orders that copy pixels of a row to others."""
+        pixel, words = self.work.depth * ring.size, self.work.tables.words
+        return [
+            Order(
+                "copy", ring, at * pixel, n, words(pixel, apart * pixel), [Tap(ring, 0, x * pixel)]
+            )
+            for at, x, apart, n in copies
+        ]
 
     def _slide(self, ring: Ring, into: Ring, down: Sum, count: int) -> None:
         """Order a sum that goes on: a row comes, and the one before the first of the output goes.
@@ -210,14 +229,15 @@ class Panel:
         return Tap(made)
 
     def _sum(
-        self, what: Sum, taps: Sequence[Tap], into: Ring, count: int, adding: bool = False
-    ) -> Order:
-        """The order for a sum; adding: to what is there."""
+        self, what: Sum, taps: Sequence[Tap], into: Ring, count: int, begin: int = 0,
+        adding: bool = False,
+    ) -> Order:  # fmt: skip
+        """The order for a sum from a sample of a row on; adding: to what is there."""
         fixed = what.source == "uint16"
         kind = "uint16" if fixed else what.kind
         numbers = self.work.tables.numbers(kind, (adding, what.bias, what.added, *what.weights))
         part = "fixed" if fixed else f"total {what.source} {what.kind}"
-        return Order(part, into, 0, count, numbers, taps)
+        return Order(part, into, begin * into.size, count, numbers, taps)
 
     # ---- totals to samples --------------------------------------------------------------------
 
