@@ -15,6 +15,7 @@ from imgconv.compiled.machine import (
     clear,
     exchanged,
     increased,
+    inline,
     pause,
     polled,
     read,
@@ -23,10 +24,11 @@ from imgconv.compiled.machine import (
 from imgconv.compiled.words import *
 
 word, put, noted = read["int64"], write["int64"], again["int64"]
+# What is called from one place is put there by Numba, in less time than it compiles a function.
 function = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
-@function
+@inline
 def have_done(what, job, out):
     """Call the part of a move or of an order; the job tells already what it reads."""
     put(job, N, word(what, SAMPLES))
@@ -35,7 +37,7 @@ def have_done(what, job, out):
     call(word(what, PART), job)
 
 
-@function
+@inline
 def target_row(program, panel, whole, turn, j):
     """The address from which the j-th output of a turn stands in the target."""
     y = turn + j * word(program, APART)
@@ -79,7 +81,7 @@ def row_of(program, room, r, ahead):
     return room + word(ring, BASE) + slot * word(ring, STEP)
 
 
-@function
+@inline
 def perform(program, whole, order, target):
     """Carry out an order for an output row, which stands at an address."""
     room, taps, into = word(whole, ROOM), word(order, TAP_COUNT), word(order, TO)
@@ -93,7 +95,7 @@ def perform(program, whole, order, target):
     have_done(order, job, out + word(order, INTO))
 
 
-@function
+@inline
 def do_group(program, panel, whole, group, turn, j):
     """Carry out a group of orders for the j-th output of a turn."""
     for r in range(word(program, RING_COUNT)):
@@ -106,7 +108,7 @@ def do_group(program, panel, whole, group, turn, j):
         perform(program, whole, word(group, ORDERS) + 8 * ORDER_SIZE * o, target)
 
 
-@function
+@inline
 def do_turn(program, panel, whole, turn):
     """Do the rows of a turn, a chunk at a time: fill the rings, then group after group."""
     apart, readers = word(program, APART), word(program, READER_COUNT)
@@ -128,7 +130,7 @@ def do_turn(program, panel, whole, turn):
                     do_group(program, panel, whole, group, turn, j)
 
 
-@function
+@inline
 def clear_ends(program, panel, room):
     """Clear what stands in the readers' rings beyond what moves make: vectors reach there."""
     for r in range(word(program, READER_COUNT)):
@@ -148,7 +150,7 @@ def take_part(work):
         i = increased(work, NEXT, 1)
 
 
-@function
+@inline
 def serve(given, turns):
     """Wait for works in a word, so many turns; take part in each, and tell when this has left."""
     turn = 0
@@ -163,7 +165,7 @@ def serve(given, turns):
             turn += 1
 
 
-@function
+@inline
 def lead(work, turns):
     """Give a work to helpers, do it with them; wait, some turns, until they have left.
 
