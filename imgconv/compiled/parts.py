@@ -238,13 +238,13 @@ def _means(A, taps):
 
     No quotient is a tie in int16, and in int32 what tells float32's ties is added.
     """
-    totals, added, size = read[A], dot(A, A, max(taps, 1)), np.dtype(A).itemsize
-    put, T = write["uint8"], getattr(np, A)
+    totals, put, T = read[A], write["uint8"], getattr(np, A)
 
     @inline
     def total(inputs, weights, i):
-        if taps > 0:
-            return plus(totals(weights, 1), added(inputs, weights + 3 * size, i))
+        if taps == -3:
+            x = plus(totals(word(inputs, 0), i), totals(word(inputs, 1), i))
+            return plus(totals(weights, 1), plus(x, totals(word(inputs, 2), i)))
         x = minus(totals(word(inputs, 1), i), totals(word(inputs, 0), i))
         return plus(totals(weights, 1), x)
 

@@ -18,10 +18,11 @@ PLAIN, SHIFT, DIVIDE, NARROW = range(4)
 ) = range(15)  # fmt: skip
 
 # What is added up and rounded to bytes in one part: the kind of the totals, how many taps (-2: the
-# second less the first), how it is rounded. What is divided is within the range of bytes.
+# second less the first, -3: three of weight 1), how it is rounded. What is divided is within the
+# range of bytes.
 FUSED = (
     ("int16", 9, PLAIN),
-    ("int16", 3, DIVIDE),
+    ("int16", -3, DIVIDE),
     ("int16", -2, DIVIDE),
     ("int32", -2, NARROW),
 )

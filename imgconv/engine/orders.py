@@ -26,9 +26,13 @@ JOINS = {
 }  # fmt: skip
 
 
+# Weights that fused parts do without, by the taps that `words.FUSED` has for them.
+KNOWN = {-2: (-1, 1), -3: (1, 1, 1)}
+
+
 def _fused(what: Sum, rounding: Rounding) -> int | None:
     """Which of the fused parts is a sum and its rounding to bytes, if one is."""
-    taps = -2 if what.weights == (-1, 1) else len(what.weights)
+    taps = next((n for n, known in KNOWN.items() if what.weights == known), len(what.weights))
     kind = what.kind, taps, rounding.how
     met = what.source == what.kind and kind in words.FUSED
     return words.FUSED.index(kind) if met and (rounding.within or not rounding.how) else None
