@@ -44,21 +44,25 @@ def outlined(path: Path) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def sources(tmp_path_factory) -> Path:
+def sources(once) -> Path:
     """A folder with a gray picture of each format, for what does not depend on samples."""
-    folder = tmp_path_factory.mktemp("large")
-    for ending, name in ENDINGS.items():
-        picture().save(folder / f"a.{ending}", name)
-    return folder
+
+    def make(folder: Path) -> None:
+        for ending, name in ENDINGS.items():
+            picture().save(folder / f"a.{ending}", name)
+
+    return once("large", make)
 
 
 @pytest.fixture(scope="module")
-def colours(tmp_path_factory) -> Path:
+def colours(once) -> Path:
     """A folder with a picture in colours of each format, named by it."""
-    folder = tmp_path_factory.mktemp("colours")
-    for ending, name in ENDINGS.items():
-        picture(3).save(folder / f"{ending}.{ending}", name)
-    return folder
+
+    def make(folder: Path) -> None:
+        for ending, name in ENDINGS.items():
+            picture(3).save(folder / f"{ending}.{ending}", name)
+
+    return once("large-in-colours", make)
 
 
 def apply(*words: object, shell: str = 'exec "$@"', **options) -> subprocess.CompletedProcess:
@@ -80,14 +84,16 @@ def refused(done: subprocess.CompletedProcess, folder: Path, left: dict[str, byt
 
 
 @pytest.fixture(scope="module")
-def outputs(colours, tmp_path_factory) -> Path:
+def outputs(colours, once) -> Path:
     """A folder with what each of them becomes in each format."""
-    folder = tmp_path_factory.mktemp("outputs")
-    for ending in (*ENDINGS, "tif"):
-        done = apply(*colours.iterdir(), "-o", f"{folder}/", "--format", ending, "--jobs", 1)
-        assert (done.returncode, done.stderr) == (0, b"")
-    assert len([*folder.iterdir()]) == 12
-    return folder
+
+    def make(folder: Path) -> None:
+        for ending in (*ENDINGS, "tif"):
+            done = apply(*colours.iterdir(), "-o", f"{folder}/", "--format", ending, "--jobs", 1)
+            assert (done.returncode, done.stderr) == (0, b"")
+        assert len([*folder.iterdir()]) == 12
+
+    return once("large-outputs", make)
 
 
 @pytest.mark.parametrize("source", ENDINGS)
