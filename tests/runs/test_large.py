@@ -118,13 +118,23 @@ def test_a_pipe_gets_the_bytes_of_a_file(colours, outputs, source, ending):
 
 @pytest.mark.parametrize("source", ENDINGS)
 def test_an_input_that_ends_early_leaves_what_was_there(sources, tmp_path, source):
-    """A file, and a pipe."""
-    data, target = (sources / f"a.{source}").read_bytes(), tmp_path / "b.png"
-    target.write_bytes(b"before")
-    for share in (0.02, 0.5, 0.97):
-        cut = data[: int(len(data) * share)]
-        done = apply("-", "-fo", target, input=cut)
-        assert "broken image" in refused(done, tmp_path, {"b.png": b"before"})
+    """Files, and a pipe."""
+    data, target = (sources / f"a.{source}").read_bytes(), tmp_path / "out"
+    cut = [data[: int(len(data) * share)] for share in (0.02, 0.5, 0.97)]
+    names = [f"{i}.png" for i in range(len(cut))]
+    target.mkdir()
+    for i, each in enumerate(cut):
+        (tmp_path / f"{i}.{source}").write_bytes(each)
+        (target / names[i]).write_bytes(b"before")
+    left = dict.fromkeys(names, b"before")
+    inputs = [tmp_path / f"{i}.{source}" for i in range(len(cut))]
+    done = apply(*inputs, "-fo", f"{target}/", "--format", "png", "--jobs", 1)
+    lines = done.stderr.decode().splitlines()
+    assert [f"{i}.{source}: broken image" in line for i, line in enumerate(lines)] == [True] * 3
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == left
+    assert done.returncode == 1
+    done = apply("-", "-fo", target / names[0], input=cut[1])
+    assert "broken image" in refused(done, target, left)
 
 
 @pytest.mark.parametrize("ending", [*ENDINGS, "tif"])
