@@ -44,21 +44,25 @@ def outlined(path: Path) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def sources(tmp_path_factory) -> Path:
+def sources(once) -> Path:
     """A folder with a gray picture of each format, for what does not depend on samples."""
-    folder = tmp_path_factory.mktemp("large")
-    for ending, name in ENDINGS.items():
-        picture().save(folder / f"a.{ending}", name)
-    return folder
+
+    def make(folder: Path) -> None:
+        for ending, name in ENDINGS.items():
+            picture().save(folder / f"a.{ending}", name)
+
+    return once("large", make)
 
 
 @pytest.fixture(scope="module")
-def colours(tmp_path_factory) -> Path:
+def colours(once) -> Path:
     """A folder with a picture in colours of each format, named by it."""
-    folder = tmp_path_factory.mktemp("colours")
-    for ending, name in ENDINGS.items():
-        picture(3).save(folder / f"{ending}.{ending}", name)
-    return folder
+
+    def make(folder: Path) -> None:
+        for ending, name in ENDINGS.items():
+            picture(3).save(folder / f"{ending}.{ending}", name)
+
+    return once("large-in-colours", make)
 
 
 def apply(*words: object, shell: str = 'exec "$@"', **options) -> subprocess.CompletedProcess:
@@ -80,14 +84,16 @@ def refused(done: subprocess.CompletedProcess, folder: Path, left: dict[str, byt
 
 
 @pytest.fixture(scope="module")
-def outputs(colours, tmp_path_factory) -> Path:
+def outputs(colours, once) -> Path:
     """A folder with what each of them becomes in each format."""
-    folder = tmp_path_factory.mktemp("outputs")
-    for ending in (*ENDINGS, "tif"):
-        done = apply(*colours.iterdir(), "-o", f"{folder}/", "--format", ending, "--jobs", 1)
-        assert (done.returncode, done.stderr) == (0, b"")
-    assert len([*folder.iterdir()]) == 12
-    return folder
+
+    def make(folder: Path) -> None:
+        for ending in (*ENDINGS, "tif"):
+            done = apply(*colours.iterdir(), "-o", f"{folder}/", "--format", ending, "--jobs", 1)
+            assert (done.returncode, done.stderr) == (0, b"")
+        assert len([*folder.iterdir()]) == 12
+
+    return once("large-outputs", make)
 
 
 @pytest.mark.parametrize("source", ENDINGS)
@@ -112,13 +118,23 @@ def test_a_pipe_gets_the_bytes_of_a_file(colours, outputs, source, ending):
 
 @pytest.mark.parametrize("source", ENDINGS)
 def test_an_input_that_ends_early_leaves_what_was_there(sources, tmp_path, source):
-    """A file, and a pipe."""
-    data, target = (sources / f"a.{source}").read_bytes(), tmp_path / "b.png"
-    target.write_bytes(b"before")
-    for share in (0.02, 0.5, 0.97):
-        cut = data[: int(len(data) * share)]
-        done = apply("-", "-fo", target, input=cut)
-        assert "broken image" in refused(done, tmp_path, {"b.png": b"before"})
+    """Files, and a pipe."""
+    data, target = (sources / f"a.{source}").read_bytes(), tmp_path / "out"
+    cut = [data[: int(len(data) * share)] for share in (0.02, 0.5, 0.97)]
+    names = [f"{i}.png" for i in range(len(cut))]
+    target.mkdir()
+    for i, each in enumerate(cut):
+        (tmp_path / f"{i}.{source}").write_bytes(each)
+        (target / names[i]).write_bytes(b"before")
+    left = dict.fromkeys(names, b"before")
+    inputs = [tmp_path / f"{i}.{source}" for i in range(len(cut))]
+    done = apply(*inputs, "-fo", f"{target}/", "--format", "png", "--jobs", 1)
+    lines = done.stderr.decode().splitlines()
+    assert [f"{i}.{source}: broken image" in line for i, line in enumerate(lines)] == [True] * 3
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == left
+    assert done.returncode == 1
+    done = apply("-", "-fo", target / names[0], input=cut[1])
+    assert "broken image" in refused(done, target, left)
 
 
 @pytest.mark.parametrize("ending", [*ENDINGS, "tif"])
