@@ -85,9 +85,17 @@ def shortage(error: BaseException | None) -> StarvedError | None:
     return None
 
 
-def heed_shortage(error: BaseException) -> None:
-    """Raise what comes of a shortage on, where other errors mean something else."""
+def heed_cause(error: BaseException) -> None:
+    """Raise what comes of a shortage on, where other errors mean something else.
+
+    So with an interrupt, of which Python before 3.12 makes an error where a class is being made.
+    """
     if isinstance(error, MemoryError):
         raise error
+    cause: BaseException | None = error
+    while cause:
+        if isinstance(cause, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        cause = cause.__cause__ or cause.__context__
     if found := shortage(error):
         raise found from None

@@ -18,7 +18,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 
-from imgconv.errors import ImgconvError, heed_shortage
+from imgconv.errors import ImgconvError, heed_cause
 from imgconv.light import NamedTuple, Path, sha256
 
 SUFFIX, UNFINISHED = ".code", ".part"
@@ -62,11 +62,11 @@ def load(made_from: bytes) -> bytes | None:
     except FileNotFoundError:
         return None
     except CacheError as error:
-        heed_shortage(error)
+        heed_cause(error)
         _warn_once(error)
         return None
     except OSError as error:
-        heed_shortage(error)
+        heed_cause(error)
         hint(f"cached code {name} is made again: {error.strerror}")
         return None
     digest, entry = data[:DIGEST], data[DIGEST:]

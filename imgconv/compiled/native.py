@@ -22,7 +22,7 @@ import threading
 from collections.abc import Callable
 
 from imgconv.compiled import cache, linker, memory, processor
-from imgconv.errors import heed_shortage
+from imgconv.errors import heed_cause
 from imgconv.light import blake2b, sha256
 
 # All that is compiled: the conductor and what fills its rings, and what makes each of the others in
@@ -95,7 +95,7 @@ def _part(name: str) -> int:
         try:
             return _link(entry)
         except (OSError, RuntimeError, ValueError) as error:
-            heed_shortage(error)
+            heed_cause(error)
             cache.hint(f"cached code cannot be linked, it is compiled again: {error}")
     entry = _compile(name)
     cache.save(key, entry)

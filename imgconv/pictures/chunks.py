@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import IO
 
-from imgconv.errors import ImageError, heed_shortage
+from imgconv.errors import ImageError, heed_cause
 from imgconv.light import NamedTuple
 from imgconv.pictures.faults import CUT_OFF
 
@@ -155,7 +155,7 @@ def _is_read(stream: object, chunk: Chunk) -> bool:
     try:
         read(chunk.place.start + 8, len(chunk.data))
     except Exception as error:  # several kinds
-        heed_shortage(error)
+        heed_cause(error)
         return False
     return chunk.kind != b"iCCP" or stream.im_info.get("icc_profile") is not None
 

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from imgconv.errors import ImageError, heed_shortage
+from imgconv.errors import ImageError, heed_cause
 from imgconv.pictures import faults, jpeg, libtiff, limits, metadata, misread, pillow
 from imgconv.pictures.formats import TIFF_MAGIC, of_head, pillows
 from imgconv.pictures.lazy import Lazy, each
@@ -247,7 +247,7 @@ def _looked_over(image: ImageFile.ImageFile, chosen: list[int], how: Reading) ->
         try:
             image.seek(index)
         except Exception as error:  # several kinds
-            heed_shortage(error)
+            heed_cause(error)
             return misread.UNKNOWN
         tally.add(image.size)
         found.append(misread.fault(image, how))

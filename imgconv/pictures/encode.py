@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image
 
-from imgconv.errors import ImageError, OptionError, heed_shortage, one_line, shortened
+from imgconv.errors import ImageError, OptionError, heed_cause, one_line, shortened
 from imgconv.light import NamedTuple
 from imgconv.pictures import jpeg
 from imgconv.pictures.descriptions import Written
@@ -135,7 +135,7 @@ def told(name: str) -> Iterator[None]:
     except ImageError:
         raise
     except Exception as error:  # a size or a note over a format's limit
-        heed_shortage(error)
+        heed_cause(error)
         if isinstance(error, OSError) and error.errno:  # of the disk
             raise
         words = shortened(one_line(error), 160)

@@ -7,7 +7,7 @@ import re
 import struct
 from collections.abc import Iterator
 
-from imgconv.errors import ImageError, heed_shortage, one_line, shortened
+from imgconv.errors import ImageError, heed_cause, one_line, shortened
 from imgconv.pictures.formats import of_head, pillows
 
 START = 4096  # bytes by which a kind of file is known
@@ -76,7 +76,7 @@ def told() -> Iterator[None]:
     except ImageError:
         raise
     except Exception as error:
-        heed_shortage(error)
+        heed_cause(error)
         if isinstance(error, OSError) and error.errno:
             raise ImageError(f"cannot be read: {error.strerror or error}") from None
         raise broken(error) from None

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from imgconv.errors import heed_shortage
+from imgconv.errors import heed_cause
 from imgconv.light import NamedTuple
 from imgconv.pictures import descriptions
 from imgconv.pictures.descriptions import Written
@@ -181,7 +181,7 @@ def read(image: Image.Image, orientation: int = 1) -> Metadata:
                 lost.append("place on earth (the picture is turned)")
         exif = _described(tags)
     except Exception as error:  # a dozen kinds, on broken tags
-        heed_shortage(error)
+        heed_cause(error)
         lost.append("EXIF (broken)")
     if info.get("icc_profile", b"") is None:  # parts of a JPEG's are missing
         lost.append("colour profile (broken)")

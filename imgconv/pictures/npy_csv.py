@@ -8,7 +8,7 @@ import re
 from typing import IO, TYPE_CHECKING, Any
 
 from imgconv.engine.levels import SAMPLES
-from imgconv.errors import ImageError, heed_shortage, one_line, printable, shortened
+from imgconv.errors import ImageError, heed_cause, one_line, printable, shortened
 from imgconv.light import NamedTuple
 from imgconv.pictures import axes
 from imgconv.pictures.faults import START
@@ -137,7 +137,7 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     except ImageError:
         raise
     except Exception as error:  # several kinds, of what is wrong with a text of Python's
-        heed_shortage(error)
+        heed_cause(error)
         raise ImageError("broken NPY: its head is cut off or damaged; save it anew") from None
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from imgconv.errors import heed_shortage
+from imgconv.errors import heed_cause
 from imgconv.pictures.metadata import ORIENTATION, orientation_of_xmp, xmp_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def of_image(image: Image.Image) -> int:
             exif[ORIENTATION] = orientation_of_xmp(xmp_of(image))
         return known(int(exif[ORIENTATION]))
     except Exception as error:  # a dozen kinds
-        heed_shortage(error)
+        heed_cause(error)
         image._exif = None  # so that `metadata` can tell of it
         return 1
 

@@ -13,7 +13,7 @@ from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-from imgconv.errors import ImageError, ImgconvError, OptionError, heed_shortage, one_line, shortened
+from imgconv.errors import ImageError, ImgconvError, OptionError, heed_cause, one_line, shortened
 from imgconv.light import NamedTuple
 from imgconv.pictures.formats import ENDINGS
 
@@ -357,7 +357,7 @@ def _told(url: Url, what: str, kind: type[ImgconvError] = ImageError) -> Iterato
     except ImgconvError:
         raise
     except Exception as error:  # each library has its own
-        heed_shortage(error)
+        heed_cause(error)
         subject = "" if what == "read" else f"{url} "
         raise kind(f"{subject}cannot be {what}: {_reason(url, error)}") from None
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from imgconv.compiled.memory import refuse_beyond
 from imgconv.engine.levels import SAMPLES
-from imgconv.errors import ImageError, heed_shortage, one_line, shortened
+from imgconv.errors import ImageError, heed_cause, one_line, shortened
 from imgconv.pictures import axes
 from imgconv.pictures.extras import library
 from imgconv.pictures.files import MAX_PIXELS
@@ -234,7 +234,7 @@ def _told(fault: str) -> Iterator[None]:
     except ImageError:
         raise
     except Exception as error:
-        heed_shortage(error)
+        heed_cause(error)
         words = shortened(one_line(error), 120)
         said = "" if isinstance(error, UNTOLD) or not words else f" ({words})"
         raise ImageError(f"broken .zarr: {fault}{said}; get a sound copy") from None

@@ -14,7 +14,7 @@ import zarr
 from PIL import Image
 
 from imgconv.errors import ImageError
-from imgconv.pictures import decode, files, heads
+from imgconv.pictures import decode, faults, files, heads
 
 RGB = np.random.default_rng(20).integers(0, 256, (48, 64, 3), dtype=np.uint8)
 # Words of Pillow's, libtiff's, tifffile's, imagecodecs', NumPy's and zarr's.
@@ -213,3 +213,16 @@ def test_a_full_disk_under_numpy_is_called_so(tmp_path):
         files.whole(tmp_path / "a.tif", force=False),
     ):
         raise OSError("196608 requested and 32648 written")
+
+
+def test_an_interrupt_stays_one_where_python_wraps_it():
+    """As 3.11 does with a signal that meets a class being made: it is no broken image."""
+
+    def make():
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as interrupt:
+            raise RuntimeError("Error calling __set_name__ on 'x' instance") from interrupt
+
+    with pytest.raises(KeyboardInterrupt), faults.told():
+        make()
