@@ -105,17 +105,18 @@ def _part(name: str) -> int:
 def _compiled_beside(name: str, key: bytes) -> bytes | None:
     """What a process beside this one has compiled; where there is none, begin one if it helps.
 
-    The conductor, which is asked for last, takes as long as all others of a plain command.
+    The conductor, which is asked for last, takes as long as all others of a plain command, and then
+    a PNG is packed.
     """
     from imgconv.compiled import beside  # not at each start
 
     if beside.has(name):
         compiling(False)
-        beside.end()
+        beside.wait_for(name)
         compiling(True)
         return cache.load(key)
     if helped and name != CONDUCTOR and not cache.load(_key(CONDUCTOR)) and cache.is_usable():
-        beside.begin([CONDUCTOR])
+        beside.begin([CONDUCTOR, "pack"])
     return None
 
 

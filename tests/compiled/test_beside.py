@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import deque
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "_compile", str.encode)
     monkeypatch.setattr(native, "_link", bytes)
     monkeypatch.setattr(beside, "core_count", lambda: 2)
+    monkeypatch.setattr(beside, "_awaited", deque())
+    monkeypatch.setattr(beside, "_ends", [])
 
 
 def asked(name: str) -> bytes:
@@ -36,8 +39,10 @@ def test_the_conductor_is_compiled_beside_what_is_asked_for_first() -> None:
         assert asked("copy") == b"copy"
         assert beside.has(native.CONDUCTOR)
         assert asked(native.CONDUCTOR).startswith(native.IMAGE)
-    assert shown == [False, True]
-    assert not beside.has(native.CONDUCTOR)
+        assert not beside.has(native.CONDUCTOR)
+        assert asked("pack").startswith(native.IMAGE)
+    assert shown == [False, True] * 2
+    assert not beside._ends
 
 
 @pytest.mark.parametrize("program", ["raise SystemExit(1)", "import os; os.kill(os.getpid(), 9)"])
@@ -89,7 +94,7 @@ def test_it_ends_with_who_began_it() -> None:
         "slowly = 'import time; time.sleep(60)'\n"
         "beside.PROGRAM = beside.PROGRAM.replace('os._exit(0)', slowly)\n"
         "beside.begin([])\n"
-        "print(beside._begun[0][0], flush=True)\n"
+        "print(open(f'/proc/{os.getpid()}/task/{os.getpid()}/children').read(), flush=True)\n"
         "os._exit(130)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
