@@ -279,12 +279,12 @@ def geometries(draw, kind):
 
 kinds = st.sampled_from(sorted(MAXIMUM))
 seeds = st.integers(0, 2**32)
-often = settings(max_examples=300, deadline=None, derandomize=True, database=None)
+often = settings(max_examples=200, deadline=None, derandomize=True, database=None)
 
 
 @pytest.mark.parametrize("levels", LEVELS)
 @pytest.mark.parametrize("kind", sorted(MAXIMUM))
-@settings(often, max_examples=80)
+@settings(often, max_examples=60)
 @given(st.data(), seeds)
 def test_whole_kernel_is_exact(kind, levels, data, seed):
     """Any kernel of whole weights on any picture is bit-equal to rational arithmetic."""
@@ -298,7 +298,7 @@ def test_whole_kernel_is_exact(kind, levels, data, seed):
     if not fits(image, kernel, options):
         with pytest.raises(GeometryError):
             apply(image, kernel, levels=levels, **options)
-        return
+        options["padding"] = "same"
     found = apply(image, kernel, levels=levels, **options)
     expected = exact(image, kernel, levels, **options)
     assert (found.dtype, found.shape) == (image.dtype, expected.shape)
@@ -317,7 +317,7 @@ def test_response_is_the_exact_one_in_float32(kind, data, seed):
     if not fits(image, kernel, options):
         with pytest.raises(GeometryError):
             correlate(image, kernel, **options)
-        return
+        options["padding"] = "same"
     found = correlate(image, kernel, **options)
     channels = np.array(responses(image, kernel, **options), np.float64)
     expected = np.moveaxis(channels, 0, 2).reshape(found.shape)
@@ -471,9 +471,8 @@ def assert_within_a_level(found, response, levels):
 @pytest.mark.parametrize("size", [5, 15, 31])
 def test_real_weights_stay_within_a_level_of_scipy(photographs, size, kind):
     """Real kernels on photographs are at most one level from SciPy in float64."""
-    turns = itertools.product(photographs, LEVELS, [1.5, 40])
-    for seed, (name, levels, gain) in enumerate(turns):
-        border = BORDERS[seed % 5]
+    for seed, (name, levels) in enumerate(itertools.product(photographs, LEVELS)):
+        border, gain = BORDERS[seed % 5], (1.5, 40)[(seed + seed // 4) % 2]
         image, weights = as_kind(photographs[name], kind), real_kernel(size, seed, gain)
         found = apply(image, weights, levels=levels, border=border, fill=100)
         assert_within_a_level(found, by_scipy(image, weights, border, 100), levels)

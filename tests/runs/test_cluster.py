@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imgconv.errors import OptionError
 from imgconv.pictures import files
+from imgconv.runs import scheduler
 from tests.images import noise, saved
 
 PYTHON = (sys.executable, "-m")
@@ -192,13 +194,13 @@ def identities(folder: Path) -> dict[str, tuple[int, int]]:
     return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.iterdir()}
 
 
-def dies(tmp_path: Path, cluster: Cluster, count: int) -> None:
+def dies(tmp_path: Path, cluster: Cluster, count: int, run: Callable) -> None:
     """Kill a worker and then, in another run, the scheduler, in the middle of a batch."""
     source = tmp_path / "in"
     arguments = [source, "--recursive", "--json", "-q"]
-    code, out, _ = finished(apply(*arguments, "-o", f"{tmp_path}/local/"))
-    assert code == 0
-    right, wanted = contents(tmp_path / "local"), told(out)
+    done = run("apply", *arguments, "-k", "sharpen", "-o", f"{tmp_path}/local/")
+    assert done.code == 0
+    right, wanted = contents(tmp_path / "local"), told(done.text.splitlines())
 
     remote = [*arguments, "--scheduler", cluster.address]
     running = apply(*remote, "-o", f"{tmp_path}/out/", prefix=cluster.prefix)
@@ -227,23 +229,24 @@ def dies(tmp_path: Path, cluster: Cluster, count: int) -> None:
     assert len(half) < count
 
     left = identities(tmp_path / "half")
-    code, resumed, err = finished(apply(*arguments, "-o", f"{tmp_path}/half/", "--resume"))
-    assert (code, err) == (0, [])
+    resumed = run("apply", *arguments, "-k", "sharpen", "-o", f"{tmp_path}/half/", "--resume")
+    assert (resumed.code, resumed.err) == (0, "")
     assert contents(tmp_path / "half") == right
     # What was right is read at most, never written again.
     assert left.items() <= identities(tmp_path / "half").items()
     known = {each["input"] for each in told(first + out)}
-    assert {e["input"] for e in told(resumed) if e["status"] == "skipped"} == known
+    again = told(resumed.text.splitlines())
+    assert {each["input"] for each in again if each["status"] == "skipped"} == known
 
 
 @needs_dask
-def test_a_death_costs_no_file(tmp_path):
+def test_a_death_costs_no_file(tmp_path, run):
     """Of a worker: a retry; of the scheduler: one line, and what is there is whole."""
     pictures(tmp_path, 100)
     (tmp_path / "slow.py").write_text(SLOW)
     slowly = ("env", f"DASK_DISTRIBUTED__WORKER__PRELOAD={tmp_path / 'slow.py'}")
     with started(tmp_path, places=((), slowly)) as cluster:
-        dies(tmp_path, cluster, 100)
+        dies(tmp_path, cluster, 100, run)
 
 
 @needs_dask
@@ -251,7 +254,7 @@ def test_a_death_costs_no_file(tmp_path):
 @pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="network namespaces are root's to make"
 )
-def test_a_death_on_another_machine_costs_no_file(tmp_path):
+def test_a_death_on_another_machine_costs_no_file(tmp_path, run):
     """The workers in a network of their own, as on another machine; 2,000 pictures."""
     pictures(tmp_path, 2000, (200, 150))
     here, there = (f"imgconv-{os.getpid()}-{end}" for end in "ab")
@@ -267,7 +270,7 @@ def test_a_death_on_another_machine_costs_no_file(tmp_path):
                 subprocess.run(["ip", "-n", name, *command.split()], check=True)
         places = [("ip", "netns", "exec", name) for name in (here, there)]
         cluster = ending.enter_context(started(tmp_path, "10.77.0.1", places))
-        dies(tmp_path, cluster, 2000)
+        dies(tmp_path, cluster, 2000, run)
 
 
 @needs_dask
@@ -332,22 +335,45 @@ def test_an_end_by_force_leaves_no_worker_behind(number, tmp_path):
 
 
 @needs_dask
-@pytest.mark.parametrize(
-    ("preload", "message"),
-    [
-        ("import imgconv; imgconv.__version__ = '0.0.1'", "has imgconv 0.0.1, and this is"),
-        ("import sys; sys.modules.update({'imgconv': None})", "has no imgconv; install imgconv"),
-    ],
-)
-def test_workers_with_another_version_or_none_are_refused(preload, message, tmp_path):
-    """In one line that says which, before the first file."""
-    (tmp_path / "early.py").write_text(preload)
+def test_workers_without_the_program_are_refused(tmp_path):
+    """In one line that says so, before the first file."""
+    (tmp_path / "early.py").write_text("import sys; sys.modules.update({'imgconv': None})")
     (tmp_path / "a.png").write_bytes(saved(noise(), "PNG"))
     environment = {**os.environ, "DASK_DISTRIBUTED__WORKER__PRELOAD": str(tmp_path / "early.py")}
     code, _, err = finished(apply("a.png", "--scheduler", "local:1", cwd=tmp_path, env=environment))
     assert (code, len(err)) == (2, 1)
-    assert message in err[0]
+    assert "has no imgconv; install imgconv" in err[0]
     assert not (tmp_path / "a.sharpen.png").exists()
+
+
+class Workers:
+    """Stands for a client: two workers in this process, of which one has something otherwise."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+    def run(self, what: Callable, *arguments: str, on_error: str) -> dict[str, object]:
+        """Have both do something."""
+        assert on_error == "return"
+        here = what(*arguments)
+        changed = self.name in (*arguments, what.__name__)
+        return {"tcp://a": here, "tcp://b": "0.0.1" if changed else here}
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("imgconv.__version__", "imgconv"),
+        ("get_python_version", "python"),
+        ("PIL.__version__", "pillow"),
+        ("zlib.ZLIB_RUNTIME_VERSION", "zlib"),
+    ],
+)
+def test_workers_with_another_version_are_refused(asked, told):
+    """Of whatever decides the bytes, by its name and both versions."""
+    scheduler.refuse_other_workers(Workers(), [])
+    with pytest.raises(OptionError, match=f"tcp://b has {told} 0.0.1, and this is .*; install"):
+        scheduler.refuse_other_workers(Workers(asked), [])
 
 
 @pytest.mark.parametrize(
