@@ -30,6 +30,8 @@ WIDEST, CACHED = 1 << 14, 1 << 19
 # So many rows are added up down their columns before they are added up across: neighbours share
 # most of what they read, nine rows of taps at a time. Not where many sums down share a ring.
 CHUNK, SHARING = 16, 5
+# In so many pixels a `mix` counts at once: no lane of 16 bits is clipped more than 2**14 times.
+COUNTED = 1 << 16
 
 
 class Program(NamedTuple):
@@ -102,7 +104,7 @@ def _is_straight(geometry: Geometry) -> bool:
     """Whether a row that is mixed goes to the target as it is: columns of its own, in vectors."""
     columns = geometry.columns
     alone = columns.taps == columns.stride == 1 and columns.before == columns.after == 0
-    return alone and columns.outputs >= words.MIXED_AT_ONCE
+    return alone and words.MIXED_AT_ONCE <= columns.outputs <= COUNTED
 
 
 def _beside(plan: Plan) -> Plan:

@@ -136,6 +136,17 @@ def test_clipped_sums_are_counted_once(outputs: int, weight: float, bias: int) -
         assert counts == ((totals < 0).sum(), (totals > 255).sum())
 
 
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("width", [1 << 16, (1 << 16) + 1, 600_000])
+def test_long_rows_are_counted_whole(outputs: int, width: int) -> None:
+    """Counts are of 16 bits while a row is mixed."""
+    image, out = np.full((1, width, 3), 255, np.uint8), np.empty((1, width, outputs), np.uint8)
+    views = samples.of_array(image), samples.of_array(out)
+    for weight, bias, counts in (1, 0, (0, outputs * width)), (-1, 0, (outputs * width, 0)):
+        kernel = Kernel([[[[weight]]] * 3] * outputs, bias=bias)
+        assert to_pixels(*views, Step(kernel, layout()), "clip", bytes([1, 1, 1])) == counts
+
+
 @pytest.mark.skipif(not processor.has_vectors(), reason="no vectors of AVX2 here")
 def test_vectors_are_used_where_there_are_some() -> None:
     """Colours that are shipped are mixed by vectors: else these tests would test the plain path."""
