@@ -1,6 +1,7 @@
 """What the tests share: no catalogue of the user's own, and the command line in this process."""
 
 import io
+import itertools
 import os
 import sys
 import time
@@ -47,18 +48,27 @@ class Result:
         return self.err.splitlines()
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Places for folders: for a new one of its own pytest looks through all that there are."""
+    base = tmp_path_factory.mktemp("homes")
+    return (base / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def config_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def config_home(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make an empty folder the place of the user's own settings."""
-    folder = tmp_path_factory.mktemp("config")
+    folder = next(homes)
+    folder.mkdir()
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
     return folder
 
 
 @pytest.fixture(autouse=True)
-def state_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def state_home(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make an empty folder the place of the user's own journals."""
-    folder = tmp_path_factory.mktemp("state")
+    folder = next(homes)
+    folder.mkdir()
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
     return folder
 
