@@ -58,7 +58,8 @@ class Ready(NamedTuple):
             return self.joined.ready(where[0], source, where[2], target, threads=threads)
         written = self.program
         assert written
-        alone = self.rows == 1 or self.work < WORK or self.work < WORK * team.price()
+        least = WORK * team.AWAKE
+        alone = self.rows == 1 or self.work < least or self.work < WORK * team.price()
         threads = 1 if alone else threads or thread_count()
         if threads == 1:
             room, call = _call(written, where, 0, self.rows, self.begin)

@@ -24,6 +24,8 @@ from imgconv.light import NamedTuple
 TURNS = 4000
 NAP = 5e-5  # seconds
 FIRST = 3  # times what is worth a thread is worth to start the first one
+# So much of that is worth one which still looks, since the last work was so many seconds ago.
+AWAKE, CLOSE = 5 / 8, 5e-4
 
 
 class _Helper(NamedTuple):
@@ -48,7 +50,7 @@ class _Helper(NamedTuple):
             self.bell.release()
 
 
-_asked: deque[bool] = deque(maxlen=1)  # not empty once something was large enough to be shared
+_asked: deque[float] = deque(maxlen=1)  # when something was last large enough to be shared
 # Helpers that nobody has; a process that is forked has none.
 _waiting: deque[_Helper] = deque()
 if hasattr(os, "register_at_fork"):
@@ -72,12 +74,13 @@ def _crew(count: int) -> list[_Helper]:
     return crew
 
 
-def price() -> int:
+def price() -> float:
     """Return how many times what is worth a thread is worth one now: at first none is there."""
-    if _asked:
-        return 1
-    _asked.append(True)
-    return FIRST
+    before, now = _asked[0] if _asked else None, time.perf_counter()
+    _asked.append(now)
+    if before is None:
+        return FIRST
+    return AWAKE if now - before < CLOSE else 1
 
 
 def share(calls: Sequence[int], helpers: int) -> None:

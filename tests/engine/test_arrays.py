@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections import deque
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -293,3 +294,12 @@ def test_a_process_that_is_forked_starts_its_own_helpers(monkeypatch: pytest.Mon
         signal.alarm(20)
         os._exit(not np.array_equal(helped(image, monkeypatch), expected))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_helper_is_worth_less_work_while_it_still_looks(monkeypatch):
+    """Of calls that follow each other closely; the first of all has to start it."""
+    times = iter([0, 1, 1.0001, 5])
+    monkeypatch.setattr(team, "time", SimpleNamespace(perf_counter=lambda: next(times)))
+    monkeypatch.setattr(team, "_asked", deque(maxlen=1))
+    assert [team.price() for _ in range(4)] == [team.FIRST, 1, team.AWAKE, 1]
+    assert team.AWAKE < 1 < team.FIRST
