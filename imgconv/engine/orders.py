@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from imgconv.compiled import words
@@ -58,7 +58,7 @@ class Panel:
         self.count = pixels * work.depth
         self.whole = lanes(self.count)
         self.planar = bool(work.layer.reads) and work.channels > 1
-        self.masks: dict[str, int] = {}
+        self.masks: dict[tuple[str, bool], int] = {}
         self.each: list[tuple[int, list[Order]]] = []  # what is done one after the other, and when
         paired = any(plan.odd for plans in work.layer.outputs for plan in plans)
         whens = (words.ON_EVEN, words.ON_ODD)
@@ -206,20 +206,23 @@ class Panel:
         return Tap(totals)
 
     def _products(
-        self, what: Sum, taps: Sequence[Tap], into: Ring | None, place: int = 0, *,
-        adding: bool = False, to_bytes: bool = False,
+        self, what: Sum, taps: Sequence[Tap], into: Ring | None, *,
+        adding: bool = False, mask: int = 0,
     ) -> Order:  # fmt: skip
-        """The order for a sum of some taps on rows of pairs; adding: to what is there."""
+        """The order for a sum of some taps on rows of pairs: added to what is there, or to bytes.
+
+        To bytes where a mask says which of them count.
+        """
         tables, kind = self.work.tables, what.kind
         which, count = next(
             (which, most)
             for which, (*met, most) in enumerate(words.PAIRED, len(words.PAIRING))
-            if met == [kind, to_bytes] and most >= len(taps)
+            if met == [kind, bool(mask)] and most >= len(taps)
         )
         more = count - len(taps)  # one of them with a weight of 0
         kept = tables.numbers(kind, (-int(adding), what.bias, *what.weights, *[0] * more))
-        numbers = tables.words(which, self._mask(kind) if to_bytes else 0, kept)
-        return Order("paired", into, place, self.whole, numbers, [*taps, *[taps[0]] * more])
+        numbers = tables.words(which, mask, kept)
+        return Order("paired", into, 0, self.whole, numbers, [*taps, *[taps[0]] * more])
 
     def _prefixed(self, row: Tap, i: int, kind: str, window: Window) -> Tap:
         """Order sums from the left over a row; from each pixel of it the sum of those before."""
@@ -246,24 +249,33 @@ class Panel:
     # ---- totals to samples --------------------------------------------------------------------
 
     def _numbers(
-        self, kind: str, rounding: Rounding, which: int = 0, output: int = 0, added: int = 0
+        self, rounding: Rounding, mask: int, which: int = 0, output: int = 0, added: int = 0
     ) -> int:
-        """The numbers of `store`, `extent` and `fused` for totals of a kind."""
+        """The numbers of `store`, `extent` and `fused`."""
         wide, how = int(self.work.kind == "uint16"), max(rounding.how - words.SHIFT, 0)
-        mask = self._mask(words.LANE.get(kind, kind))
         return self.work.tables.words(*rounding, how, mask, wide, which, output, added)
 
-    def _mask(self, lane: str) -> int:
-        """The mask of a row, one for all orders: 1 where samples count, 0 beyond the last."""
-        if lane not in self.masks:
-            pattern = samples.values(lane, list(self.work.filtered)) * self.pixels
-            mask = pattern + samples.room(lane, self.whole - len(pattern))
-            self.masks[lane] = self.work.tables.keep(mask)
-        return self.masks[lane]
+    def _mask(self, kind: str, *, last: bool = False) -> int:
+        """The mask of a row for totals of a kind, one for all orders: 1 where samples count.
+
+        Beyond the last sample there is 0; where only a last vector is done once more, there is 0
+        for what has been done.
+        """
+        lane = words.LANE.get(kind, kind)
+        if (lane, last) not in self.masks:
+            mask = samples.values(lane, list(self.work.filtered)) * self.pixels
+            if last:
+                new = self.count % LANES
+                mask = samples.room(lane, LANES - new) + mask[self.count - new :]
+            else:
+                mask += samples.room(lane, self.whole - len(mask))
+            self.masks[lane, last] = self.work.tables.keep(mask)
+        return self.masks[lane, last]
 
     def _keep_ends(self, totals: Tap, plan: Plan, output: int) -> None:
         kind = plan.last.kind
-        numbers = self._numbers(kind, plan.rounding, words.TOTALS.index(kind), output)
+        which = words.TOTALS.index(kind)
+        numbers = self._numbers(plan.rounding, self._mask(kind), which, output)
         self._order("extent", totals.ring, numbers, totals)
 
     def _deliver(
@@ -276,20 +288,46 @@ class Panel:
             return
         both = kind in ("int64", "float32", "float64")
         part = f"store {kind} uint8 uint16" if both else f"store {kind} {wanted}"
-        into, place = self._destination(output)
         fused = _fused(last, rounding) if last and wanted == "uint8" else None
-        if last and wanted == "uint8" and _is_paired(last, rounding):
-            taps = self.together.pop().taps[: len(last.weights)]
-            order = self._products(last, taps, into, place, to_bytes=True)
-        elif fused is not None:
-            summed = self.together.pop()
-            numbers = self._numbers(kind, rounding, fused, added=summed.numbers)
-            order = Order("fused", into, place, self.whole, numbers, summed.taps)
+        paired = last and wanted == "uint8" and _is_paired(last, rounding)
+        summed = self.together.pop() if paired or fused is not None else None
+
+        def order(mask: int) -> Order:
+            if last and summed and paired:
+                return self._products(last, summed.taps[: len(last.weights)], None, mask=mask)
+            if summed:
+                numbers = self._numbers(rounding, mask, fused or 0, added=summed.numbers)
+                return Order("fused", None, 0, self.whole, numbers, summed.taps)
+            numbers = self._numbers(rounding, mask)
+            return Order(part, None, 0, self.whole, numbers, [totals])
+
+        self._put(order, kind, output)
+
+    def _put(self, order: Callable[[int], Order], kind: str, output: int) -> None:
+        """Order that samples go to their plane or to the target, by what makes it for a mask.
+
+        A row of the target that is no whole vectors long gets its last vector once more; one that
+        is shorter than a vector goes there by way of a row of its own.
+        """
+        made = order(self._mask(kind))
+        if self.planar:
+            planes, place = self._plane(output)
+            self.together.append(made._replace(into=planes, place=place))
+        elif self.count == self.whole:
+            self.together.append(made)
+        elif self.count > LANES:
+            begin = self.count - LANES
+            again = order(self._mask(kind, last=True))
+            taps = [tap._replace(place=tap.place + begin * tap.ring.size) for tap in again.taps]
+            place = begin * samples.size(self.work.kind)
+            self.together += (
+                made._replace(samples=self.whole - LANES),
+                again._replace(samples=LANES, place=place, taps=taps),
+            )
         else:
-            order = Order(part, into, place, self.whole, self._numbers(kind, rounding), [totals])
-        self.together.append(order)
-        if into and not self.planar:
-            self._copy(Tap(into), output)
+            row = self.work.rings.take("samples", self.work.kind, self.whole)
+            self.together.append(made._replace(into=row))
+            self._copy(Tap(row), output)
 
     def _responses(self, totals: Tap, kind: str, rounding: Rounding, wanted: str) -> Tap:
         """Order that totals become responses of a kind, and return their row."""
@@ -329,27 +367,21 @@ class Panel:
 
     # ---- to the target ------------------------------------------------------------------------
 
-    def _destination(self, output: int) -> tuple[Ring | None, int]:
-        """Where the samples of an output go: its plane, the target, or a row of their own first."""
-        kind = self.work.kind
-        if self.planar:
-            length = self.whole * len(self.work.layer.outputs)
-            planes = self.work.rings.take("planes", kind, length)
-            return planes, output * self.whole * planes.size
-        if self.count == self.whole:
-            return None, 0
-        return self.work.rings.take("samples", kind, self.whole), 0
+    def _plane(self, output: int) -> tuple[Ring, int]:
+        """The ring of planes, and where in it that of an output is."""
+        length = self.whole * len(self.work.layer.outputs)
+        planes = self.work.rings.take("planes", self.work.kind, length)
+        return planes, output * self.whole * planes.size
 
     def _copy(self, row: Tap, output: int) -> None:
         """Order that a row is copied to its plane or to the target."""
-        into, place = self._destination(output) if self.planar else (None, 0)
+        into, place = self._plane(output) if self.planar else (None, 0)
         piece = self.work.tables.words(self.count * samples.size(self.work.kind), 0)
         self.together.append(Order("copy", into, place, 1, piece, [row]))
 
     def _interleave(self) -> None:
         """Order that planes are put side by side."""
-        work, (planes, _) = self.work, self._destination(0)
-        assert planes
+        work, (planes, _) = self.work, self._plane(0)
         apart = self.whole * planes.size
         taps = [Tap(planes, 0, output * apart) for output in range(len(work.layer.outputs))]
         numbers = work.tables.words(planes.size.bit_length() - 1, work.channels)

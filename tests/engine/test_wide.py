@@ -1,4 +1,4 @@
-"""Kernels as wide as the picture, whose border is mostly copied from sums: as SciPy has it."""
+"""Kernels as wide as the picture, whose border is copied from sums, and rows of any length."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,11 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from imgconv import Kernel, correlate
+from imgconv.engine import samples
 from imgconv.engine.geometry import Axis
+from imgconv.engine.run import to_pixels
+from imgconv.engine.step import Step
+from imgconv.pipeline.layout import layout
 
 MODES = {"edge": "nearest", "reflect": "mirror", "symmetric": "reflect", "wrap": "wrap"}
 
@@ -57,3 +61,32 @@ def test_columns_are_copied_where_a_border_is_wide() -> None:
     assert few.inner() == (0, 104, [])
     outside = axis._replace(border="constant").window(0, 100, range(51))
     assert outside.inner() == (0, 150, [])
+
+
+KERNELS = {
+    "pairs": [[1, 0, -1], [2, 0, -2], [1, 0, -1]],
+    "sums that run": [[2] * 3] * 3,
+    "32 bits": [[90, 0, -99], [77, 5, 1], [0, 3, -80]],
+    "64 bits": [[1 << 24, 0, 1], [0, -(1 << 24), 0], [1, 0, 1]],
+}
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_samples_of_a_last_vector_that_is_done_once_more_count_once(
+    kernel: str, channels: int
+) -> None:
+    """Nor is anything written beside the output, or counted of channels that are left alone."""
+    weights, filtered = np.array(KERNELS[kernel]), bytes([1, 1, 0, 1][-channels:])
+    for width in (*range(15, 24), *range(42, 46), 63, 64, 65, 127, 130, 257):
+        image = np.random.default_rng(width).integers(0, 256, (3, width, channels), np.uint8)
+        room = np.full(image.size + 256, 77, np.uint8)
+        out = room[128:][: image.size].reshape(image.shape)
+        views = samples.of_array(image), samples.of_array(out)
+        counts = to_pixels(*views, Step(Kernel(weights.tolist()), layout()), "clip", filtered)
+        planes = [image[:, :, c].astype(np.int64) for c in range(channels)]
+        wanted = np.dstack([ndimage.correlate(p, weights, mode="nearest") for p in planes])
+        np.testing.assert_array_equal(out, wanted.clip(0, 255))
+        counted = wanted[:, :, np.frombuffer(filtered, bool)]
+        assert counts == ((counted < 0).sum(), (counted > 255).sum())
+        assert {*room[:128], *room[128 + image.size :]} == {77}
