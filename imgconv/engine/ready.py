@@ -25,7 +25,8 @@ from imgconv.light import NamedTuple
 
 # Below this many taps times samples, 0.1 ms, a helper costs more than it saves.
 WORK = 8_000_000
-# Bands a thread: two even out a little; each reads anew what it shares with the one above.
+# Bands a thread where they are worth it: two even out a little; each reads anew what it shares with
+# the one above.
 BANDS = 2
 
 # Pixels of a row that is long enough not to be joined with others.
@@ -66,7 +67,7 @@ class Ready(NamedTuple):
             native.conductor()(pointer(call))
             give_back(room)
             return [call[LOW:].tolist()]
-        tall = -(-self.rows // (BANDS * threads))
+        tall = -(-self.rows // (threads * BANDS if self.work >= WORK else threads))
         bands = [(first, min(first + tall, self.rows)) for first in range(0, self.rows, tall)]
         calls = [_call(written, where, *band, self.begin) for band in bands]
         team.share([pointer(call) for _, call in calls], threads - 1)

@@ -24,8 +24,8 @@ from imgconv.light import NamedTuple
 TURNS = 4000
 NAP = 5e-5  # seconds
 FIRST = 3  # times what is worth a thread is worth to start the first one
-# So much of that is worth one which still looks, since the last work was so many seconds ago.
-AWAKE, CLOSE = 5 / 8, 5e-4
+# So much of that is worth one which still looks, since the last work began so many seconds ago.
+AWAKE, CLOSE = 3 / 16, 1.3e-4
 
 
 class _Helper(NamedTuple):
