@@ -59,13 +59,15 @@ class Ready(NamedTuple):
             return self.joined.ready(where[0], source, where[2], target, threads=threads)
         written = self.program
         assert written
-        least = WORK * team.AWAKE
-        alone = self.rows == 1 or self.work < least or self.work < WORK * team.price()
+        short = self.rows == 1 or self.work < WORK * team.AWAKE
+        alone = short or self.work < WORK * team.price()
         threads = 1 if alone else threads or thread_count()
         if threads == 1:
             room, call = _call(written, where, 0, self.rows, self.begin)
             native.conductor()(pointer(call))
             give_back(room)
+            if not short:
+                team.end()
             return [call[LOW:].tolist()]
         tall = -(-self.rows // (threads * BANDS if self.work >= WORK else threads))
         bands = [(first, min(first + tall, self.rows)) for first in range(0, self.rows, tall)]

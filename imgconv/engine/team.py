@@ -23,9 +23,9 @@ from imgconv.light import NamedTuple
 # How often a thread looks for work, or whether others have left, before it sleeps: some 0.1 ms.
 TURNS = 4000
 NAP = 5e-5  # seconds
-FIRST = 3  # times what is worth a thread is worth to start the first one
-# So much of that is worth one which still looks, since the last work began so many seconds ago.
-AWAKE, CLOSE = 3 / 16, 1.3e-4
+# Times what is worth a thread is worth one that sleeps, or is not there yet, and one that still
+# looks, since the last work ended less than so many seconds ago.
+ASLEEP, AWAKE, CLOSE = 3, 3 / 16, 8e-5
 
 
 class _Helper(NamedTuple):
@@ -50,7 +50,7 @@ class _Helper(NamedTuple):
             self.bell.release()
 
 
-_asked: deque[float] = deque(maxlen=1)  # when something was last large enough to be shared
+_ended: deque[float] = deque(maxlen=1)  # when work that could have been shared last ended
 # Helpers that nobody has; a process that is forked has none.
 _waiting: deque[_Helper] = deque()
 if hasattr(os, "register_at_fork"):
@@ -75,12 +75,14 @@ def _crew(count: int) -> list[_Helper]:
 
 
 def price() -> float:
-    """Return how many times what is worth a thread is worth one now: at first none is there."""
-    before, now = _asked[0] if _asked else None, time.perf_counter()
-    _asked.append(now)
-    if before is None:
-        return FIRST
-    return AWAKE if now - before < CLOSE else 1
+    """Return how many times what is worth a thread is worth one now."""
+    awake = _ended and time.perf_counter() - _ended[0] < CLOSE
+    return AWAKE if awake else ASLEEP
+
+
+def end() -> None:
+    """Take note that work has ended which could be shared if more followed at once."""
+    _ended.append(time.perf_counter())
 
 
 def share(calls: Sequence[int], helpers: int) -> None:
@@ -107,5 +109,6 @@ def share(calls: Sequence[int], helpers: int) -> None:
         except BaseException as error:
             failed.append(error)
     _waiting.extend(crew)
+    end()
     if failed:
         raise failed[0]

@@ -297,9 +297,11 @@ def test_a_process_that_is_forked_starts_its_own_helpers(monkeypatch: pytest.Mon
 
 
 def test_a_helper_is_worth_less_work_while_it_still_looks(monkeypatch):
-    """Of calls that follow each other closely; the first of all has to start it."""
-    times = iter([0, 1, 1.0001, 5])
+    """Of calls that follow each other closely; else it has to be woken, or started."""
+    times = iter([1, 1.00005, 5])
     monkeypatch.setattr(team, "time", SimpleNamespace(perf_counter=lambda: next(times)))
-    monkeypatch.setattr(team, "_asked", deque(maxlen=1))
-    assert [team.price() for _ in range(4)] == [team.FIRST, 1, team.AWAKE, 1]
-    assert team.AWAKE < 1 < team.FIRST
+    monkeypatch.setattr(team, "_ended", deque(maxlen=1))
+    assert team.price() == team.ASLEEP
+    team.end()
+    assert [team.price(), team.price()] == [team.AWAKE, team.ASLEEP]
+    assert team.AWAKE < 1 < team.ASLEEP
