@@ -69,7 +69,7 @@ def write(
     planned = [plan for plans in layer.outputs for plan in plans]
     downs, running = sum(len(plan.down) for plan in planned), any(p.running for p in planned)
     chunk = CHUNK if 0 < downs < SHARING and not running else 1
-    straight = _is_straight(geometries[0]) and not ends
+    straight = layer.mix is not None and _is_straight(geometries[0])
     read = [
         [
             _readers(
@@ -138,8 +138,7 @@ def _readers(
                 wide = "uint16" if plan.last.kind == "int16" else "int32"
                 ring = rings.take(key, wide, 0, slots // 2 + 1, stride)
             else:
-                held = 0 if mix and straight else slots
-                ring = rings.take(key, plan.ring, 0, held, 2 * stride)
+                ring = rings.take(key, plan.ring, 0, 0 if straight else slots, 2 * stride)
             readers[key] = Reader(geometry, plan, channel, ring, mix)
         sums = [plan.last, plan.odd] if plan.odd else [plan.last]
         columns = {column for each in sums for _, column in each.places}
