@@ -320,7 +320,7 @@ def test_every_scheduler_gives_the_same():
     graph = pickle.loads(pickle.dumps(dict(result.dask)))
     assert graph.keys() == result.dask.keys()
     cluster = LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0"
     )
     with cluster, Client(cluster) as client:
         np.testing.assert_array_equal(client.compute(result).result(), expected)

@@ -50,7 +50,7 @@ def connect(address: str, links: contextlib.ExitStack) -> Client:
         if local:
             place = distributed.LocalCluster(
                 n_workers=int(local[1]), threads_per_worker=1, host="127.0.0.1",
-                dashboard_address=None, memory_limit=0,
+                dashboard_address="127.0.0.1:0", memory_limit=0,
             )  # fmt: skip
             links.callback(_quietly, place.close, 10)
             client = distributed.Client(place, set_as_default=False)
