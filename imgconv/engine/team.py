@@ -33,20 +33,21 @@ class _Helper(NamedTuple):
 
     given: array[int]
     bell: Any
-    asleep: deque[bool]  # not empty while it waits for the bell, or is about to
 
     def serve(self, take_part: Callable[[int, int, bool], None]) -> None:
         """Take part in work after work."""
         word = pointer(self.given)
         while True:
             take_part(word, TURNS, False)
-            self.asleep.append(True)
             self.bell.acquire()
-            self.asleep.clear()
 
     def wake(self) -> None:
-        """Have it look, before there is something to see."""
-        if self.asleep and self.bell.locked():
+        """Have it look, before there is something to see.
+
+        It may have looked in vain and wait for Python's lock, to sleep: so it is rung for in any
+        case, and may look once more for nothing.
+        """
+        if self.bell.locked():
             self.bell.release()
 
 
@@ -64,7 +65,7 @@ def _crew(count: int) -> list[_Helper]:
         try:
             crew.append(_waiting.pop())
         except IndexError:
-            helper = _Helper(array("q", (0,)), allocate_lock(), deque())
+            helper = _Helper(array("q", (0,)), allocate_lock())
             helper.bell.acquire()
             try:
                 start_new_thread(helper.serve, (native.sharing(),))

@@ -1,5 +1,6 @@
 """What a caller brings along: room for the result, and where a kernel of even size stands."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -15,6 +16,8 @@ import pytest
 from scipy import ndimage
 
 from imgconv import apply, correlate
+from imgconv.compiled import native
+from imgconv.compiled.words import TAKEN
 from imgconv.engine import fourier, ready, team
 from imgconv.errors import ImageError, OptionError
 from tests import ROOT
@@ -305,3 +308,22 @@ def test_a_helper_is_worth_less_work_while_it_still_looks(monkeypatch):
     team.end()
     assert [team.price(), team.price()] == [team.AWAKE, team.ASLEEP]
     assert team.AWAKE < 1 < team.ASLEEP
+
+
+def test_a_helper_that_has_just_looked_in_vain_takes_part(monkeypatch):
+    """It waits for Python's lock then, and is not asleep: each second picture was done alone."""
+    taken = []
+    real = native.sharing()
+
+    def sharing(address, turns, leading):
+        real(address, turns, leading)
+        if leading:
+            taken.append(ctypes.c_int64.from_address(address + 8 * TAKEN).value)
+
+    image = noise(1500, 1500, 3)
+    monkeypatch.setenv("IMGCONV_THREADS", "2")
+    apply(image, "gaussian(sigma=8)")
+    monkeypatch.setattr(native, "sharing", lambda: sharing)
+    for _ in range(12):
+        apply(image, "gaussian(sigma=8)")
+    assert sum(taken) >= 9, taken
