@@ -1,12 +1,13 @@
 """What a caller brings along: room for the result, and where a kernel of even size stands."""
 
-import ctypes
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from _thread import allocate_lock
+from array import array
 from collections import deque
 from types import SimpleNamespace
 from typing import Any
@@ -16,8 +17,6 @@ import pytest
 from scipy import ndimage
 
 from imgconv import apply, correlate
-from imgconv.compiled import native
-from imgconv.compiled.words import TAKEN
 from imgconv.engine import fourier, ready, team
 from imgconv.errors import ImageError, OptionError
 from tests import ROOT
@@ -310,20 +309,11 @@ def test_a_helper_is_worth_less_work_while_it_still_looks(monkeypatch):
     assert team.AWAKE < 1 < team.ASLEEP
 
 
-def test_a_helper_that_has_just_looked_in_vain_takes_part(monkeypatch):
-    """It waits for Python's lock then, and is not asleep: each second picture was done alone."""
-    taken = []
-    real = native.sharing()
-
-    def sharing(address, turns, leading):
-        real(address, turns, leading)
-        if leading:
-            taken.append(ctypes.c_int64.from_address(address + 8 * TAKEN).value)
-
-    image = noise(1500, 1500, 3)
-    monkeypatch.setenv("IMGCONV_THREADS", "2")
-    apply(image, "gaussian(sigma=8)")
-    monkeypatch.setattr(native, "sharing", lambda: sharing)
-    for _ in range(12):
-        apply(image, "gaussian(sigma=8)")
-    assert sum(taken) >= 9, taken
+def test_a_helper_that_has_just_looked_in_vain_is_rung_for():
+    """It waits for Python's lock then, to sleep; else each second picture was done alone."""
+    bell = allocate_lock()
+    bell.acquire()
+    helper = team._Helper(array("q", (0,)), bell)
+    for _ in range(2):  # and once more, which says no more
+        helper.wake()
+        assert not bell.locked()
