@@ -125,7 +125,7 @@ def do_turn(program, panel, whole, turn):
                 call(filler, program, panel, whole, r, turn, j)
         for g in range(word(panel, GROUP_COUNT)):
             group = word(panel, GROUPS) + 8 * GROUP_SIZE * g
-            for j in range(begin, stop):
+            for j in range(begin, stop, word(group, AT_ONCE)):
                 if word(group, WHEN) >> (2 * (j != start) + j % 2) & 1:
                     do_group(program, panel, whole, group, turn, j)
 

@@ -18,21 +18,52 @@ BLOCK = 1 << 14  # so many samples are counted in 16 bits
 # ---- taps -------------------------------------------------------------------------------------
 
 
+def _abreast(A, nine):
+    """Make `abreast(job, weights, start, sign, adding)`: rows of totals, each a row further on.
+
+    A row is read once for all of them: rows of many taps are not in the first cache.
+    """
+    put, seen, signed = write[A], again[A], times if A == "uint16" else second
+
+    @inline
+    def abreast(job, weights, start, sign, adding):
+        n, a, rows = word(job, N), word(job, OUT), job + 8 * INPUTS
+        b, c, d = word(rows, 12), word(rows, 13), word(rows, 14)
+        for i in range(n):
+            w, x = seen(a, i) if adding else start, seen(b, i) if adding else start
+            y, z = seen(c, i) if adding else start, seen(d, i) if adding else start
+            w = plus(w, signed(sign, nine(rows, weights, i)))
+            x = plus(x, signed(sign, nine(rows + 8, weights, i)))
+            y = plus(y, signed(sign, nine(rows + 16, weights, i)))
+            z = plus(z, signed(sign, nine(rows + 24, weights, i)))
+            put(a, i, w)
+            put(b, i, x)
+            put(c, i, y)
+            put(d, i, z)
+
+    return abreast
+
+
 def total(S, A):
     """Make the part that adds up taps: out = bias + the sum of weights times rows.
 
-    Numbers of A: 1 for adding to what is there, the bias, one that is not read, the weights. Nine
-    taps at a time: fewer are bound by loads and stores, more by registers.
+    Numbers of A: 1 for adding to what is there, and 2 more for rows ABREAST (of real numbers); the
+    bias, one that is not read, the weights. Nine taps at a time: fewer are bound by loads and
+    stores, more by registers.
     """
     number, put, seen, add = read[A], write[A], again[A], plus
     nine, six, three, one = (dot(S, A, count) for count in (9, 6, 3, 1))
-    size = np.dtype(A).itemsize
+    size, abreast = np.dtype(A).itemsize, _abreast(A, nine)
+    real = A.startswith("float")
 
     def part(job):
         n, out, numbers, taps = word(job, N), word(job, OUT), word(job, NUMBERS), word(job, COUNT)
         bias, rows, weights = number(numbers, 1), job + 8 * INPUTS, numbers + 3 * size
-        done = 0
-        if number(numbers, 0) == 0:
+        how, done = number(numbers, 0), 0
+        if real and how >= 2:
+            abreast(job, weights, bias, bias, how == 3)
+            return
+        if how == 0:
             if taps >= 9:
                 for i in range(n):
                     put(out, i, add(bias, nine(rows, weights, i)))
@@ -75,13 +106,16 @@ def fixed():
     """
     number, put, seen = read["uint16"], write["uint16"], again["uint16"]
     nine = dot("uint16", "uint16", 9, fixed=True)
+    abreast = _abreast("uint16", nine)
 
     def part(job):
         n, out, numbers, taps = word(job, N), word(job, OUT), word(job, NUMBERS), word(job, COUNT)
-        bias, added, rows = number(numbers, 1), number(numbers, 2), job + 8 * INPUTS
-        done = 0
-        if number(numbers, 0) == 0:
-            sign = np.uint16(1) if added else np.uint16(65535)
+        how, bias, added = number(numbers, 0), number(numbers, 1), number(numbers, 2)
+        rows, done, sign = job + 8 * INPUTS, 0, np.uint16(1) if added else np.uint16(65535)
+        if how >= 2:
+            abreast(job, numbers + 6, bias, sign, how == 3)
+            return
+        if how == 0:
             for i in range(n):
                 put(out, i, plus(bias, times(sign, nine(rows, numbers + 6, i))))
             done = 9

@@ -17,6 +17,10 @@ PLAIN, SHIFT, DIVIDE, NARROW = range(4)
     SUM,
 ) = range(15)  # fmt: skip
 
+# So many rows of totals may be added up abreast, nine taps of each, so that each row is read once
+# for all of them: where they go follows the rows that are read.
+ABREAST = 4
+
 # What is added up and rounded to bytes in one part: the kind of the totals, how many taps (-2: the
 # second less the first, -3: three of weight 1), how it is rounded. What is divided is within the
 # range of bytes.
@@ -99,11 +103,11 @@ FILLER, READS, SOURCES, ROWS, CHANNEL, FILLING, READER_SIZE = range(7)
 
 # A panel, some columns of the output: its groups of orders, where in a row of the target it goes,
 # and for each reader its moves and how many bytes they make. A group is for all rows of a chunk,
-# or only for the FIRST row of a turn and a call, for LATER, ON_EVEN or ON_ODD ones: the bit
-# of two times whether it is later plus whether it is odd tells.
+# so many AT_ONCE, or only for the FIRST row of a turn and a call, for LATER, ON_EVEN or ON_ODD
+# ones: the bit of two times whether it is later plus whether it is odd tells.
 GROUPS, GROUP_COUNT, PLACE, PANEL_SIZE = range(4)
 MOVES, MOVE_COUNT, MADE, SHARE_SIZE = range(4)
-ORDERS, ORDER_COUNT, WHEN, GROUP_SIZE = range(4)
+ORDERS, ORDER_COUNT, WHEN, AT_ONCE, GROUP_SIZE = range(5)
 FIRST, LATER, ON_EVEN, ON_ODD = 0b0011, 0b1100, 0b0101, 0b1010
 
 # A move or an order: a part, how many samples, its numbers. A move goes from an address of the room

@@ -24,8 +24,7 @@ JOINS = {
     "magnitude": words.ADD_SQUARE, "max": words.GREATEST, "min": words.LEAST,
     "sum": words.ADD, "mean": words.ADD,
 }  # fmt: skip
-
-
+MANY = 36  # rows of fewer taps are near enough for each total to read them for itself
 # Weights that fused parts do without, by the taps that `words.FUSED` has for them.
 KNOWN = {-2: (-1, 1), -3: (1, 1, 1)}
 
@@ -42,6 +41,13 @@ def _is_paired(what: Sum, rounding: Rounding) -> bool:
     """Whether products of pairs become bytes in the part that adds them up."""
     few = what.kind == "int16" and len(what.weights) <= words.SUMMED
     return what.source == "pairs" and few and rounding.how == words.PLAIN
+
+
+def _is_in_step(what: Sum, taps: Sequence[Tap]) -> bool:
+    """Whether totals are of rows below each other, and the next of those one row further down."""
+    rows, (ring, first, _) = [tap.row for tap in taps], taps[0]
+    together = rows == [first + i for i in range(GROUP)] and ring.stride == 2
+    return together and not what.kind.startswith("int")
 
 
 def widening(kind: str, wanted: str) -> tuple[str, int]:
@@ -165,10 +171,13 @@ class Panel:
             self.together += self._copies(middle, copies)
         else:
             middle = work.rings.take((output, k, i), down.kind, long, work.chunk, 2)
+            many = len(taps) > MANY and work.chunk % words.ABREAST == 0
             for done in range(0, len(taps), GROUP):
                 group, added = slice(done, done + GROUP), max(down.added - done, 0)
-                part = down._replace(weights=down.weights[group], added=added)
-                self.alone.append(self._sum(part, taps[group], middle, count, begin, done > 0))
+                part, rows = down._replace(weights=down.weights[group], added=added), taps[group]
+                abreast = many and _is_in_step(part, rows)
+                order = self._sum(part, rows, middle, count, begin, done > 0, abreast=abreast)
+                self.alone.append(order)
             self.alone += self._copies(middle, copies)
         return Tap(middle)
 
@@ -237,14 +246,17 @@ class Panel:
 
     def _sum(
         self, what: Sum, taps: Sequence[Tap], into: Ring, count: int, begin: int = 0,
-        adding: bool = False,
+        adding: bool = False, *, abreast: bool = False,
     ) -> Order:  # fmt: skip
         """The order for a sum from a sample of a row on; adding: to what is there."""
-        fixed = what.source == "uint16"
-        kind = "uint16" if fixed else what.kind
-        numbers = self.work.tables.numbers(kind, (adding, what.bias, what.added, *what.weights))
+        fixed, at, last = what.source == "uint16", begin * into.size, taps[-1]
+        kind, how = "uint16" if fixed else what.kind, adding + 2 * abreast
+        numbers = self.work.tables.numbers(kind, (how, what.bias, what.added, *what.weights))
         part = "fixed" if fixed else f"total {what.source} {what.kind}"
-        return Order(part, into, begin * into.size, count, numbers, taps)
+        at_once = words.ABREAST if abreast else 1
+        read = [last._replace(row=last.row + i) for i in range(1, at_once)]
+        made = [Tap(into, i, at) for i in range(1, at_once)]
+        return Order(part, into, at, count, numbers, [*taps, *read, *made], at_once)
 
     # ---- totals to samples --------------------------------------------------------------------
 

@@ -25,8 +25,9 @@ from imgconv.engine.step import Layer, as_it_is
 from imgconv.engine.sums import Plan
 from imgconv.light import NamedTuple
 
-# So many samples of a row are done at once, and fewer where their rings would have more bytes.
-WIDEST, CACHED = 1 << 14, 1 << 19
+# So many samples of a row are done at once, and fewer where their rings would have more bytes than
+# are in the cache; where many columns are read for each, than a thread may take.
+WIDEST, CACHED, LARGEST = 1 << 14, 1 << 19, 1 << 28
 # So many rows are added up down their columns before they are added up across: neighbours share
 # most of what they read, nine rows of taps at a time. Not where many sums down share a ring.
 CHUNK, SHARING = 16, 5
@@ -181,7 +182,8 @@ class _Layout:
         if not each:
             return lanes(columns)
         # What a panel reads beyond its columns is to be little beside them.
-        wide = max(min(WIDEST, CACHED // each) // depth, LANES, 4 * self.columns.taps)
+        wide = min(8 * self.columns.taps, LARGEST // each // depth)
+        wide = max(min(WIDEST, CACHED // each) // depth, LANES, wide)
         return lanes(-(-columns // -(-columns // wide)))
 
     def _in_words(self, panels: list[Any], codes: dict[Hashable, Panel]) -> Program:
@@ -246,7 +248,7 @@ class _Layout:
         """Groups of orders in words, and how many there are."""
         tables = self.work.tables
         groups = [
-            (tables.records(map(self._order, orders)), len(orders), when)
+            (tables.records(map(self._order, orders)), len(orders), when, orders[0].at_once)
             for when, orders in panel.groups
         ]
         return tables.records(groups), len(groups)

@@ -110,7 +110,10 @@ class Tap(NamedTuple):
 
 
 class Order(NamedTuple):
-    """A part, what it reads, and where it writes to: a ring, or the target where there is none."""
+    """A part, what it reads, and where it writes to: a ring, or the target where there is none.
+
+    Rows of totals that it makes `at_once` go where the last taps say, but for the first.
+    """
 
     part: str
     into: Ring | None
@@ -118,6 +121,7 @@ class Order(NamedTuple):
     samples: int
     numbers: int
     taps: Sequence[Tap]
+    at_once: int = 1
 
 
 class Work(NamedTuple):

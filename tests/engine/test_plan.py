@@ -136,6 +136,16 @@ SCHEDULES: dict[str, tuple[Make, str, Callable[[Plan], bool]]] = {
         "uint16",
         lambda p: p.last.kind == "float32" and len(p.down) == 1,
     ),
+    "many rows of real columns, then rows": (
+        lambda r: outer(r, int(r.integers(45, 60)), 7),
+        "uint16",
+        lambda p: p.last.kind == "float32" and len(p.down) == 1,
+    ),
+    "many rows in double precision": (
+        lambda r: outer(r, int(r.integers(45, 60)), 7) * 1e5,
+        "uint16",
+        lambda p: p.last.kind == "float64" and len(p.down) == 1,
+    ),
     "many real taps": (
         lambda r: mixed(r, 13, 14),
         "uint8",
@@ -258,7 +268,7 @@ def test_every_schedule_holds_to_the_truth(name: str, data: st.DataObject) -> No
 def test_no_schedule_depends_on_threads_panels_or_rings(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One thread or three, the whole width at once or little of it: the same bytes."""
+    """One thread or three, the whole width or little of it, rows abreast or not: the same bytes."""
     make, kind, _ = SCHEDULES[name]
     rng = np.random.default_rng(3)
     kernel, image = kernel_of(make(rng)), picture(rng, (157, 331, 3), kind)
