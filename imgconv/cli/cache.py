@@ -43,6 +43,8 @@ def _print_what_is_kept() -> bool:
 
     tell_of_compiling(say, verbose=True)
     size = sum(cache.sizes().values()) // 1024
-    kept, parts = len(native.kept()), len(native.parts())
-    print(f"{printable(str(cache.place()))}: {kept} of {parts} parts, {size} kB")
+    kept, parts = native.kept(), native.parts()
+    files = sum(name in native.OF_FILES for name in parts)
+    counted = f"{len(kept)} of {len(parts)} parts ({files} of them for files)"
+    print(f"{printable(str(cache.place()))}: {counted}, {size} kB")
     return kept == parts

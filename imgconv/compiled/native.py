@@ -37,8 +37,8 @@ PARTS = (
     "store int16 uint8", "store uint16 uint8", "store int32 uint8", "store int32 uint16",
     "store int64 uint8 uint16", "store float32 uint8 uint16", "store float64 uint8 uint16",
 )  # fmt: skip
-# Of these, what is written in instructions of AVX2.
-OF_VECTORS = ("paired", "mix")
+# Of these, what is written in instructions of AVX2, and what no kernel takes.
+OF_VECTORS, OF_FILES = ("paired", "mix"), ("pack", "unpack")
 # What compiled loops may really call.
 LIBRARY = ("sqrt", "sqrtf", "memcpy", "memmove", "memset", "rint", "rintf")
 # What decides the code of a part.

@@ -577,7 +577,8 @@ def test_the_commands_count_and_remove_what_is_ours_whatever_it_is(folder: Path,
         (folder / name).touch()
     told = run("cache", "info")
     assert told.code == 0
-    assert told.text == f"{folder}: 0 of {len(native.parts())} parts, 0 kB\n"
+    counted = f"{len(native.parts())} parts (2 of them for files)"
+    assert told.text == f"{folder}: 0 of {counted}, 0 kB\n"
     told = run("cache", "clear")
     assert (told.code, told.out) == (1, b"")
     assert told.err == f"imgconv: {folder / names[2]} cannot be removed: Directory not empty\n"
@@ -598,12 +599,12 @@ def test_warming_keeps_all_parts_or_fails(
     monkeypatch.setattr(native, "_compile", lambda name: compiled.append(name) or name.encode())
     monkeypatch.setattr(native, "_part", native._part.__wrapped__)
     for _ in range(2):
-        assert run("cache", "warm").text == f"{folder}: 2 of 2 parts, 0 kB\n"
+        assert run("cache", "warm").text == f"{folder}: 2 of 2 parts (0 of them for files), 0 kB\n"
         assert compiled == ["fill", "copy"]
     filled_folder(folder / cache._name(native._key("mix")))
     monkeypatch.setattr(native, "PARTS", ("fill", "copy", "mix"))
     told = run("cache", "warm")
-    assert (told.code, told.text) == (1, f"{folder}: 2 of 3 parts, 0 kB\n")
+    assert (told.code, told.text) == (1, f"{folder}: 2 of 3 parts (0 of them for files), 0 kB\n")
     assert "compiled code is not kept: " in told.err
 
 
