@@ -86,7 +86,7 @@ def _runs(sources: Iterable[int]) -> list[tuple[int, int, int]]:
 
 
 def within(long: list[Run], first: int, step: int, count: int) -> tuple[int, int] | None:
-    """Where in the ring the pixels of a run are already, and how far apart, if they are."""
+    """Where among other runs the pixels of a run are already, and how far apart, if they are."""
     for at, start, apart, many in long:
         place, between = (first - start) // apart, step // apart
         ends = place, place + between * (count - 1)
