@@ -44,6 +44,14 @@ def target_row(program, panel, whole, turn, j):
     return word(whole, TARGET) + y * word(whole, TARGET_STEP) + word(panel, PLACE)
 
 
+@inline
+def source_ahead(program, panel, whole, turn, j):
+    """The address in the source of a row beyond those that the first reader has for an output."""
+    reader, y = word(program, READERS), turn + j * word(program, APART)
+    row = y * word(program, PITCH) + word(reader, READS) * word(reader, SOURCES)
+    return word(whole, SOURCE) + row * word(whole, SOURCE_STEP) + word(panel, PLACE)
+
+
 def fill(program, panel, whole, r, turn, j):
     """Fill the rows of ring r that the j-th output of a turn reads and none before it has."""
     room = word(whole, ROOM)
@@ -103,6 +111,8 @@ def do_group(program, panel, whole, group, turn, j):
         held = word(ring, HELD)  # most hold one row: a division takes as long as a short row
         slot = (j * word(ring, STRIDE) >> 1) % held if held > 1 else 0
         put(word(whole, ROOM), SLOTS + r, slot)
+    ahead, job = source_ahead(program, panel, whole, turn, j), word(program, JOB)
+    put(word(whole, ROOM) + job, AHEAD, ahead)
     target = target_row(program, panel, whole, turn, j)
     for o in range(word(group, ORDER_COUNT)):
         perform(program, whole, word(group, ORDERS) + 8 * ORDER_SIZE * o, target)
@@ -125,7 +135,7 @@ def do_turn(program, panel, whole, turn):
                 call(filler, program, panel, whole, r, turn, j)
         for g in range(word(panel, GROUP_COUNT)):
             group = word(panel, GROUPS) + 8 * GROUP_SIZE * g
-            for j in range(begin, stop, word(group, AT_ONCE)):
+            for j in range(begin, stop, word(group, AT_ONCE)):  # some beyond the last, unread
                 if word(group, WHEN) >> (2 * (j != start) + j % 2) & 1:
                     do_group(program, panel, whole, group, turn, j)
 

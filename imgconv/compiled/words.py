@@ -4,17 +4,18 @@ Everything is an int64 unless it is said otherwise.
 """
 
 # What a part is told: how many samples, where they go, its numbers, how many rows it reads, where
-# to count samples clipped below and above (or to keep two ends), and then where each row is.
-N, OUT, NUMBERS, COUNT, TOLD, INPUTS = range(6)
+# to count samples clipped below and above (or to keep two ends), where in the source there is what
+# will be read next, and then where each row is.
+N, OUT, NUMBERS, COUNT, TOLD, AHEAD, INPUTS = range(7)
 
-# How a total is rounded, and the numbers of `store`, `extent` and the fused parts. HOW: 0 for a
-# power of two, 1 for any divisor, 2 for one by which float32 multiplies. WITHIN: see
+# How a total is rounded, and the numbers of `store`, `extent` and the fused parts. DIVIDING: 0 by a
+# power of two, 1 by any divisor, 2 by one with which float32 multiplies. WITHIN: see
 # `sums.Rounding`. MASK: which samples count. WIDE: pixels of 16 bits. KIND: which of its kinds the
 # total has. PAIR: which ends are kept. SUM: the numbers of what is added up.
 PLAIN, SHIFT, DIVIDE, NARROW = range(4)
 (
-    ROUNDING, SIGN, TOP, BITS, HALF, ODD, DIVISOR, RECIPROCAL, WITHIN, HOW, MASK, WIDE, KIND, PAIR,
-    SUM,
+    ROUNDING, SIGN, TOP, BITS, HALF, ODD, DIVISOR, RECIPROCAL, WITHIN, DIVIDING, MASK, WIDE, KIND,
+    PAIR, SUM,
 ) = range(15)  # fmt: skip
 
 # So many rows of totals may be added up abreast, nine taps of each, so that each row is read once
@@ -66,8 +67,10 @@ SUMMED = 8
 MIXED = ((3, 1, True), (3, 1, False), (3, 3, False), (4, 1, True), (4, 1, False), (4, 4, False))
 MIXED_AT_ONCE = 64
 
-# The kind of the masks and the counts beside totals: as wide as they are.
+# The kind of the masks and the counts beside totals: as wide as they are. Products of pairs take a
+# mask IN_BITS.
 LANE = {"uint16": "int16", "float32": "int32", "float64": "int64"}
+IN_BITS = "bits"
 
 # What the conductor is called with: everything else stands in the program, which nobody writes to.
 # From LOW on samples clipped below and above are counted, or the ends of each output are kept.

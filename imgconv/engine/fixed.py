@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from imgconv.compiled.words import SHIFT
-from imgconv.engine.sums import GROUP, WHITE, Place, Plan, Rounding, Sum, products_of, taps_of
+from imgconv.engine.sums import NINE, WHITE, Place, Plan, Rounding, Sum, products_of, taps_of
 from imgconv.kernels.factors import Products
 
 # How far a response may be from the exact one, in levels: less than one.
@@ -31,7 +31,7 @@ def fixed_plan(
     lowest, highest = (bias + WHITE * n for n in _parts(w for row in weights for w in row))
     taps = {place: float(w) for place, w in taps_of(weights).items()}
     found = products_of(weights, len(taps))
-    if not found and len(taps) <= GROUP and not lowest == bias < highest:
+    if not found and len(taps) <= NINE and not lowest == bias < highest:
         return None  # one group for each sign is no faster than one of floats
     down: tuple[Sum, ...] = ()
     origins, error = [0], 0.0
@@ -80,7 +80,7 @@ def _separated(
         origin = math.ceil(-negative * WHITE * UNIT) + (len(column) if negative else 0)
         taps = {(y, 0): w / norm * WORD for y, w in enumerate(column) if w}
         found = _sum(taps, [0], origin)
-        if found is None or WHITE * UNIT + 2 * len(column) >= WORD:
+        if found is None or WHITE * UNIT + 2 * len(column) >= WORD:  # 128 taps: these are `real`
             return None
         down.append(found[0])
         origins.append(origin)
@@ -109,7 +109,7 @@ def _sum(taps: Mapping[Place, float], origins: Sequence[int], bias: float) -> Ro
             bias += sign * (half - origins[min(place[0], len(origins) - 1)] * whole / WORD)
             places.append(place)
             weights.append(whole)
-        missing = -len(those) % GROUP
+        missing = -len(those) % NINE
         places += places[-1:] * missing
         weights += [0] * missing
         if sign == 1:

@@ -9,8 +9,7 @@ from imgconv.compiled import native, words
 from imgconv.engine import samples
 from imgconv.engine.geometry import Window, within
 from imgconv.engine.mixing import Mix
-from imgconv.engine.orders import widening
-from imgconv.engine.rings import Reader, Tables
+from imgconv.engine.rings import Reader, Tables, widening
 from imgconv.engine.samples import Samples
 from imgconv.light import NamedTuple
 

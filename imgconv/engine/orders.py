@@ -16,9 +16,9 @@ from typing import Any
 from imgconv.compiled import words
 from imgconv.engine import samples
 from imgconv.engine.geometry import Run, Window
-from imgconv.engine.rings import LANES, Order, Ring, Tap, Work, lanes
+from imgconv.engine.rings import LANES, Order, Ring, Tap, Work, lanes, widening
 from imgconv.engine.step import Join
-from imgconv.engine.sums import GROUP, Plan, Rounding, Sum
+from imgconv.engine.sums import NINE, Plan, Rounding, Sum
 
 JOINS = {
     "magnitude": words.ADD_SQUARE, "max": words.GREATEST, "min": words.LEAST,
@@ -46,14 +46,8 @@ def _is_paired(what: Sum, rounding: Rounding) -> bool:
 def _is_in_step(what: Sum, taps: Sequence[Tap]) -> bool:
     """Whether totals are of rows below each other, and the next of those one row further down."""
     rows, (ring, first, _) = [tap.row for tap in taps], taps[0]
-    together = rows == [first + i for i in range(GROUP)] and ring.stride == 2
+    together = rows == [first + i for i in range(NINE)] and ring.stride == 2
     return together and not what.kind.startswith("int")
-
-
-def widening(kind: str, wanted: str) -> tuple[str, int]:
-    """Return the part that makes a row of a wider kind, and which of its kinds."""
-    name = "bytes" if wanted == "int16" else "whole" if wanted.startswith("int") else "real"
-    return f"widen {name}", words.WIDENED[name].index((kind, wanted))
 
 
 class Panel:
@@ -70,7 +64,7 @@ class Panel:
         whens = (words.ON_EVEN, words.ON_ODD)
         for self.when in whens if paired else (sum(whens),):
             # These are alike for even and odd rows: the last are kept.
-            self.begun: list[Order] = []  # for the first row of a turn
+            self.begun: list[Order] = []  # for the first row of a turn and a call
             self.gone_on: list[Order] = []  # for the others
             self.alone: list[Order] = []  # each for all rows of a chunk
             self.together: list[Order] = []
@@ -172,8 +166,8 @@ class Panel:
         else:
             middle = work.rings.take((output, k, i), down.kind, long, work.chunk, 2)
             many = len(taps) > MANY and work.chunk % words.ABREAST == 0
-            for done in range(0, len(taps), GROUP):
-                group, added = slice(done, done + GROUP), max(down.added - done, 0)
+            for done in range(0, len(taps), NINE):
+                group, added = slice(done, done + NINE), max(down.added - done, 0)
                 part, rows = down._replace(weights=down.weights[group], added=added), taps[group]
                 abreast = many and _is_in_step(part, rows)
                 order = self._sum(part, rows, middle, count, begin, done > 0, abreast=abreast)
@@ -268,20 +262,23 @@ class Panel:
         return self.work.tables.words(*rounding, how, mask, wide, which, output, added)
 
     def _mask(self, kind: str, *, last: bool = False) -> int:
-        """The mask of a row for totals of a kind, one for all orders: 1 where samples count.
+        """The mask of a row for totals of a kind, or in bits, one for all: 1 where samples count.
 
         Beyond the last sample there is 0; where only a last vector is done once more, there is 0
         for what has been done.
         """
         lane = words.LANE.get(kind, kind)
         if (lane, last) not in self.masks:
-            mask = samples.values(lane, list(self.work.filtered)) * self.pixels
+            one = "uint8" if kind == words.IN_BITS else lane
+            mask = samples.values(one, list(self.work.filtered)) * self.pixels
             if last:
                 new = self.count % LANES
-                mask = samples.room(lane, LANES - new) + mask[self.count - new :]
+                mask = samples.room(one, LANES - new) + mask[self.count - new :]
             else:
-                mask += samples.room(lane, self.whole - len(mask))
-            self.masks[lane, last] = self.work.tables.keep(mask)
+                mask += samples.room(one, self.whole - len(mask))
+            self.masks[lane, last] = self.work.tables.keep(
+                samples.in_bits(mask) if lane != one else mask
+            )
         return self.masks[lane, last]
 
     def _keep_ends(self, totals: Tap, plan: Plan, output: int) -> None:
@@ -304,7 +301,8 @@ class Panel:
         paired = last and wanted == "uint8" and _is_paired(last, rounding)
         summed = self.together.pop() if paired or fused is not None else None
 
-        def order(mask: int) -> Order:
+        def order(*, again: bool) -> Order:
+            mask = self._mask(words.IN_BITS if paired else kind, last=again)
             if last and summed and paired:
                 return self._products(last, summed.taps[: len(last.weights)], None, mask=mask)
             if summed:
@@ -313,15 +311,15 @@ class Panel:
             numbers = self._numbers(rounding, mask)
             return Order(part, None, 0, self.whole, numbers, [totals])
 
-        self._put(order, kind, output)
+        self._put(order, output)
 
-    def _put(self, order: Callable[[int], Order], kind: str, output: int) -> None:
-        """Order that samples go to their plane or to the target, by what makes it for a mask.
+    def _put(self, order: Callable[..., Order], output: int) -> None:
+        """Order that samples go to their plane or to the target, by what makes the order.
 
         A row of the target that is no whole vectors long gets its last vector once more; one that
         is shorter than a vector goes there by way of a row of its own.
         """
-        made = order(self._mask(kind))
+        made = order(again=False)
         if self.planar:
             planes, place = self._plane(output)
             self.together.append(made._replace(into=planes, place=place))
@@ -329,7 +327,7 @@ class Panel:
             self.together.append(made)
         elif self.count > LANES:
             begin = self.count - LANES
-            again = order(self._mask(kind, last=True))
+            again = order(again=True)
             taps = [tap._replace(place=tap.place + begin * tap.ring.size) for tap in again.taps]
             place = begin * samples.size(self.work.kind)
             self.together += (

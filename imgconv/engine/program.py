@@ -2,8 +2,8 @@
 
 The way of a row: a *reader* takes it from the source into a *ring* of rows, with its border, as the
 kind of samples that the sums read; `orders` take it from there to the target. Both are for a
-*panel* of columns, so wide that its rings stay in the cache. What is said here by name stands in
-memory as `words` tells; nobody writes to it again, so that threads share it.
+*panel* of columns, so wide that what readers fill stays in the cache, where it can. What is said
+here by name stands in memory as `words` tells; nobody writes to it again, so that threads share it.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ class _Layout:
         return lanes(-(-columns // -(-columns // wide)))
 
     def _in_words(self, panels: list[Any], codes: dict[Hashable, Panel]) -> Program:
-        """Lay out the room: addresses, slots and marks, a job, a raw row, the rings."""
+        """Lay out the room: addresses, slots and marks, a job, two raw rows, the rings."""
         tables, rings = self.work.tables, self.work.rings.values()
         orders = [o for panel in codes.values() for _, group in panel.groups for o in group]
         most = max((len(order.taps) for order in orders), default=0)

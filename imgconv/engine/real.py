@@ -6,7 +6,7 @@ import math
 
 from imgconv.compiled.words import PLAIN
 from imgconv.engine.levels import MAXIMUM
-from imgconv.engine.sums import GROUP, Asked, Plan, Rounding, make_sum, products_of, taps_of
+from imgconv.engine.sums import NINE, Asked, Plan, Rounding, make_sum, products_of, taps_of
 from imgconv.kernels.factors import Products
 
 # Fourier transforms take as long as so many taps, and NumPy 85 ms to be imported: as long as so
@@ -56,7 +56,7 @@ def _float_error(flat: list[float], bias: float, magnitude: float) -> float:
     Each of n taps in groups of nine goes through at most n/9 + 9 additions, each of them wrong by
     at most 2**-24 of the sum of the magnitudes.
     """
-    additions = len(flat) / GROUP + GROUP + 3
+    additions = len(flat) / NINE + NINE + 3
     return additions * (magnitude * math.fsum(flat) + abs(bias)) * 2**-24
 
 

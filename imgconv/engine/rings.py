@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
+from imgconv.compiled import words
 from imgconv.engine import samples
 from imgconv.engine.geometry import Geometry
 from imgconv.engine.mixing import Mix
@@ -21,6 +22,12 @@ LINE = 64  # bytes of a line of the cache, on which rows begin
 def lanes(count: int) -> int:
     """Round up to whole vectors."""
     return -(-count // LANES) * LANES
+
+
+def widening(kind: str, wanted: str) -> tuple[str, int]:
+    """Return the part that makes a row of a wider kind, and which of its kinds."""
+    name = "bytes" if wanted == "int16" else "whole" if wanted.startswith("int") else "real"
+    return f"widen {name}", words.WIDENED[name].index((kind, wanted))
 
 
 class Tables:

@@ -91,6 +91,12 @@ def room(kind: str, count: int) -> array[Any]:
     return one * count
 
 
+def in_bits(mask: array[Any]) -> array[Any]:
+    """Return a mask of bytes with a bit for each, the first ones lowest."""
+    digits = mask.tobytes()[::-1].translate(bytes.maketrans(b"\0\1", b"01"))
+    return array("B", int(digits, 2).to_bytes(len(mask) // 8, "little"))
+
+
 def size(kind: str) -> int:
     """Return how many bytes a sample of a kind takes."""
     return array(CODES[kind]).itemsize

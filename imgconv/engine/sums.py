@@ -10,7 +10,7 @@ from imgconv.kernels.numbers import Number
 from imgconv.light import NamedTuple
 
 # Taps that are added up at once, see `parts.total`.
-GROUP = 9
+NINE = 9
 # What a pass more costs, in taps: it writes and reads back what the taps of one pass share.
 PASS = 8
 WHITE = 255
@@ -117,8 +117,8 @@ def make_sum(source: str, kind: str, taps: dict[Place, Number], bias: Number = 0
     """
     places, weights = tuple(taps), tuple(taps.values())
     if kind.startswith("int"):
-        rest = len(taps) % GROUP
-        full = {2: 3, 4: 6 if len(taps) < GROUP else 4, 5: 6, 7: 9, 8: 9}.get(rest, rest)
+        rest = len(taps) % NINE
+        full = {2: 3, 4: 6 if len(taps) < NINE else 4, 5: 6, 7: 9, 8: 9}.get(rest, rest)
         places += places[:1] * (full - rest)
         weights += (0,) * (full - rest)
     return Sum(source, kind, places, weights, bias)
