@@ -255,8 +255,3 @@ inline = njit(inline="always", error_model="numpy", fastmath={"contract"})
 def larger(a, b):
     """The larger of two numbers; b if one of them is a NaN."""
     return a if a > b else b
-
-
-@inline
-def second(a, b):
-    return b

@@ -8,42 +8,16 @@ module variable is read while it runs.
 
 import numpy as np
 
+from imgconv.compiled import processor
 from imgconv.compiled.machine import *
 from imgconv.compiled.rows import one_of
+from imgconv.compiled.vectors import abreast_sums
 from imgconv.compiled.words import *
 
 BLOCK = 1 << 14  # so many samples are counted in 16 bits
 
 
 # ---- taps -------------------------------------------------------------------------------------
-
-
-def _abreast(A, nine):
-    """Make `abreast(job, weights, start, sign, adding)`: rows of totals, each a row further on.
-
-    A row is read once for all of them: rows of many taps are not in the first cache. The rows that
-    are read are followed by the addresses of all totals but the first.
-    """
-    more = 9 + ABREAST - 1
-    put, seen, signed = write[A], again[A], times if A == "uint16" else second
-
-    @inline
-    def abreast(job, weights, start, sign, adding):
-        n, a, rows = word(job, N), word(job, OUT), job + 8 * INPUTS
-        b, c, d = word(rows, more), word(rows, more + 1), word(rows, more + 2)
-        for i in range(n):
-            w, x = seen(a, i) if adding else start, seen(b, i) if adding else start
-            y, z = seen(c, i) if adding else start, seen(d, i) if adding else start
-            w = plus(w, signed(sign, nine(rows, weights, i)))
-            x = plus(x, signed(sign, nine(rows + 8, weights, i)))
-            y = plus(y, signed(sign, nine(rows + 16, weights, i)))
-            z = plus(z, signed(sign, nine(rows + 24, weights, i)))
-            put(a, i, w)
-            put(b, i, x)
-            put(c, i, y)
-            put(d, i, z)
-
-    return abreast
 
 
 def total(S, A):
@@ -55,7 +29,7 @@ def total(S, A):
     """
     number, put, seen, add = read[A], write[A], again[A], plus
     nine, six, three, one = (dot(S, A, count) for count in (9, 6, 3, 1))
-    size, abreast = np.dtype(A).itemsize, _abreast(A, nine)
+    size, abreast = np.dtype(A).itemsize, abreast_sums(A, processor.width())
     real = A.startswith("float")
 
     def part(job):
@@ -63,7 +37,7 @@ def total(S, A):
         bias, rows, weights = number(numbers, 1), job + 8 * INPUTS, numbers + 3 * size
         how, done = number(numbers, 0), 0
         if real and how >= 2:
-            abreast(job, weights, bias, bias, how == 3)
+            abreast(rows, weights, out, n, bias, bias, how == 3)
             return
         if how == 0:
             if taps >= 9:
@@ -108,14 +82,14 @@ def fixed():
     """
     number, put, seen = read["uint16"], write["uint16"], again["uint16"]
     nine = dot("uint16", "uint16", 9, fixed=True)
-    abreast = _abreast("uint16", nine)
+    abreast = abreast_sums("uint16", processor.width())
 
     def part(job):
         n, out, numbers, taps = word(job, N), word(job, OUT), word(job, NUMBERS), word(job, COUNT)
         how, bias, added = number(numbers, 0), number(numbers, 1), number(numbers, 2)
         rows, done, sign = job + 8 * INPUTS, 0, np.uint16(1) if added else np.uint16(65535)
         if how >= 2:
-            abreast(job, numbers + 6, bias, sign, how == 3)
+            abreast(rows, numbers + 6, out, n, bias, sign, how == 3)
             return
         if how == 0:
             for i in range(n):

@@ -6,19 +6,21 @@ has none.
 
 import math
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from imgconv.compiled.machine import BYTE, TYPES, WORD, loaded, stored
+from imgconv.compiled.machine import BYTE, CONTRACTED, TYPES, WORD, loaded, stored
+from imgconv.compiled.words import ABREAST
 
 PAIRS = 64  # bytes of the vectors in which pairs are summed
 
 
 def vector(kind, width):
     """The type of a vector of a kind, of so many bytes, and how many it holds."""
-    lanes = width * 8 // int(str(TYPES[kind])[1:])
+    lanes = width // np.dtype(kind).itemsize
     return ir.VectorType(TYPES[kind], lanes), lanes
 
 
@@ -140,6 +142,64 @@ class _PrefixSums:
         first, lanes = self.lanes - self.depth, range(self.lanes)
         places = [first + (at + lane) % self.depth for lane in lanes]
         return shuffle(self.builder, x, x, places)
+
+
+def abreast_sums(kind, width):
+    """Make `vectors(rows, weights, out, n, start, sign, adding)`: four rows of totals at once.
+
+    Each adds nine taps, as `parts.total` does, to what is there or to `start`, and each reads one
+    row further than the one before: a row is read once for all, as rows of many taps are not in the
+    first cache. The addresses in `rows` go on with those of all totals but the first. sign: of
+    uint16, 1 or, modulo its range, -1.
+    """
+
+    @intrinsic
+    def vectors(typingctx, rows, weights, out, n, start, sign, adding):
+        def build(context, builder, signature, args):
+            rows, weights, out, n, start, sign, adding = args
+            item, (many, lanes) = TYPES[kind], vector(kind, width)
+            above = [loaded(builder, rows, WORD(t), WORD) for t in range(9 + 2 * ABREAST - 2)]
+            read, made = above[: 9 + ABREAST - 1], [out, *above[9 + ABREAST - 1 :]]
+            known = [loaded(builder, weights, WORD(t), item) for t in range(9)]
+            start, sign, *known = (splat(builder, x, lanes) for x in (start, sign, *known))
+
+            def body(i):
+                samples = [loaded(builder, row, i, item, many) for row in read]
+                for first, to in enumerate(made):
+                    seen = loaded(builder, to, i, item, many, scope="alias.scope")
+                    some = samples[first : first + 9]
+                    total = _dot(builder, known, some, sign if kind == "uint16" else None)
+                    begin = builder.select(adding, seen, start)
+                    stored(builder, to, i, item, _plus(builder, begin, total))
+
+            loop(builder, WORD(0), n, lanes, body)
+            return context.get_dummy_value()
+
+        number = getattr(types, kind)
+        takes = *[types.int64] * 4, number, number, types.boolean
+        return types.void(*takes), build
+
+    return vectors
+
+
+def _plus(builder, a, b):
+    """The sum of two vectors; one with a product may be rounded once."""
+    real = isinstance(a.type.element, (ir.FloatType, ir.DoubleType))
+    return builder.fadd(a, b, flags=CONTRACTED) if real else builder.add(a, b)
+
+
+def _dot(builder, weights, samples, sign):
+    """The sum of products of vectors, of uint16 of their upper halves, with a sign."""
+    total = None
+    for w, x in zip(weights, samples, strict=True):
+        if sign:
+            name, number = f"llvm.umul.fix.v{x.type.count}i16", ir.IntType(32)
+            multiply = named(builder, name, x.type, x.type, x.type, number)
+            term = builder.call(multiply, [w, x, number(16)])
+        else:
+            term = builder.fmul(w, x, flags=CONTRACTED)
+        total = term if total is None else _plus(builder, total, term)
+    return builder.mul(sign, total) if sign else total
 
 
 # What multiplies pairs and adds up the products of each, by the bytes of a vector: uint8 by int8 to
