@@ -432,7 +432,7 @@ def in_colours(samples: np.ndarray) -> np.ndarray:
 
 
 @settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     drawn=st.one_of(tiffs(), tiffs(), pngs(), others()),

@@ -20,7 +20,8 @@ from tests import ROOT
 from tests.images import saved
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="devices, limits and signals")
-IMGCONV = (sys.executable, "-m", "imgconv", "apply")
+# Python would keep bytecode that a limit on files has cut off.
+IMGCONV = (sys.executable, "-B", "-m", "imgconv", "apply")
 WIDTH, HEIGHT = 1300, 810  # little more than is large
 ENDINGS = {"jpg": "JPEG", "png": "PNG", "ppm": "PPM"}
 OUTLINE = np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]])

@@ -19,7 +19,8 @@ from tests import ROOT, reference
 from tests.images import noise, saved
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits as Linux knows them")
-IMGCONV = (sys.executable, "-m", "imgconv")
+# Python would keep bytecode that a limit on files has cut off.
+IMGCONV = (sys.executable, "-B", "-m", "imgconv")
 OUTLINE = [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]
 SIZE = (24, 17)
 NOBODY = 23517  # a user with no processes; root has no limit on them
