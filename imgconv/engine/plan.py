@@ -44,7 +44,7 @@ def make_plan(
     weights, span = kernel.weights, magnitude or MAXIMUM[sample]
     if not sample.startswith("float"):
         plan = None
-        if isinstance(weights, Separable):
+        if isinstance(weights, Separable):  # of a side over 255; shorter ones are taken apart below
             if all(isinstance(n, int) for n in weights.numbers):
                 plan = whole.long_plan(list(weights.products), scale, bias, asked)
         elif is_short(kernel):

@@ -82,7 +82,7 @@ class Rings(dict[Hashable, Ring]):
 
 
 class Reader:
-    """What fills a ring from the source, with all channels of a pixel, with one, or with sums."""
+    """What `fill` is told of a ring: to take all channels of a pixel, one, or sums of them."""
 
     def __init__(
         self,
