@@ -99,36 +99,45 @@ def dot(S, A, count, fixed=False):
     product of two uint16 the upper half. LLVM moves what does not change out of the loop.
     """
     source, kind = TYPES[S], TYPES[A]
-    real = A.startswith("float")
-
-    def product(builder, w, x):
-        if fixed:
-            return _upper_half(builder, w, x)
-        if real:
-            return builder.fmul(w, x, flags=CONTRACTED)
-        return builder.mul(w, x if S == A else builder.sext(x, kind))
 
     @intrinsic
     def dot(typingctx, inputs, weights, index):
         def build(context, builder, signature, args):
             inputs, weights, index = args
-            total = None
-            for t in range(count):
-                row = loaded(builder, inputs, WORD(t), WORD)
-                x = loaded(builder, row, index, source)
-                w = loaded(builder, weights, WORD(t), kind)
-                term = product(builder, w, x)
-                if total is None:
-                    total = term
-                elif real:
-                    total = builder.fadd(total, term, flags=CONTRACTED)
-                else:
-                    total = builder.add(total, term)
-            return total
+            rows = [loaded(builder, inputs, WORD(t), WORD) for t in range(count)]
+            samples = [loaded(builder, row, index, source) for row in rows]
+            if S != A:
+                samples = [builder.sext(x, kind) for x in samples]
+            known = [loaded(builder, weights, WORD(t), kind) for t in range(count)]
+            return dotted(builder, known, samples, fixed)
 
         return getattr(types, A)(types.int64, types.int64, types.int64), build
 
     return dot
+
+
+def dotted(builder, weights, samples, fixed=False):
+    """The sum of products of numbers, or of vectors; fixed: as of `dot`."""
+    total = None
+    for w, x in zip(weights, samples, strict=True):
+        if fixed:
+            term = _upper_half(builder, w, x)
+        elif _is_real(x):
+            term = builder.fmul(w, x, flags=CONTRACTED)
+        else:
+            term = builder.mul(w, x)
+        total = term if total is None else added(builder, total, term)
+    return total
+
+
+def added(builder, a, b):
+    """The sum of two numbers, or vectors; one with a real product is rounded once."""
+    return builder.fadd(a, b, flags=CONTRACTED) if _is_real(a) else builder.add(a, b)
+
+
+def _is_real(x):
+    kind = x.type.element if isinstance(x.type, ir.VectorType) else x.type
+    return isinstance(kind, (ir.FloatType, ir.DoubleType))
 
 
 def _typed(whole, real=None):
@@ -162,9 +171,10 @@ def upper_half(typingctx, w, x):
 
 
 def _upper_half(builder, w, x):
-    short, int32 = ir.IntType(16), ir.IntType(32)
+    short, int32 = w.type, ir.IntType(32)
+    name = f"v{short.count}i16" if isinstance(short, ir.VectorType) else "i16"
     kind = ir.FunctionType(short, [short, short, int32])
-    multiply = cgutils.get_or_insert_function(builder.module, kind, "llvm.umul.fix.i16")
+    multiply = cgutils.get_or_insert_function(builder.module, kind, f"llvm.umul.fix.{name}")
     return builder.call(multiply, [w, x, int32(16)])
 
 

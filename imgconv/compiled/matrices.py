@@ -10,7 +10,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from imgconv.compiled.machine import BYTE, CONTRACTED, TYPES, WORD, loaded, stored
-from imgconv.compiled.vectors import loop, named, shuffle, splat, tell, vector
+from imgconv.compiled.vectors import loop, named, shuffle, splat, summed, tell, vector
 from imgconv.compiled.words import MIXED_AT_ONCE
 
 
@@ -89,7 +89,7 @@ class _Mixing:
         new = [builder.trunc(builder.sub(x, last), TYPES["int16"]) for x in (done, self.n)]
         self.pixels(last, *new)
         for which, held in enumerate(self.counts):
-            tell(builder, self.told, which, builder.load(held), self.halves)
+            tell(builder, self.told, which, summed(builder, builder.load(held)))
 
     def pixels(self, i, begin=None, end=None):
         """Make so many pixels; where it is said which are new, these alone count."""

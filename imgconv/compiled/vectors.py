@@ -12,7 +12,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from imgconv.compiled.machine import BYTE, CONTRACTED, TYPES, WORD, loaded, stored
+from imgconv.compiled.machine import BYTE, TYPES, WORD, added, dotted, loaded, stored
 from imgconv.compiled.words import ABREAST
 
 PAIRS = 64  # bytes of the vectors in which pairs are summed
@@ -152,6 +152,7 @@ def abreast_sums(kind, width):
     first cache. The addresses in `rows` go on with those of all totals but the first. sign: of
     uint16, 1 or, modulo its range, -1.
     """
+    fixed = kind == "uint16"
 
     @intrinsic
     def vectors(typingctx, rows, weights, out, n, start, sign, adding):
@@ -167,10 +168,10 @@ def abreast_sums(kind, width):
                 samples = [loaded(builder, row, i, item, many) for row in read]
                 for first, to in enumerate(made):
                     seen = loaded(builder, to, i, item, many, scope="alias.scope")
-                    some = samples[first : first + 9]
-                    total = _dot(builder, known, some, sign if kind == "uint16" else None)
+                    total = dotted(builder, known, samples[first : first + 9], fixed)
+                    total = builder.mul(sign, total) if fixed else total
                     begin = builder.select(adding, seen, start)
-                    stored(builder, to, i, item, _plus(builder, begin, total))
+                    stored(builder, to, i, item, added(builder, begin, total))
 
             loop(builder, WORD(0), n, lanes, body)
             return context.get_dummy_value()
@@ -180,26 +181,6 @@ def abreast_sums(kind, width):
         return types.void(*takes), build
 
     return vectors
-
-
-def _plus(builder, a, b):
-    """The sum of two vectors; one with a product may be rounded once."""
-    real = isinstance(a.type.element, (ir.FloatType, ir.DoubleType))
-    return builder.fadd(a, b, flags=CONTRACTED) if real else builder.add(a, b)
-
-
-def _dot(builder, weights, samples, sign):
-    """The sum of products of vectors, of uint16 of their upper halves, with a sign."""
-    total = None
-    for w, x in zip(weights, samples, strict=True):
-        if sign:
-            name, number = f"llvm.umul.fix.v{x.type.count}i16", ir.IntType(32)
-            multiply = named(builder, name, x.type, x.type, x.type, number)
-            term = builder.call(multiply, [w, x, number(16)])
-        else:
-            term = builder.fmul(w, x, flags=CONTRACTED)
-        total = term if total is None else _plus(builder, total, term)
-    return builder.mul(sign, total) if sign else total
 
 
 # What multiplies pairs and adds up the products of each, by the bytes of a vector: uint8 by int8 to
@@ -259,9 +240,7 @@ class _PairSums:
         self.counts = [cgutils.alloca_once_value(builder, WORD(0)) for _ in range(2)]
         loop(builder, WORD(0), self.n, PAIRS, self.store_bytes)
         for which, held in enumerate(self.counts):
-            found = loaded(builder, self.told, WORD(which), WORD, scope="alias.scope")
-            more = builder.add(found, builder.load(held))
-            stored(builder, self.told, WORD(which), WORD, more)
+            tell(builder, self.told, which, builder.load(held))
 
     def store(self, i):
         """Sums, added to what is there if so told."""
@@ -332,12 +311,15 @@ def fetch(builder, address):
     builder.call(named(builder, name, ir.VoidType(), *kinds), [place, *how])
 
 
-def tell(builder, told, which, counted, lanes):
-    """Add the lanes of a vector to a word."""
-    wide = ir.VectorType(ir.IntType(32), lanes)
-    total = named(builder, f"llvm.vector.reduce.add.v{lanes}i32", ir.IntType(32), wide)
-    kind = counted.type.element
-    lanes_of = builder.sext(counted, wide) if kind != wide.element else counted
+def tell(builder, told, which, more):
+    """Add a number to a word."""
     found = loaded(builder, told, WORD(which), WORD, scope="alias.scope")
-    more = builder.sext(builder.call(total, [lanes_of]), WORD)
     stored(builder, told, WORD(which), WORD, builder.add(found, more))
+
+
+def summed(builder, counted):
+    """The sum of the lanes of a vector, as a word."""
+    wide = ir.VectorType(ir.IntType(32), counted.type.count)
+    total = named(builder, f"llvm.vector.reduce.add.v{wide.count}i32", wide.element, wide)
+    lanes = builder.sext(counted, wide) if counted.type != wide else counted
+    return builder.sext(builder.call(total, [lanes]), WORD)

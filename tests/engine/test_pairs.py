@@ -7,11 +7,8 @@ from hypothesis import strategies as st
 
 from imgconv import Kernel, apply
 from imgconv.compiled import processor
-from imgconv.engine import samples, whole
+from imgconv.engine import whole
 from imgconv.engine.plan import make_plan
-from imgconv.engine.run import to_pixels
-from imgconv.engine.step import Step
-from imgconv.pipeline.layout import layout
 from tests.engine.test_mixing import half_to_even
 from tests.engine.test_plan import forget, truth
 from tests.reference import BORDERS
@@ -59,22 +56,6 @@ def test_whole_weights_are_exact_by_pairs_and_plainly(data: st.DataObject) -> No
         forget()
         np.testing.assert_array_equal(apply(image, kernel, border=border), exact)
     forget()
-
-
-@pytest.mark.parametrize("channels", [1, 3, 4])
-@pytest.mark.parametrize("weights", [[[1, 0, -1], [2, 0, -2], [1, 0, -1]], [[2, 1], [1, -9]]])
-def test_clipped_sums_of_pairs_are_counted_once(weights: list[list[int]], channels: int) -> None:
-    """Rows of any length, the last channel left alone: it counts for nothing."""
-    filtered = [1, 1, 1, 0][:channels]
-    for width in (5, 16, 21, 22, 43, 63, 64, 65, 100):
-        image = np.random.default_rng(width).integers(0, 256, (6, width, channels), np.uint8)
-        out = np.empty_like(image)
-        views = samples.of_array(image), samples.of_array(out)
-        counts = to_pixels(*views, Step(Kernel(weights), layout()), "clip", bytes(filtered))
-        totals = truth(image, np.array(weights, float), "edge")
-        np.testing.assert_array_equal(out, np.clip(totals, 0, 255))
-        count = totals[..., np.array(filtered) == 1]
-        assert counts == ((count < 0).sum(), (count > 255).sum())
 
 
 @pytest.mark.skipif(not processor.has_vectors(), reason="no vectors of AVX2 here")
