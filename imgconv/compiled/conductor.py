@@ -48,7 +48,7 @@ def target_row(program, panel, whole, turn, j):
 def source_ahead(program, panel, whole, turn, j):
     """The address in the source of a row beyond those that the first reader has for an output."""
     reader, y = word(program, READERS), turn + j * word(program, APART)
-    row = y * word(program, PITCH) + word(reader, READS) * word(reader, SOURCES)
+    row = y * word(program, PITCH) + word(reader, READS)
     return word(whole, SOURCE) + row * word(whole, SOURCE_STEP) + word(panel, PLACE)
 
 
@@ -59,22 +59,23 @@ def fill(program, panel, whole, r, turn, j):
     ring = word(program, RINGS) + 8 * RING_SIZE * r
     share = panel + 8 * (PANEL_SIZE + SHARE_SIZE * r)
     job, mark = room + word(program, JOB), SLOTS + word(program, RING_COUNT) + r
-    begin, filled, held = j * word(ring, STRIDE) >> 1, noted(room, mark), word(ring, HELD)
+    begin, filled, held = j * word(ring, STRIDE), noted(room, mark), word(ring, HELD)
     put(room, AT_RING, target_row(program, panel, whole, turn, j))
     put(room, AT_FILLING, word(reader, FILLING))
-    put(room, AT_FILLING + 1, word(reader, FILLING))
     for row in range(filled if filled > begin else begin, begin + word(reader, READS)):
         if held > 0:
             put(room, AT_RING, room + word(ring, BASE) + row % held * word(ring, STEP))
-        for s in range(word(reader, SOURCES)):
-            tap = row * word(reader, SOURCES) + s
-            at = word(word(reader, ROWS), turn * word(program, PITCH) + tap * word(program, SPREAD))
-            source = word(whole, SOURCE) + at * word(whole, SOURCE_STEP) + word(reader, CHANNEL)
-            put(room, AT_SOURCE + s, source if at >= 0 else word(reader, FILLING))
+        at = word(word(reader, ROWS), turn * word(program, PITCH) + row * word(program, SPREAD))
+        source = word(whole, SOURCE) + at * word(whole, SOURCE_STEP) + word(reader, CHANNEL)
+        source = source if at >= 0 else word(reader, FILLING)
+        put(room, AT_SOURCE, source)
+        if word(reader, ADDRESSES) >= 0:
+            other = word(program, RINGS) + 8 * RING_SIZE * word(reader, ADDRESSES)
+            slot = room + word(other, BASE) + row % held * word(other, STEP)
+            put(slot, 0, source + word(panel, PLACE))
         for m in range(word(share, MOVE_COUNT)):
             move = word(share, MOVES) + 8 * MOVE_SIZE * m
             put(job, INPUTS, noted(room, word(move, FROM)) + word(move, BEGIN))
-            put(job, INPUTS + 1, noted(room, word(move, FROM) + 1) + word(move, BEGIN))
             have_done(move, job, noted(room, word(move, TO)) + word(move, INTO))
     put(room, mark, begin + word(reader, READS))
 
@@ -86,11 +87,12 @@ def row_of(program, room, r, ahead):
     slot = noted(room, SLOTS + r) + ahead
     if slot >= word(ring, HELD):
         slot -= word(ring, HELD)
-    return room + word(ring, BASE) + slot * word(ring, STEP)
+    at = room + word(ring, BASE) + slot * word(ring, STEP)
+    return noted(at, 0) if word(ring, ELSEWHERE) else at
 
 
 @inline
-def perform(program, whole, order, target):
+def perform(program, whole, order, target, ahead):
     """Carry out an order for an output row, which stands at an address."""
     room, taps, into = word(whole, ROOM), word(order, TAP_COUNT), word(order, TO)
     job = room + word(program, JOB)
@@ -99,6 +101,7 @@ def perform(program, whole, order, target):
         row = row_of(program, room, word(tap, TAP_RING), word(tap, TAP_ROW))
         put(job, INPUTS + t, row + word(tap, TAP_PLACE))
     put(job, COUNT, taps)
+    put(job, AHEAD, ahead + word(order, INTO))
     out = target if into < 0 else row_of(program, room, into, 0)
     have_done(order, job, out + word(order, INTO))
 
@@ -109,13 +112,12 @@ def do_group(program, panel, whole, group, turn, j):
     for r in range(word(program, RING_COUNT)):
         ring = word(program, RINGS) + 8 * RING_SIZE * r
         held = word(ring, HELD)  # most hold one row: a division takes as long as a short row
-        slot = (j * word(ring, STRIDE) >> 1) % held if held > 1 else 0
+        slot = j * word(ring, STRIDE) % held if held > 1 else 0
         put(word(whole, ROOM), SLOTS + r, slot)
-    ahead, job = source_ahead(program, panel, whole, turn, j), word(program, JOB)
-    put(word(whole, ROOM) + job, AHEAD, ahead)
+    ahead = source_ahead(program, panel, whole, turn, j)
     target = target_row(program, panel, whole, turn, j)
     for o in range(word(group, ORDER_COUNT)):
-        perform(program, whole, word(group, ORDERS) + 8 * ORDER_SIZE * o, target)
+        perform(program, whole, word(group, ORDERS) + 8 * ORDER_SIZE * o, target, ahead)
 
 
 @inline
@@ -136,7 +138,7 @@ def do_turn(program, panel, whole, turn):
         for g in range(word(panel, GROUP_COUNT)):
             group = word(panel, GROUPS) + 8 * GROUP_SIZE * g
             for j in range(begin, stop, word(group, AT_ONCE)):  # some beyond the last, unread
-                if word(group, WHEN) >> (2 * (j != start) + j % 2) & 1:
+                if word(group, WHEN) >> (j != start) & 1:
                     do_group(program, panel, whole, group, turn, j)
 
 
@@ -207,7 +209,6 @@ def conduct(whole):
     program, room = word(whole, PROGRAM), word(whole, ROOM)
     put(room + word(program, JOB), TOLD, whole + 8 * LOW)
     put(room, AT_RAW, room + word(program, RAW))
-    put(room, AT_RAW + 1, room + word(program, RAW_BELOW))
     size = 8 * (PANEL_SIZE + SHARE_SIZE * word(program, READER_COUNT))
     for p in range(word(program, PANEL_COUNT)):
         panel = word(program, PANELS) + p * size

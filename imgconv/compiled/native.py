@@ -30,7 +30,7 @@ from imgconv.light import blake2b, sha256
 CONDUCTOR = "conduct"
 PARTS = (
     CONDUCTOR, "fill", "share", "copy", "pick", "interleave",
-    "widen bytes", "widen whole", "widen real",
+    "widen short", "widen whole", "widen real",
     "total int16 int16", "total int16 int32", "total int32 int32", "total int64 int64",
     "total float32 float32", "total float64 float64", "fixed", "slide", "prefix",
     "fused", "paired", "mix", "join", "extent", "pack", "unpack",

@@ -5,14 +5,12 @@ import numpy as np
 from imgconv.compiled import processor
 from imgconv.compiled.machine import (
     again,
-    both,
     inline,
     larger,
     minus,
     plus,
     read,
     times,
-    united,
     word,
     write,
 )
@@ -65,16 +63,17 @@ def one_of(place, parts):
 
 
 def _converting(S, A):
-    """Make `convert(job)`: a row of S as A; bytes as int16 times a factor."""
+    """Make `convert(job)`: a row of S as A; as int16 bytes times a factor, uint16 less the half."""
     sample, put, T = read[S], write[A], getattr(np, A)
-    scaled = A == "int16"
+    scaled, halved = A == "int16" and S == "uint8", A == "int16" and S == "uint16"
 
     @inline
     def convert(job):
         n, out, row = word(job, N), word(job, OUT), word(job, INPUTS)
         factor = T(word(word(job, NUMBERS), 1))
         for i in range(n):
-            put(out, i, times(T(sample(row, i)), factor) if scaled else T(sample(row, i)))
+            x = T(sample(row, i))
+            put(out, i, times(x, factor) if scaled else minus(x, T(-32768)) if halved else x)
 
     return convert
 
@@ -167,28 +166,9 @@ def extent():
 # ---- samples in pairs -------------------------------------------------------------------------
 
 
-def _pairing(S, A):
-    """Make `pairs(job)`: two rows of samples side by side, as halves of items as wide as A.
-
-    Halves of 16 bits have a sign: of uint16 a half of the range is taken away.
-    """
-    sample, put = read[S], write["uint16" if A == "int16" else "int32"]
-    T = np.uint16 if A == "int16" else np.int32
-    by, away = T(256 if A == "int16" else 1 << 16), T(0 if S == "uint8" else 1 << 15)
-
-    @inline
-    def pairs(job):
-        n, out, row, below = word(job, N), word(job, OUT), word(job, INPUTS), word(job, INPUTS + 1)
-        for i in range(n):
-            upper = times(minus(T(sample(below, i)), away), by)
-            put(out, i, united(both(minus(T(sample(row, i)), away), minus(by, T(1))), upper))
-
-    return pairs
-
-
-def _paired(A, to_bytes, count):
-    """Make `paired(job)`: sums of products of so many rows of pairs."""
-    vectors = pair_sums(A, count, to_bytes=to_bytes, width=processor.width())
+def _paired(A, becoming, pairs):
+    """Make `paired(job)`: sums of products of so many pairs."""
+    vectors = pair_sums(A, pairs, becoming, processor.width())
 
     @inline
     def paired(job):
@@ -200,12 +180,12 @@ def _paired(A, to_bytes, count):
 
 
 def paired():
-    """Make the part that pairs rows of samples, and adds up products of pairs.
+    """Make the part that adds up products of pairs.
 
-    Numbers: words; which of `words.PAIRING`, or after these of `words.PAIRED`, the mask of samples
-    that count, and where the numbers of `vectors.pair_sums` are.
+    Numbers: words; which of `words.PAIRED`, the mask of samples that count, and where the numbers
+    of `vectors.pair_sums` are.
     """
-    return one_of(0, [*(_pairing(*kinds) for kinds in PAIRING), *(_paired(*p) for p in PAIRED)])
+    return one_of(0, [_paired(*kinds) for kinds in PAIRED])
 
 
 # ---- channels that mix ------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from imgconv.compiled.machine import BYTE, TYPES, WORD, added, dotted, loaded, stored
-from imgconv.compiled.words import ABREAST
+from imgconv.compiled.words import ABREAST, ON_TO_BYTES, TO_SUMS, TO_TOTALS
 
 PAIRS = 64  # bytes of the vectors in which pairs are summed
 
@@ -194,19 +194,21 @@ HALF = {"int16": "uint8", "int32": "int16"}
 PACK = {32: "llvm.x86.avx2.packuswb", 64: "llvm.x86.avx512.packuswb.512"}
 
 
-def pair_sums(kind, count, *, to_bytes, width):
+def pair_sums(kind, pairs, becoming, width):
     """Make `vectors(inputs, out, n, numbers, mask, told, ahead)`: sums of products of pairs.
 
-    inputs: the addresses of `count` rows of pairs. numbers, of the kind of the sums: -1 for adding
-    to what is there, the bias, and for each row two weights in one number, whose products, added
-    up, stay within the kind. to_bytes: of int16; clipped, and counted where a bit of the mask is 1.
-    ahead: bytes that will be read next, fetched meanwhile: of a large picture in 15 % less time.
+    inputs: the addresses of two rows for each pair, of uint8 for sums of int16, of int16 for int32;
+    in registers their samples come to lie side by side. numbers, of the kind of the sums: -1 for
+    adding to the sums that are there, the bias, and for each pair its weights in one number, whose
+    products, added up, stay within the kind. becoming: see `words.PAIRED`; bytes are clipped, and
+    counted where a bit of the mask is 1; the sums that they are added to are the last input. ahead:
+    bytes that will be read next, fetched meanwhile: of a large picture in 15 % less time.
     """
 
     @intrinsic
     def vectors(typingctx, inputs, out, n, numbers, mask, told, ahead):
         def build(context, builder, signature, args):
-            _PairSums(builder, kind, count, width, *args).loop(to_bytes)
+            _PairSums(builder, kind, pairs, becoming, width, *args).loop()
             return context.get_dummy_value()
 
         return types.void(*[types.int64] * 7), build
@@ -215,92 +217,125 @@ def pair_sums(kind, count, *, to_bytes, width):
 
 
 class _PairSums:
-    """The loop of `pair_sums`, as it is built."""
+    """The loop of `pair_sums`, as it is built.
 
-    def __init__(self, builder, kind, count, width, inputs, out, n, numbers, mask, told, ahead):
-        self.builder, self.kind, self.width = builder, kind, width
+    Bytes are put side by side within parts of 16, the first halves of these and the second ones:
+    the instructions that do, and that pack sums, know no other way. So there are two vectors of
+    sums, whose order is that of samples only after packing, or a shuffle.
+    """
+
+    def __init__(
+        self, builder, kind, pairs, becoming, width, inputs, out, n, numbers, mask, told, ahead
+    ):
+        self.builder, self.kind, self.becoming, self.width = builder, kind, becoming, width
         self.out, self.n, self.numbers = out, n, numbers
         self.mask, self.told, self.ahead = mask, told, ahead
-        self.item = TYPES[kind]
+        self.item, self.sample = TYPES[kind], TYPES[HALF[kind]]
         self.sums, self.lanes = vector(kind, PAIRS)
-        self.halves, _ = vector(HALF[kind], PAIRS)
+        self.halves, self.step = vector(HALF[kind], PAIRS)
         self.adding, self.bias = self.number(0), self.number(1)
-        self.weights = [builder.bitcast(self.number(2 + t), self.halves) for t in range(count)]
-        self.rows = [loaded(builder, inputs, WORD(t), WORD) for t in range(count)]
+        self.weights = [builder.bitcast(self.number(2 + p), self.halves) for p in range(pairs)]
+        rows = [loaded(builder, inputs, WORD(t), WORD) for t in range(2 * pairs)]
+        self.rows = list(zip(rows[::2], rows[1::2], strict=True))
+        self.before = loaded(builder, inputs, WORD(2 * pairs), WORD)
 
     def number(self, at):
         number = loaded(self.builder, self.numbers, WORD(at), self.item)
         return splat(self.builder, number, self.lanes)
 
-    def loop(self, to_bytes):
+    def loop(self):
         builder = self.builder
-        if not to_bytes:
-            loop(builder, WORD(0), self.n, self.lanes, self.store)
+        if self.becoming in (TO_SUMS, TO_TOTALS):
+            loop(builder, WORD(0), self.n, self.step, self.store)
             return
         self.counts = [cgutils.alloca_once_value(builder, WORD(0)) for _ in range(2)]
-        loop(builder, WORD(0), self.n, PAIRS, self.store_bytes)
+        loop(builder, WORD(0), self.n, self.step, self.store_bytes)
         for which, held in enumerate(self.counts):
             tell(builder, self.told, which, builder.load(held))
 
     def store(self, i):
-        """Sums, added to what is there if so told."""
-        seen = loaded(self.builder, self.out, i, self.item, self.sums, scope="alias.scope")
-        begin = self.builder.add(self.bias, self.builder.and_(seen, self.adding))
-        stored(self.builder, self.out, i, self.item, self.total(i, begin))
+        """Sums, added to what is there if so told; of totals, as samples lie."""
+        builder, lanes = self.builder, self.lanes
+        begin = [
+            builder.add(self.bias, builder.and_(seen, self.adding))
+            for seen in self.seen(self.out, i, "alias.scope")
+        ]
+        made = self.total(i, begin)
+        if self.becoming == TO_TOTALS:
+            part = 16 * lanes // PAIRS  # sums of a part of 16 bytes in one of the two vectors
+            places = [
+                k // (2 * part) * part + k % part + lanes * (k // part % 2)
+                for k in range(2 * lanes)
+            ]
+            made = [shuffle(builder, *made, places[half:][:lanes]) for half in (0, lanes)]
+        for half, each in enumerate(made):
+            stored(builder, self.out, builder.add(i, WORD(half * lanes)), self.item, each)
 
     def store_bytes(self, i):
         """Two vectors of sums, clipped, as one of bytes; what is clipped is counted."""
         builder = self.builder
         fetch(builder, builder.add(self.ahead, i))
-        sums = [self.total(at, self.bias) for at in (i, builder.add(i, WORD(self.lanes)))]
+        on = self.becoming == ON_TO_BYTES
+        low, high = self.total(i, self.seen(self.before, i) if on else [self.bias] * 2)
         counted = loaded(builder, self.mask, builder.lshr(i, WORD(6)), WORD)
         ones = named(builder, "llvm.ctpop.i64", WORD, WORD)
         for held, sign, limit in zip(self.counts, "<>", (0, 255), strict=True):
             end = self.sums([limit] * self.lanes)
-            beyond = [builder.icmp_signed(sign, each, end) for each in sums]
+            beyond = [builder.icmp_signed(sign, each, end) for each in (low, high)]
             bits = builder.bitcast(shuffle(builder, *beyond, range(PAIRS)), WORD)
             more = builder.call(ones, [builder.and_(bits, counted)])
             builder.store(builder.add(builder.load(held), more), held)
-        stored(builder, self.out, i, BYTE, self.packed(sums))
+        stored(builder, self.out, i, BYTE, self.packed(low, high))
 
-    def packed(self, sums):
-        """Two vectors of sums as one of bytes, clipped: in each part of 16 bytes half of both."""
-        builder, size = self.builder, self.width
-        (wide, lanes), (narrow, _) = vector(self.kind, size), vector("uint8", size)
-        pack = named(builder, PACK[size], narrow, wide, wide)
-        places = [16 * (k % (size // 2) // 8) + k // (size // 2) * 8 + k % 8 for k in range(size)]
-        whole = shuffle(builder, *sums, range(PAIRS))
-        made = []
-        for begin in range(0, PAIRS, size):
-            halves = [
-                shuffle(builder, whole, whole, range(at, at + lanes))
-                for at in (begin, begin + lanes)
+    def seen(self, row, i, scope="noalias"):
+        """Two vectors of sums that were made before."""
+        return [
+            loaded(self.builder, row, self.builder.add(i, WORD(at)), self.item, self.sums, scope)
+            for at in (0, self.lanes)
+        ]
+
+    def packed(self, low, high):
+        """Two vectors of sums as one of bytes, clipped."""
+        wide, narrow = (vector(kind, self.width)[0] for kind in (self.kind, "uint8"))
+        pack = named(self.builder, PACK[self.width], narrow, wide, wide)
+        return self.at_once(pack, low, high)
+
+    def total(self, i, sums):
+        """The sums of all products, added to two vectors."""
+        for rows, weight in zip(self.rows, self.weights, strict=True):
+            samples = [loaded(self.builder, row, i, self.sample, self.halves) for row in rows]
+            sums = [
+                self.builder.add(
+                    each, self.products(shuffle(self.builder, *samples, places), weight)
+                )
+                for each, places in zip(sums, self.side_by_side(), strict=True)
             ]
-            both = builder.call(pack, halves)
-            made.append(shuffle(builder, both, both, places))
-        return made[0] if len(made) == 1 else shuffle(builder, *made, range(PAIRS))
+        return sums
 
-    def total(self, i, begin):
-        found = begin
-        for row, weight in zip(self.rows, self.weights, strict=True):
-            pairs = loaded(self.builder, row, i, self.item, self.sums)
-            pairs = self.builder.bitcast(pairs, self.halves)
-            found = self.builder.add(found, self.products(pairs, weight))
-        return found
+    def side_by_side(self):
+        """The places of samples of two vectors, in turns, of the first and the second halves."""
+        part = 16 * self.step // PAIRS
+        for half in range(0, part, part // 2):
+            begins = range(half, self.step, part)
+            firsts = [begin + k for begin in begins for k in range(part // 2)]
+            yield [place for k in firsts for place in (k, self.step + k)]
 
     def products(self, pairs, weight):
-        """As many at a time as the processor multiplies at once."""
-        (sums, _), (halves, held) = (
-            vector(self.kind, self.width),
-            vector(HALF[self.kind], self.width),
-        )
+        """The products of pairs, added up."""
+        sums, halves = (vector(kind, self.width)[0] for kind in (self.kind, HALF[self.kind]))
         multiply = named(self.builder, MULTIPLY[self.kind, self.width], sums, halves, halves)
-        made = []
-        for begin in range(0, 2 * self.lanes, held):
-            places = range(begin, begin + held)
-            some = [shuffle(self.builder, x, x, places) for x in (pairs, weight)]
-            made.append(self.builder.call(multiply, some))
-        return made[0] if len(made) == 1 else shuffle(self.builder, *made, range(self.lanes))
+        return self.at_once(multiply, pairs, weight)
+
+    def at_once(self, instruction, a, b):
+        """What an instruction makes of two vectors, as much at a time as the processor does."""
+        builder, count = self.builder, a.type.count
+        if self.width == PAIRS:
+            return builder.call(instruction, [a, b])
+        made = [
+            builder.call(instruction, [shuffle(builder, x, x, places) for x in (a, b)])
+            for places in (range(count // 2), range(count // 2, count))
+        ]
+        return shuffle(builder, *made, range(2 * made[0].type.count))
 
 
 def fetch(builder, address):

@@ -38,7 +38,7 @@ SQUARE, ADD, ADD_SQUARE, GREATEST, LEAST, OVER, SCALED, ROOT = range(8)
 
 # What each `widen` makes of which kinds, what `join` joins, and of what `extent` keeps ends.
 WIDENED = {
-    "bytes": (("uint8", "int16"),),
+    "short": (("uint8", "int16"), ("uint16", "int16")),
     "whole": tuple((of, to) for to in ("int32", "int64") for of in ("uint8", "uint16")),
     "real": (
         *((of, "float32") for of in ("uint8", "uint16", "int16", "float64")),
@@ -54,14 +54,18 @@ SLIDING = (("uint8", "int16"), ("uint8", "int32"), ("uint16", "int32"))
 # What `prefix` adds up: totals, of pixels of so many samples, or (0) of any.
 PREFIXED = tuple((kind, depth) for kind in ("int16", "int32") for depth in (1, 3, 4, 0))
 
-# Of which samples two rows become pairs, to be added up as what. What is added up as what, whether
-# to bytes, and so many taps on pairs at once, of which SUMMED are the most.
-PAIRING = (("uint8", "int16"), ("uint8", "int32"), ("uint16", "int32"))
+# As what products of pairs are added up, what becomes of the sums, and so many pairs at once, of
+# which SUMMED are the most. Sums are for more of them to be added to, and lie as registers have
+# them; totals lie as samples do; bytes are made of products alone, or added to sums.
+TO_SUMS, TO_TOTALS, TO_BYTES, ON_TO_BYTES = range(4)
 PAIRED = (
-    ("int16", False, 4), ("int16", False, 8), ("int32", False, 4), ("int32", False, 6),
-    ("int32", False, 8), *(("int16", True, count) for count in (4, 5, 6, 8)),
+    *(("int16", TO_SUMS, pairs) for pairs in (4, 5)),
+    *(("int16", TO_TOTALS, pairs) for pairs in (4, 5)),
+    *(("int16", TO_BYTES, pairs) for pairs in (3, 4, 5)),
+    *(("int16", ON_TO_BYTES, pairs) for pairs in (4, 5)),
+    ("int32", TO_SUMS, 5), ("int32", TO_TOTALS, 3), ("int32", TO_TOTALS, 5),
 )  # fmt: skip
-SUMMED = 8
+SUMMED = 5
 
 # What `mix` reads and writes, bytes of a pixel, and whether none is clipped; and so many pixels at
 # once, at most.
@@ -85,34 +89,33 @@ NEXT, CALL_COUNT, CALLED, TAKEN, LEFT, HELPERS, HELPER_COUNT, LED, CALLS = range
 # A program. From one output to the next it goes PITCH rows of the source on, from one tap to the
 # next SPREAD. With a dilation, only outputs so many rows APART share what they read: they are a
 # turn, and there are as many turns. CHUNK rows of a turn are done at a time. Then the tables, and
-# where in the room a job and two raw rows are written.
+# where in the room a job and a raw row are written.
 (
     PITCH, SPREAD, APART, CHUNK, PANELS, PANEL_COUNT, READERS, READER_COUNT, RINGS, RING_COUNT,
-    JOB, RAW, RAW_BELOW,
-) = range(13)  # fmt: skip
+    JOB, RAW,
+) = range(12)  # fmt: skip
 
-# The room begins with the addresses that moves are from and to, each followed by that of the row
-# below, as far as rows are read in pairs; then for each ring the slot in which the rows of the
-# present output begin, and then for each how many rows have been filled.
-AT_SOURCE, AT_RAW, AT_FILLING, AT_RING, SLOTS = range(0, 10, 2)
+# The room begins with the addresses that moves are from and to; then for each ring the slot in
+# which the rows of the present output begin, and then for each how many rows have been filled.
+AT_SOURCE, AT_RAW, AT_FILLING, AT_RING, SLOTS = range(5)
 
 # A ring of rows: where in the room it begins, bytes of a row, how many rows (0: it is the target
-# itself, which nothing reads), and rows from one output to the one after the next.
-BASE, STEP, HELD, STRIDE, RING_SIZE = range(5)
+# itself, which nothing reads), rows from one output to the next, and 1 if it holds addresses of
+# rows that are elsewhere.
+BASE, STEP, HELD, STRIDE, ELSEWHERE, RING_SIZE = range(6)
 
 # A reader, which fills the ring of the same number: the function that does; how many rows an output
-# reads, and how many of the source's one of these is made of; the table of the source's rows, -1
-# for a row that fills; bytes to the channel; what fills, from that channel on.
-FILLER, READS, SOURCES, ROWS, CHANNEL, FILLING, READER_SIZE = range(7)
+# reads; the table of the source's rows, -1 for a row that fills; bytes to the channel; what fills,
+# from that channel on; and the ring of the rows' addresses in the source, -1 for none.
+FILLER, READS, ROWS, CHANNEL, FILLING, ADDRESSES, READER_SIZE = range(7)
 
 # A panel, some columns of the output: its groups of orders, where in a row of the target it goes,
 # and for each reader its moves and how many bytes they make. A group is for all rows of a chunk,
-# so many AT_ONCE, or only for the FIRST row of a turn and a call, for LATER, ON_EVEN or ON_ODD
-# ones: the bit of two times whether it is later plus whether it is odd tells.
+# so many AT_ONCE, or only for the FIRST row of a turn and a call, or for LATER ones: a bit each.
 GROUPS, GROUP_COUNT, PLACE, PANEL_SIZE = range(4)
 MOVES, MOVE_COUNT, MADE, SHARE_SIZE = range(4)
 ORDERS, ORDER_COUNT, WHEN, AT_ONCE, GROUP_SIZE = range(5)
-FIRST, LATER, ON_EVEN, ON_ODD = 0b0011, 0b1100, 0b0101, 0b1010
+FIRST, LATER = 0b01, 0b10
 
 # A move or an order: a part, how many samples, its numbers. A move goes from an address of the room
 # and bytes on to another and bytes on. An order goes to the present row of a ring (-1: the target)

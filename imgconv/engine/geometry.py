@@ -33,6 +33,14 @@ class Window(NamedTuple):
         """How many positions there are."""
         return sum(map(len, self.positions))
 
+    @property
+    def inside(self) -> range:
+        """The positions within the image, where all stand side by side."""
+        if len(self.positions) != 1 or self.positions[0].step != 1:
+            return range(0)
+        before, within, _ = self.axis.split(self.positions[0])
+        return range(len(before), len(before) + len(within))
+
     def sources(self) -> array[int]:
         """Return the source index of every position."""
         found = array("q")

@@ -7,7 +7,7 @@ from array import array
 
 from imgconv.compiled import native, words
 from imgconv.engine import samples
-from imgconv.engine.geometry import Window, within
+from imgconv.engine.geometry import Run, Window, within
 from imgconv.engine.mixing import Mix
 from imgconv.engine.rings import Reader, Tables, widening
 from imgconv.engine.samples import Samples
@@ -42,13 +42,14 @@ class Moves(NamedTuple):
         """Bytes of a pixel in the ring."""
         return self.depth * self.reader.ring.size
 
-    def of(self, window: Window) -> list[Move]:
-        """Return the moves for a window.
+    def of(self, window: Window, spared: range = range(0)) -> list[Move]:
+        """Return the moves for a window, but for positions that nobody reads.
 
         Long runs are converted from where they are. A border is copied from these; what is in none
         is gathered in a raw row first, where it would be in the ring.
         """
-        runs, pixel = window.runs(), self.source.channels * samples.size(self.source.kind)
+        runs = [part for run in window.runs() for part in _without(run, spared)]
+        pixel = self.source.channels * samples.size(self.source.kind)
         long = [run for run in runs if run[3] >= LONG and run[2] * pixel == self.taken]
         moves: list[Move] = []
         mix = self.reader.mix
@@ -70,9 +71,7 @@ class Moves(NamedTuple):
             part = self._copy(count, self.taken, step * pixel)
             if first >= 0 and count >= LONG:
                 part = self._pick(count, step)
-            for below in range(self.reader.sources):
-                begin = source[0] + below, source[1]
-                moves.append((*part, words.AT_RAW + below, at * self.taken, *begin))
+            moves.append((*part, words.AT_RAW, at * self.taken, *source))
             moves.append(self._convert(words.AT_RAW, at * self.taken, at, count))
         return moves
 
@@ -82,9 +81,6 @@ class Moves(NamedTuple):
         part = self._copy(count, self.made, self.made)
         if self.reader.mix:
             part = native.part("mix"), count, self.tables.keep(self._mixing(self.reader.mix))
-        elif self.reader.sources == 2:
-            which = words.PAIRING.index((kind, plan.last.kind))
-            part = native.part("paired"), count * self.depth, self.tables.words(which)
         elif plan.ring != kind or plan.scale > 1:
             wide = "int16" if plan.ring == "uint16" else plan.ring
             name, which = widening(kind, wide)
@@ -103,3 +99,12 @@ class Moves(NamedTuple):
         size = samples.size(self.source.kind).bit_length() - 1
         numbers = self.tables.words(size, self.channels, step * self.source.channels)
         return native.part("pick"), count, numbers
+
+
+def _without(run: Run, spared: range) -> list[Run]:
+    """The parts of a run before and after what is spared."""
+    at, first, step, count = run
+    if not spared or step != 1 or spared.start < at or spared.stop > at + count:
+        return [run]
+    parts = (at, spared.start), (spared.stop, at + count)
+    return [(begin, first + begin - at, 1, end - begin) for begin, end in parts if end > begin]

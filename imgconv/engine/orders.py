@@ -16,6 +16,7 @@ from typing import Any
 from imgconv.compiled import words
 from imgconv.engine import samples
 from imgconv.engine.geometry import Run, Window
+from imgconv.engine.pairs import Piece, become_bytes, groups, pieces, products, spared
 from imgconv.engine.rings import LANES, Order, Ring, Tap, Work, lanes, widening
 from imgconv.engine.step import Join
 from imgconv.engine.sums import NINE, Plan, Rounding, Sum
@@ -37,16 +38,10 @@ def _fused(what: Sum, rounding: Rounding) -> int | None:
     return words.FUSED.index(kind) if met and (rounding.within or not rounding.how) else None
 
 
-def _is_paired(what: Sum, rounding: Rounding) -> bool:
-    """Whether products of pairs become bytes in the part that adds them up."""
-    few = what.kind == "int16" and len(what.weights) <= words.SUMMED
-    return what.source == "pairs" and few and rounding.how == words.PLAIN
-
-
 def _is_in_step(what: Sum, taps: Sequence[Tap]) -> bool:
     """Whether totals are of rows below each other, and the next of those one row further down."""
     rows, (ring, first, _) = [tap.row for tap in taps], taps[0]
-    together = rows == [first + i for i in range(NINE)] and ring.stride == 2
+    together = rows == [first + i for i in range(NINE)] and ring.stride == 1
     return together and not what.kind.startswith("int")
 
 
@@ -58,25 +53,15 @@ class Panel:
         self.count = pixels * work.depth
         self.whole = lanes(self.count)
         self.planar = bool(work.layer.reads) and work.channels > 1
-        self.masks: dict[tuple[str, bool], int] = {}
-        self.each: list[tuple[int, list[Order]]] = []  # what is done one after the other, and when
-        paired = any(plan.odd for plans in work.layer.outputs for plan in plans)
-        whens = (words.ON_EVEN, words.ON_ODD)
-        for self.when in whens if paired else (sum(whens),):
-            # These are alike for even and odd rows: the last are kept.
-            self.begun: list[Order] = []  # for the first row of a turn and a call
-            self.gone_on: list[Order] = []  # for the others
-            self.alone: list[Order] = []  # each for all rows of a chunk
-            self.together: list[Order] = []
-            self._order_all()
-            self.each.append((self.when, self.together))
-
-    def _order_all(self) -> None:
-        """Order what makes all outputs."""
-        work = self.work
+        self.masks: dict[tuple[str, int, int, int], int] = {}
+        self.spared: dict[int, range] = {}  # of what readers' rings hold, what no order reads
+        self.begun: list[Order] = []  # for the first row of a turn and a call
+        self.gone_on: list[Order] = []  # for the others
+        self.alone: list[Order] = []  # each for all rows of a chunk
+        self.together: list[Order] = []  # one after the other
         for output, plans in enumerate(work.layer.outputs):
             totals = [self._added_up(output, k) for k in range(len(plans))]
-            last = self._last(plans[0])
+            last = plans[0].last
             if work.ends:
                 self._keep_ends(totals[0], plans[0], output)
             elif work.layer.join:
@@ -91,16 +76,14 @@ class Panel:
     @property
     def groups(self) -> list[tuple[int, list[Order]]]:
         """The orders as they are carried out, a group for all rows of a chunk, and when."""
-        always = [(words.ON_EVEN | words.ON_ODD, [order]) for order in self.alone]
-        before = (words.FIRST, self.begun), (words.LATER, self.gone_on)
+        always = words.FIRST | words.LATER
         if not self.begun:
-            return [*always, *((when, orders) for when, orders in self.each if orders)]
-        assert not always, "sums that go on from row to row have no chunks"
-        return [(w & when, [*orders, *more]) for w, orders in before for when, more in self.each]
-
-    def _last(self, plan: Plan) -> Sum:
-        """The last sum of a plan for the rows that orders are for now."""
-        return plan.odd if plan.odd and self.when == words.ON_ODD else plan.last
+            return [
+                (always, orders) for orders in (*([o] for o in self.alone), self.together) if orders
+            ]
+        assert not self.alone, "sums that go on from row to row have no chunks"
+        before = (words.FIRST, self.begun), (words.LATER, self.gone_on)
+        return [(when, [*orders, *self.together]) for when, orders in before]
 
     def reach(self, window: Window) -> int:
         """How many samples of a row the sums may read, and vectors of pixels write."""
@@ -115,7 +98,7 @@ class Panel:
     def _added_up(self, output: int, k: int) -> Tap:
         """Order the sums of a plan, and return the row of its totals."""
         work, plan = self.work, self.work.layer.outputs[output][k]
-        readers, last = work.readers[output][k], self._last(plan)
+        readers, last = work.readers[output][k], plan.last
         rings, high = [reader.ring for reader in readers], readers[0].geometry.rows.taps
         window = self.windows[rings[0].number]
         across = {c: at * work.depth for c, at in window.starts.items()}
@@ -137,7 +120,7 @@ class Panel:
             ]
         else:
             taps = [tap(*place) for place in last.places]
-        if plan.odd:
+        if last.source == "pairs":
             return self._paired(last, taps, k)
         # The first totals of a join stay until the last ones are there.
         totals = work.rings.take(("totals", k, last.kind), last.kind, self.whole)
@@ -164,7 +147,7 @@ class Panel:
             self.together.append(self._sum(down, taps, middle, count, begin))
             self.together += self._copies(middle, copies)
         else:
-            middle = work.rings.take((output, k, i), down.kind, long, work.chunk, 2)
+            middle = work.rings.take((output, k, i), down.kind, long, work.chunk, 1)
             many = len(taps) > MANY and work.chunk % words.ABREAST == 0
             for done in range(0, len(taps), NINE):
                 group, added = slice(done, done + NINE), max(down.added - done, 0)
@@ -200,32 +183,15 @@ class Panel:
             orders.append(Order("slide", into, 0, count, numbers, taps))
 
     def _paired(self, last: Sum, taps: Sequence[Tap], k: int) -> Tap:
-        """Order products of pairs, some taps at a time."""
-        totals = self.work.rings.take(("totals", k, last.kind), last.kind, self.whole)
-        for done in range(0, len(taps), words.SUMMED):
-            some, bias = slice(done, done + words.SUMMED), 0 if done else last.bias
-            part = last._replace(weights=last.weights[some], bias=bias)
-            self.together.append(self._products(part, taps[some], totals, adding=done > 0))
+        """Order products of pairs, some of them at a time."""
+        totals, done = self.work.rings.take(("totals", k, last.kind), last.kind, self.whole), 0
+        for part in groups(last):
+            some, adding = taps[done : done + len(part.weights)], done > 0
+            done += len(some)
+            becoming = words.TO_TOTALS if done == len(taps) else words.TO_SUMS
+            given = self.work.tables, part, some, totals, self.whole, becoming
+            self.together.append(products(*given, adding=adding))
         return Tap(totals)
-
-    def _products(
-        self, what: Sum, taps: Sequence[Tap], into: Ring | None, *,
-        adding: bool = False, mask: int = 0,
-    ) -> Order:  # fmt: skip
-        """The order for a sum of some taps on rows of pairs: added to what is there, or to bytes.
-
-        To bytes where a mask says which of them count.
-        """
-        tables, kind = self.work.tables, what.kind
-        which, count = next(
-            (which, most)
-            for which, (*met, most) in enumerate(words.PAIRED, len(words.PAIRING))
-            if met == [kind, bool(mask)] and most >= len(taps)
-        )
-        more = count - len(taps)  # one of them with a weight of 0
-        kept = tables.numbers(kind, (-int(adding), what.bias, *what.weights, *[0] * more))
-        numbers = tables.words(which, mask, kept)
-        return Order("paired", into, 0, self.whole, numbers, [*taps, *[taps[0]] * more])
 
     def _prefixed(self, row: Tap, i: int, kind: str, window: Window) -> Tap:
         """Order sums from the left over a row; from each pixel of it the sum of those before."""
@@ -261,25 +227,21 @@ class Panel:
         wide, how = int(self.work.kind == "uint16"), max(rounding.how - words.SHIFT, 0)
         return self.work.tables.words(*rounding, how, mask, wide, which, output, added)
 
-    def _mask(self, kind: str, *, last: bool = False) -> int:
-        """The mask of a row for totals of a kind, or in bits, one for all: 1 where samples count.
+    def _mask(self, kind: str, piece: Piece | None = None) -> int:
+        """The mask of a row for totals of a kind, or in bits: 1 where samples count.
 
-        Beyond the last sample there is 0; where only a last vector is done once more, there is 0
-        for what has been done.
+        Beyond the last sample there is 0, and for what of a piece is done already.
         """
+        begin, count, done, _ = piece or Piece(0, self.whole)
         lane = words.LANE.get(kind, kind)
-        if (lane, last) not in self.masks:
+        key = lane, begin, count, done
+        if key not in self.masks:
             one = "uint8" if kind == words.IN_BITS else lane
             mask = samples.values(one, list(self.work.filtered)) * self.pixels
-            if last:
-                new = self.count % LANES
-                mask = samples.room(one, LANES - new) + mask[self.count - new :]
-            else:
-                mask += samples.room(one, self.whole - len(mask))
-            self.masks[lane, last] = self.work.tables.keep(
-                samples.in_bits(mask) if lane != one else mask
-            )
-        return self.masks[lane, last]
+            mask = samples.room(one, done) + mask[begin + done : begin + count]
+            mask += samples.room(one, count - len(mask))
+            self.masks[key] = self.work.tables.keep(samples.in_bits(mask) if lane != one else mask)
+        return self.masks[key]
 
     def _keep_ends(self, totals: Tap, plan: Plan, output: int) -> None:
         kind = plan.last.kind
@@ -297,14 +259,14 @@ class Panel:
             return
         both = kind in ("int64", "float32", "float64")
         part = f"store {kind} uint8 uint16" if both else f"store {kind} {wanted}"
+        if last and wanted == "uint8" and become_bytes(last, rounding):
+            self._become_bytes(last, totals.ring, output)
+            return
         fused = _fused(last, rounding) if last and wanted == "uint8" else None
-        paired = last and wanted == "uint8" and _is_paired(last, rounding)
-        summed = self.together.pop() if paired or fused is not None else None
+        summed = self.together.pop() if fused is not None else None
 
-        def order(*, again: bool) -> Order:
-            mask = self._mask(words.IN_BITS if paired else kind, last=again)
-            if last and summed and paired:
-                return self._products(last, summed.taps[: len(last.weights)], None, mask=mask)
+        def order(piece: Piece) -> Order:
+            mask = self._mask(kind, piece)
             if summed:
                 numbers = self._numbers(rounding, mask, fused or 0, added=summed.numbers)
                 return Order("fused", None, 0, self.whole, numbers, summed.taps)
@@ -313,31 +275,49 @@ class Panel:
 
         self._put(order, output)
 
-    def _put(self, order: Callable[..., Order], output: int) -> None:
+    def _become_bytes(self, last: Sum, totals: Ring, output: int) -> None:
+        """Order that products of pairs become bytes at once, as far as they can in place."""
+        work, parts = self.work, groups(last)
+        before, (final,) = self.together[-len(parts) : -1], self.together[-1:]
+        del self.together[-len(parts) :]
+        taps = final.taps[: len(parts[-1].weights)]
+
+        adding = len(parts) > 1
+        becoming = words.ON_TO_BYTES if adding else words.TO_BYTES
+
+        def order(piece: Piece) -> Order:
+            given = work.tables, parts[-1], taps, totals, self.whole, becoming
+            return products(*given, adding=adding, mask=self._mask(words.IN_BITS, piece))
+
+        inside, ring = range(0), work.readers[output][0][0].ring
+        if ring.elsewhere:
+            window = self.windows[ring.number]
+            reach, found = max(window.starts.values()), window.inside
+            inside = range(found.start * work.depth, (found.stop - reach) * work.depth)
+            self.spared[ring.number] = spared(pieces(self.count, inside), work.depth, reach)
+        self._put(order, output, before, inside)
+
+    def _put(
+        self, order: Callable[[Piece], Order], output: int, before: Sequence[Order] = (),
+        inside: range = range(0),
+    ) -> None:  # fmt: skip
         """Order that samples go to their plane or to the target, by what makes the order.
 
-        A row of the target that is no whole vectors long gets its last vector once more; one that
-        is shorter than a vector goes there by way of a row of its own.
+        Before it for each piece of a row there may be others. A row that is shorter than a vector
+        goes to the target by way of one of its own.
         """
-        made = order(again=False)
+        all_of_it = Piece(0, self.whole)
         if self.planar:
             planes, place = self._plane(output)
-            self.together.append(made._replace(into=planes, place=place))
-        elif self.count == self.whole:
-            self.together.append(made)
-        elif self.count > LANES:
-            begin = self.count - LANES
-            again = order(again=True)
-            taps = [tap._replace(place=tap.place + begin * tap.ring.size) for tap in again.taps]
-            place = begin * samples.size(self.work.kind)
-            self.together += (
-                made._replace(samples=self.whole - LANES),
-                again._replace(samples=LANES, place=place, taps=taps),
-            )
-        else:
+            self.together += (*before, order(all_of_it)._replace(into=planes, place=place))
+        elif self.count < LANES:
             row = self.work.rings.take("samples", self.work.kind, self.whole)
-            self.together.append(made._replace(into=row))
+            self.together += (*before, order(all_of_it)._replace(into=row))
             self._copy(Tap(row), output)
+        else:
+            size = samples.size(self.work.kind)
+            for piece in pieces(self.count, inside):
+                self.together += (piece.of(each, size) for each in (*before, order(piece)))
 
     def _responses(self, totals: Tap, kind: str, rounding: Rounding, wanted: str) -> Tap:
         """Order that totals become responses of a kind, and return their row."""

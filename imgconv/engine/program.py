@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 from imgconv.compiled import native, words
@@ -19,6 +19,7 @@ from imgconv.engine.geometry import Geometry, Window, fills
 from imgconv.engine.mixing import Mix
 from imgconv.engine.moves import Moves
 from imgconv.engine.orders import Panel
+from imgconv.engine.pairs import become_bytes
 from imgconv.engine.rings import LANES, LINE, Order, Reader, Rings, Tables, Work, lanes
 from imgconv.engine.samples import Samples
 from imgconv.engine.step import Layer, as_it_is
@@ -31,6 +32,8 @@ WIDEST, CACHED, LARGEST = 1 << 14, 1 << 19, 1 << 28
 # So many rows are added up down their columns before they are added up across: neighbours share
 # most of what they read, nine rows of taps at a time. Not where many sums down share a ring.
 CHUNK, SHARING = 16, 5
+# Rows of so many samples are long: it pays to read most of each where it is.
+IN_PLACE = 4096
 # In so many pixels a `mix` counts at once: no lane of 16 bits is clipped more than 2**14 times.
 COUNTED = 1 << 16
 
@@ -87,6 +90,8 @@ def write(
         ]
         for output, plans in enumerate(layer.outputs)
     ]
+    if _may_be_elsewhere(source, target) and not ends and not layer.join:
+        _look_elsewhere(rings, readers.values())
     depth = 1 if layer.reads else target.channels if layer.mix else source.channels
     counted = b"\1" if layer.reads else filtered  # of sums over channels all count
     work = Work(
@@ -106,6 +111,21 @@ def _is_straight(geometry: Geometry) -> bool:
     columns = geometry.columns
     alone = columns.taps == columns.stride == 1 and columns.before == columns.after == 0
     return alone and words.MIXED_AT_ONCE <= columns.outputs <= COUNTED
+
+
+def _may_be_elsewhere(source: Samples, target: Samples) -> bool:
+    """Whether long rows of bytes become such rows: then sums of pairs may read the source's own."""
+    like = source.kind == target.kind == "uint8" and source.channels == target.channels
+    return like and source.width * source.channels >= IN_PLACE
+
+
+def _look_elsewhere(rings: Rings, readers: Iterable[Reader]) -> None:
+    """Have the addresses kept of rows that are read where they are."""
+    for reader in readers:
+        plan, ring = reader.plan, reader.ring
+        if reader.channel is None and become_bytes(plan.last, plan.rounding):
+            ring.elsewhere = rings.take((ring.number, "at"), "int64", 1, ring.slots, ring.stride)
+            ring.elsewhere.is_of_addresses = True
 
 
 def _beside(plan: Plan) -> Plan:
@@ -130,19 +150,13 @@ def _readers(
     found = []
     rows = geometry.rows
     for channel in channels:
-        paired = plan.odd is not None
-        key = geometry, plan.ring, plan.scale, plan.running, channel, paired and plan.last.kind
+        key = geometry, plan.ring, plan.scale, plan.running, channel
         if key not in readers:
             stride = rows.stride // math.gcd(rows.stride, rows.dilation)
             slots = rows.taps + (chunk - 1) * stride + plan.running
-            if paired:  # an odd output begins within a pair
-                wide = "uint16" if plan.last.kind == "int16" else "int32"
-                ring = rings.take(key, wide, 0, slots // 2 + 1, stride)
-            else:
-                ring = rings.take(key, plan.ring, 0, 0 if straight else slots, 2 * stride)
+            ring = rings.take(key, plan.ring, 0, 0 if straight else slots, stride)
             readers[key] = Reader(geometry, plan, channel, ring, mix)
-        sums = [plan.last, plan.odd] if plan.odd else [plan.last]
-        columns = {column for each in sums for _, column in each.places}
+        columns = {column for _, column in plan.last.places}
         readers[key].columns |= set(range(geometry.columns.taps)) if plan.prefixed else columns
         found.append(readers[key])
     return found
@@ -167,6 +181,11 @@ class _Layout:
                 for r in self.readers
             }
             key = last - first, *(tuple(window.starts.items()) for window in windows.values())
+            for reader in self.readers:
+                if reader.ring.elsewhere:
+                    window = windows[reader.ring.number]
+                    reader.ring.shift = (window.positions[0].start - first) * work.depth
+                    key = *key, window.inside
             if key not in codes:
                 codes[key] = Panel(work, last - first, windows)
             for reader in self.readers:
@@ -187,7 +206,7 @@ class _Layout:
         return lanes(-(-columns // -(-columns // wide)))
 
     def _in_words(self, panels: list[Any], codes: dict[Hashable, Panel]) -> Program:
-        """Lay out the room: addresses, slots and marks, a job, two raw rows, the rings."""
+        """Lay out the room: addresses, slots and marks, a job, a raw row, the rings."""
         tables, rings = self.work.tables, self.work.rings.values()
         orders = [o for panel in codes.values() for _, group in panel.groups for o in group]
         most = max((len(order.taps) for order in orders), default=0)
@@ -196,17 +215,17 @@ class _Layout:
         longest *= max(self.work.depth, self.source.channels)
         job = 8 * (words.SLOTS + 2 * len(rings))
         raw = job + 8 * (words.INPUTS + max(most, 2))
-        below = raw + longest * samples.size(self.source.kind)
-        at = below + longest * samples.size(self.source.kind)
+        at = raw + longest * samples.size(self.source.kind)
         places = []
         for ring in rings:
             at = -(-at // LINE) * LINE
-            places.append((at, ring.step, ring.slots, ring.stride))
+            places.append((at, ring.step, ring.slots, ring.stride, int(ring.is_of_addresses)))
             at += ring.slots * ring.step
         written = {key: self._groups(panel) for key, panel in codes.items()}
         pixel = self.work.channels * samples.size(self.work.kind)
         shares = [
-            (*written[key], first * pixel, *self._shares(windows)) for first, key, windows in panels
+            (*written[key], first * pixel, *self._shares(windows, codes[key].spared))
+            for first, key, windows in panels
         ]
         shared = math.gcd(self.rows.stride, self.rows.dilation)
         apart = self.rows.dilation // shared
@@ -214,32 +233,31 @@ class _Layout:
             self.rows.stride, self.rows.dilation, apart, self.work.chunk,
             tables.records(shares), len(shares),
             tables.records(map(self._reader, self.readers)), len(self.readers),
-            tables.records(places), len(places), job, raw, below,
+            tables.records(places), len(places), job, raw,
         )  # fmt: skip
         return Program(address, at + LINE, tables.kept)
 
     def _reader(self, reader: Reader) -> tuple[int, ...]:
         """A reader in words; a row that fills is as long as one of the source."""
         kind, tables, (rows, _, fill) = self.source.kind, self.work.tables, reader.geometry
-        read = rows.positions(range(rows.outputs))
-        read = range(read.start, read.stop + 2 * rows.dilation)  # the last pair may go on
-        positions = Window(rows, [read], {}).sources()
+        positions = Window(rows, [rows.positions(range(rows.outputs))], {}).sources()
         pixel = fills(fill) * (1 if isinstance(fill, tuple) else self.source.channels)
         filling = samples.values(kind, pixel if kind.startswith("float") else map(int, pixel))
         if rows.border == "constant":
             filling *= self.source.width
-        channel = (reader.channel or 0) * samples.size(kind)
+        channel, addresses = (reader.channel or 0) * samples.size(kind), reader.ring.elsewhere
         return (
-            native.part("fill"), reader.reads, reader.sources, tables.keep(positions), channel,
-            tables.keep(filling) + channel,
+            native.part("fill"), rows.taps, tables.keep(positions), channel,
+            tables.keep(filling) + channel, addresses.number if addresses else -1,
         )  # fmt: skip
 
-    def _shares(self, windows: dict[int, Window]) -> list[int]:
-        """What readers move for a panel."""
+    def _shares(self, windows: dict[int, Window], spared: dict[int, range]) -> list[int]:
+        """What readers move for a panel, but for what is read from where it is."""
         found, tables = [], self.work.tables
         for reader in self.readers:
             window = windows[reader.ring.number]
-            moves = Moves(self.source, self.work.depth, reader, tables).of(window)
+            given = Moves(self.source, self.work.depth, reader, tables)
+            moves = given.of(window, spared.get(reader.ring.number, range(0)))
             made = window.length * self.work.depth * reader.ring.size
             found += [tables.records(moves), len(moves), made]
         return found

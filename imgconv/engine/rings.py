@@ -26,7 +26,7 @@ def lanes(count: int) -> int:
 
 def widening(kind: str, wanted: str) -> tuple[str, int]:
     """Return the part that makes a row of a wider kind, and which of its kinds."""
-    name = "bytes" if wanted == "int16" else "whole" if wanted.startswith("int") else "real"
+    name = "short" if wanted == "int16" else "whole" if wanted.startswith("int") else "real"
     return f"widen {name}", words.WIDENED[name].index((kind, wanted))
 
 
@@ -55,11 +55,16 @@ class Tables:
 
 
 class Ring:
-    """Rows that are written in turn; in two outputs it goes on by `stride`: 1 if of pairs."""
+    """Rows that are written in turn; from one output to the next it goes on by `stride`."""
 
     def __init__(self, number: int, size: int, slots: int, stride: int) -> None:
         self.number, self.slots, self.stride = number, slots, stride
         self.size = size  # bytes of a sample
+        # A ring of the addresses at which the same rows of the source are, and how many samples on
+        # a tap has there what it has here.
+        self.elsewhere: Ring | None = None
+        self.shift = 0
+        self.is_of_addresses = False
         self.length = 0  # samples of the longest row
 
     @property
@@ -95,17 +100,6 @@ class Reader:
         self.geometry, self.plan, self.channel = geometry, plan, channel
         self.ring, self.mix = ring, mix
         self.columns = set[int]()
-
-    @property
-    def sources(self) -> int:
-        """How many rows of the source stand in one of the ring."""
-        return 2 if self.plan.odd else 1
-
-    @property
-    def reads(self) -> int:
-        """How many rows of the ring an output reads, at most: an odd one begins within a pair."""
-        taps = self.geometry.rows.taps
-        return taps // 2 + 1 if self.plan.odd else taps
 
 
 class Tap(NamedTuple):

@@ -30,9 +30,10 @@ class Asked(NamedTuple):
 
 
 class Sum(NamedTuple):
-    """Taps added up: rows of `source` ("pairs" too) to totals of `kind`; of none, it is a copy.
+    """Taps added up: rows of `source` to totals of `kind`; of none, it is a copy.
 
-    `places` are the (row, column) of each weight. In fixed point (`source` is uint16) the first
+    `places` are the (row, column) of each weight. If `source` is "pairs", each two after each other
+    are one, and products of pairs are added up. In fixed point (`source` is uint16) the first
     `added` weights are added, and the others taken away.
     """
 
@@ -67,7 +68,7 @@ class Rounding(NamedTuple):
 class Plan(NamedTuple):
     """Everything the core needs to know of a kernel.
 
-    Samples are read as `ring`, times `scale`; in pairs: two of them in each item. A separable
+    Samples are read as `ring`, times `scale`. A separable
     kernel has one or two sums `down` its columns; `last` adds up their results, and its places are
     then (which of them, column). `transform` are weights that are applied by Fourier transforms
     first.
@@ -75,9 +76,7 @@ class Plan(NamedTuple):
     `beside` is a plan of the same for outputs that lie side by side and read neighbours, where what
     is constant in runs costs the same at any length. It is `prefixed`: `last` adds up sums from the
     left, and its places are the ends of runs. One that is `running` has columns of ones: from one
-    output to the next a row comes and one goes. One that reads rows in pairs, of whose samples two
-    weights in a number make products, has two sums: `last` for outputs that begin with a pair,
-    `odd` for those that begin with a pair's second row.
+    output to the next a row comes and one goes.
     """
 
     ring: str
@@ -89,7 +88,6 @@ class Plan(NamedTuple):
     transform: tuple[tuple[float, ...], ...] | None = None
     prefixed: bool = False
     running: bool = False
-    odd: Sum | None = None
     beside: Plan | None = None
 
     @property
@@ -99,8 +97,9 @@ class Plan(NamedTuple):
             return self.beside.cost
         down = (2 if self.running else len(each.weights) for each in self.down)
         passes = 1 + len(self.down) * (2 if self.prefixed else 1)
-        last = max(len(each.weights) for each in (self.last, self.odd) if each)
-        last *= 2 if self.odd and self.last.kind == "int32" else 1
+        last = len(self.last.weights)
+        if self.last.source == "pairs" and self.last.kind == "int16":
+            last //= 2
         return last + sum(down) + PASS * passes
 
 

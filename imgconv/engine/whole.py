@@ -6,14 +6,13 @@ import math
 from collections.abc import Iterable
 
 from imgconv.compiled import processor
-from imgconv.compiled.words import DIVIDE, NARROW, PAIRING, PLAIN, SHIFT
+from imgconv.compiled.words import DIVIDE, NARROW, PLAIN, SHIFT
 from imgconv.engine.levels import MAXIMUM, Exact
 from imgconv.engine.sums import (
     EXACT,
     PASS,
     WHITE,
     Asked,
-    Place,
     Plan,
     Rounding,
     Sum,
@@ -29,9 +28,9 @@ from imgconv.light import NamedTuple
 
 # What a row costs whose samples are added up from the left, or that goes on from the one above.
 RUNNING = 3
-# What weights of one sign in a pair may add up to: 255 times as much is within 16 bits. In 32 bits
-# all products of weights of 16 bits are.
-PAIR_MOST = {"int16": 128 - 1, "int32": (1 << 15) - 1}
+# How far weights go whose products are added up in pairs: those of a sign no further together in
+# 16 bits, as 255 times as much fits these. In 32 bits sums are taken modulo their range.
+PAIR_MOST = {"int16": 1 << 7, "int32": 1 << 15}
 
 
 class _Totals(NamedTuple):
@@ -164,35 +163,31 @@ def _running(found: tuple[int, Products], taps: int, totals: _Totals) -> Plan | 
 
 
 def _paired(weights: list[list[int]], totals: _Totals) -> Plan | None:
-    """A plan of products of pairs, where two weights fit in a number."""
-    kind, (sample, _, _, size) = totals.kind, totals.asked
-    if kind is None or (sample, kind) not in PAIRING:
+    """A plan of products of pairs, where their weights fit."""
+    kind, (sample, _, _, size), start = totals.kind, totals.asked, totals.start
+    if kind is None or kind not in PAIR_MOST or not processor.has_vectors():
         return None
-    if len(weights) < 2 or not processor.has_vectors():
+    # The greatest weight with the least: so the sums of each pair are as small as can be.
+    taps = sorted(taps_of(weights).items(), key=lambda tap: tap[1])
+    if len(taps) % 2:
+        taps = sorted([*taps, (taps[0][0], 0)], key=lambda tap: tap[1])
+    pairs = list(zip(taps[: len(taps) // 2], reversed(taps), strict=False))
+    if not all(_fits((int(a), int(b)), kind) for (_, a), (_, b) in pairs):
         return None
-    start = totals.start
+    places, found = zip(*(tap for pair in pairs for tap in pair), strict=True)
     if sample == "uint16":  # half of the range is taken away, to be added here; int32 wraps around
-        start += (MAXIMUM[sample] + 1) // 2 * sum(w for row in weights for w in row)
+        start += (MAXIMUM[sample] + 1) // 2 * sum(found)
         start = (start + (1 << 31)) % (1 << 32) - (1 << 31)
-    even, odd = (_pairs(rows, start, kind) for rows in (weights, [[0] * len(weights[0]), *weights]))
-    rounding = totals.rounding(kind)
-    return Plan(sample, size, even, rounding, odd=odd) if even and odd else None
+    ring = "uint8" if kind == "int16" else "int16"
+    last = Sum("pairs", kind, places, found, start)
+    return Plan(ring, size, last, totals.rounding(kind))
 
 
-def _pairs(weights: list[list[int]], start: int, kind: str) -> Sum | None:
-    """A sum over rows of pairs, the weights of both in one number, where these fit."""
-    found: dict[Place, int] = {}
-    most, bits = PAIR_MOST[kind], {"int16": 8, "int32": 16}[kind]
-    rows = [*weights, [0] * len(weights[0])]  # for one that is left over
-    for row in range(len(weights) + 1 >> 1):
-        for x, pair in enumerate(zip(*rows[2 * row : 2 * row + 2], strict=True)):
-            positive, negative = _by_sign(pair)
-            if max(positive, -negative) > most:
-                return None
-            if any(pair):
-                found[row, x] = pair[0] & (1 << bits) - 1 | pair[1] << bits
-    found = found or {(0, 0): 0}
-    return Sum("pairs", kind, tuple(found), tuple(found.values()), start)
+def _fits(pair: tuple[int, int], kind: str) -> bool:
+    """Whether the products of two weights and samples, added up, stay within a kind."""
+    most, together = PAIR_MOST[kind], _by_sign(pair) if kind == "int16" else (0, 0)
+    within = all(-most <= w < most for w in pair)
+    return within and max(map(abs, together)) <= most
 
 
 def reciprocal(divisor: int) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from imgconv import Kernel, apply
 from imgconv.compiled import processor
-from imgconv.engine import whole
+from imgconv.engine import program, whole
 from imgconv.engine.plan import make_plan
 from tests.engine.test_mixing import half_to_even
 from tests.engine.test_plan import forget, truth
@@ -32,7 +32,8 @@ def drawn(data: st.DataObject) -> tuple[np.ndarray, Kernel]:
     rows = st.lists(st.sampled_from(few), min_size=wide, max_size=wide)
     weights = data.draw(st.lists(rows, min_size=high, max_size=high), "weights")
     divisor = data.draw(st.sampled_from([1, 1, 1, 2, 9, 16]), "divisor")
-    return image, Kernel(weights, divisor=divisor, bias=data.draw(st.integers(-90, 90), "bias"))
+    bias = data.draw(st.integers(-90, 90) | st.sampled_from([-20000, -9000]), "bias")
+    return image, Kernel(weights, divisor=divisor, bias=bias)
 
 
 def wanted(image: np.ndarray, kernel: Kernel, border: str) -> np.ndarray:
@@ -58,22 +59,45 @@ def test_whole_weights_are_exact_by_pairs_and_plainly(data: st.DataObject) -> No
     forget()
 
 
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_long_rows_are_exact_where_they_are_read_in_place(data: st.DataObject) -> None:
+    """About as long as that begins, and in several panels, with borders wider than a vector."""
+    depth = data.draw(st.sampled_from([1, 3, 4]), "depth")
+    least = data.draw(st.sampled_from([program.IN_PLACE, 2 * program.WIDEST]), "least")
+    width = least // depth + data.draw(st.integers(-2, 150), "more")
+    rng = np.random.default_rng(data.draw(st.integers(0, 999), "seed"))
+    image = rng.integers(0, 256, (data.draw(st.integers(1, 6), "height"), width, depth), np.uint8)
+    size = data.draw(st.tuples(st.integers(1, 4), st.sampled_from([1, 2, 3, 5, 70])), "size")
+    weights = rng.choice([-2, -1, 0, 0, 0, 1, 2], size)
+    weights[0, -1] = 1
+    kernel = Kernel(weights.tolist(), bias=data.draw(st.integers(-90, 90), "bias"))
+    border = data.draw(st.sampled_from(BORDERS), "border")
+    np.testing.assert_array_equal(
+        apply(image, kernel, border=border), wanted(image, kernel, border)
+    )
+
+
 @pytest.mark.skipif(not processor.has_vectors(), reason="no vectors of AVX2 here")
 @pytest.mark.parametrize(
     ("weights", "kind", "pairs"),
     [
-        ([[1, 0, -1], [2, 0, -2], [1, 0, -1]], "uint8", ("int16", 4)),
-        ([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]], "uint8", ("int16", 5)),
+        ([[1, 0, -1], [2, 0, -2], [1, 0, -1]], "uint8", ("int16", 3)),
+        ([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]], "uint8", ("int16", 4)),
         ([[1, 2], [100, -27]], "uint8", ("int16", 2)),
-        ([[1, 2, 3]], "uint8", None),  # a single row has no pairs
+        ([[1, 2, 3]], "uint8", ("int16", 2)),
         ([[100], [27], [-100]], "uint8", ("int16", 2)),
-        ([[100, -2], [28, -27]], "uint8", None),  # a sum of 128 is one too many
-        ([[-1], [28], [100]], "uint8", None),  # in outputs that begin with a pair's second row
-        ([[-128, 1], [1, 3]], "uint8", None),
+        ([[100, -2], [28, -27]], "uint8", ("int16", 2)),  # not 100 with 28
+        ([[64, -1], [64, -1]], "uint8", ("int16", 2)),
+        ([[65, 64]], "uint8", ("int32", 1)),  # more than 128 is too much for 16 bits
+        ([[-128, 1], [1, 3]], "uint8", ("int16", 2)),
+        ([[-128, -1]], "uint8", ("int32", 1)),
+        ([[128, -1]], "uint8", None),
         ([[100, -2], [129, -27]], "uint8", ("int32", 2)),
-        ([[1, 0, -1], [2, 0, -2], [1, 0, -1]], "uint16", ("int32", 4)),
+        ([[1, 0, -1], [2, 0, -2], [1, 0, -1]], "uint16", ("int32", 3)),
         ([[20000], [12767]], "uint16", ("int32", 1)),
-        ([[20000], [12768]], "uint16", None),
+        ([[-32768], [32767]], "uint16", ("int32", 1)),
+        ([[32768], [-1]], "uint16", None),
         ([[1, 2], [3, 5]], "float32", None),
     ],
 )
@@ -82,11 +106,23 @@ def test_pairs_are_chosen_where_they_fit(
 ) -> None:
     """Else the tests above would test nothing of them."""
     beside = make_plan(Kernel(weights), kind, kind).beside
-    paired = beside if beside and beside.odd else None
-    assert (paired and (paired.last.kind, len(paired.last.weights))) == pairs
+    paired = beside if beside and beside.last.source == "pairs" else None
+    assert (paired and (paired.last.kind, len(paired.last.weights) // 2)) == pairs
+
+
+@pytest.mark.skipif(not processor.has_vectors(), reason="no vectors of AVX2 here")
+def test_weights_too_large_together_are_no_pair() -> None:
+    """Totals may fit in 16 bits by their bias, where sums of two products would not."""
+    alone = make_plan(Kernel([[100, 100]], bias=-20000), "uint8", "uint8")
+    assert (alone.last.kind, alone.beside) == ("int16", None)
+    apart = make_plan(Kernel([[100, 100, -30, -40]], bias=-9000), "uint8", "uint8").beside
+    assert apart is not None
+    assert {*zip(apart.last.weights[::2], apart.last.weights[1::2], strict=True)} == {
+        (-40, 100), (-30, 100),
+    }  # fmt: skip
 
 
 def test_no_product_of_a_pair_leaves_16_bits() -> None:
     """The limit is right: the instruction would cut off what is beyond, without a word."""
     assert 255 * whole.PAIR_MOST["int16"] <= 32767
-    assert 255 * (whole.PAIR_MOST["int16"] + 2) > 32767
+    assert 255 * (whole.PAIR_MOST["int16"] + 1) > 32767

@@ -1,0 +1,108 @@
+"""Products of pairs as orders, and in which pieces a row of the target is made."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from imgconv.compiled import words
+from imgconv.engine import samples
+from imgconv.engine.rings import LANES, Order, Ring, Tables, Tap, lanes
+from imgconv.engine.sums import Rounding, Sum
+from imgconv.light import NamedTuple
+
+
+def become_bytes(what: Sum, rounding: Rounding) -> bool:
+    """Whether products of pairs become bytes in the part that adds them up."""
+    return what.source == "pairs" and what.kind == "int16" and rounding.how == words.PLAIN
+
+
+def groups(what: Sum) -> list[Sum]:
+    """A sum of products of pairs as several, of as many pairs as are added up at once, or fewer."""
+    pairs = len(what.weights) // 2
+    count = -(-pairs // words.SUMMED)
+    ends = [2 * (pairs * group // count) for group in range(count + 1)]
+    return [
+        Sum(what.source, what.kind, what.places[a:b], what.weights[a:b], 0 if a else what.bias)
+        for a, b in itertools.pairwise(ends)
+    ]
+
+
+def products(
+    tables: Tables, what: Sum, taps: Sequence[Tap], sums: Ring, count: int, becoming: int,
+    *, adding: bool, mask: int = 0,
+) -> Order:  # fmt: skip
+    """Return the order for a sum of some pairs, added to the sums of others if so told.
+
+    It becomes sums or totals in their place, or bytes where a mask says which of them count; see
+    `words.PAIRED`.
+    """
+    kind, into = what.kind, None if mask else sums
+    which, most = next(
+        (which, most)
+        for which, (*met, most) in enumerate(words.PAIRED)
+        if met == [kind, becoming] and 2 * most >= len(what.weights)
+    )
+    more = 2 * most - len(what.weights)  # with weights of 0
+    weights, bits = (*what.weights, *[0] * more), 4 * samples.size(kind)
+    joined = [
+        int(low) & (1 << bits) - 1 | int(high) << bits
+        for low, high in zip(weights[::2], weights[1::2], strict=True)
+    ]
+    kept = tables.numbers(kind, (-int(adding), what.bias, *joined))
+    read = [*taps, *[taps[0]] * more, Tap(sums)]
+    return Order("paired", into, 0, count, tables.words(which, mask, kept), read)
+
+
+class Piece(NamedTuple):
+    """Samples of a row: from one on, so many, of which the first few are `done` already.
+
+    What is made `in_place` reads rows of the source where they are.
+    """
+
+    begin: int
+    samples: int
+    done: int = 0
+    in_place: bool = False
+
+    def of(self, order: Order, size: int) -> Order:
+        """Return the order for a piece of a row, whose samples have so many bytes in the target."""
+        begin, into = self.begin, order.into
+        taps = [
+            Tap(tap.ring.elsewhere, tap.row, tap.place + tap.ring.shift + begin)
+            if self.in_place and tap.ring.elsewhere
+            else tap._replace(place=tap.place + begin * tap.ring.size)
+            for tap in order.taps
+        ]
+        place = order.place + begin * (into.size if into else size)
+        return order._replace(samples=self.samples, place=place, taps=taps)
+
+
+def pieces(count: int, inside: range) -> list[Piece]:
+    """Return the pieces of a row of so many samples, of which some can be made in place.
+
+    All are whole vectors long, and none reads or writes beyond the row: its end is made once more
+    where that takes it.
+    """
+    begin = lanes(inside.start)
+    middle = (inside.stop - begin) // LANES * LANES
+    if middle > 0:
+        found = [Piece(0, begin)] if begin else []
+        found.append(Piece(begin, middle, in_place=True))
+    else:
+        begin, middle = 0, count // LANES * LANES
+        found = [Piece(0, middle)]
+    left = count - begin - middle
+    if left:
+        found.append(Piece(count - lanes(left), lanes(left), lanes(left) - left))
+    return found
+
+
+def spared(found: Sequence[Piece], depth: int, reach: int) -> range:
+    """Return the pixels of a reader's ring that no piece reads, whose taps reach so many on."""
+    for piece in found:
+        if piece.in_place:
+            last = found[-1].begin if piece != found[-1] else piece.samples + piece.begin
+            end = last // depth if piece != found[-1] else last // depth + reach
+            return range(-(-piece.begin // depth) + reach if piece.begin else 0, end)
+    return range(0)
