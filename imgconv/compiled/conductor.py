@@ -154,12 +154,16 @@ def clear_ends(program, panel, room):
 
 
 @function
-def take_part(work):
-    """Do calls of a work as long as there are some."""
-    i = increased(work, NEXT, 1)
-    while i < word(work, CALL_COUNT):
+def take_part(work, leading):
+    """Do calls of a work as long as there are some: the leader the first, helpers the last.
+
+    So each goes on next to where it was. Where one begins when another ends, in one large page of
+    new memory, both of them clear it.
+    """
+    last = word(work, CALL_COUNT) - 1
+    while increased(work, BEGUN, 1) <= last:
+        i = increased(work, BY_LEADER, 1) if leading else last - increased(work, BY_HELPERS, 1)
         call(word(work, CALLED), word(work, CALLS + i))
-        i = increased(work, NEXT, 1)
 
 
 @inline
@@ -169,7 +173,7 @@ def serve(given, turns):
     while turn < turns:
         work = exchanged(given, 0, 0) if polled(given, 0) != 0 else 0
         if work != 0:
-            take_part(work)
+            take_part(work, False)
             increased(work, LEFT, 1)
             turn = 0
         else:
@@ -186,7 +190,7 @@ def lead(work, turns):
     if exchanged(work, LED, 1) == 0:
         for h in range(word(work, HELPER_COUNT)):
             exchanged(word(word(work, HELPERS), h), 0, work)
-        take_part(work)
+        take_part(work, True)
         for h in range(word(work, HELPER_COUNT)):
             if exchanged(word(word(work, HELPERS), h), 0, 0) == 0:
                 increased(work, TAKEN, 1)

@@ -81,10 +81,14 @@ IN_BITS = "bits"
 # From LOW on samples clipped below and above are counted, or the ends of each output are kept.
 PROGRAM, SOURCE, SOURCE_STEP, TARGET, TARGET_STEP, ROW, END, ROOM, LOW = range(9)
 
-# A work that threads share: the next call, how many, the function, how many helpers have taken
-# part, how many of them have left it, where the words are to which it is given, whether it has
-# been led, and the calls.
-NEXT, CALL_COUNT, CALLED, TAKEN, LEFT, HELPERS, HELPER_COUNT, LED, CALLS = range(9)
+# A work that threads share: how many calls are begun, how many of these by who leads it, from the
+# first on, and by helpers, from the last on; how many there are, the function, how many helpers
+# have taken part, how many of them have left it, where the words are to which it is given, whether
+# it has been led, and the calls.
+(
+    BEGUN, BY_LEADER, BY_HELPERS, CALL_COUNT, CALLED, TAKEN, LEFT, HELPERS, HELPER_COUNT, LED,
+    CALLS,
+) = range(11)  # fmt: skip
 
 # A program. From one output to the next it goes PITCH rows of the source on, from one tap to the
 # next SPREAD. With a dilation, only outputs so many rows APART share what they read: they are a

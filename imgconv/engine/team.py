@@ -94,7 +94,8 @@ def share(calls: Sequence[int], helpers: int) -> None:
     crew = _crew(helpers)
     words = array("q", [pointer(helper.given) for helper in crew])
     work = array("q", (
-        0, len(calls), native.part(native.CONDUCTOR), 0, 0, pointer(words), len(crew), 0, *calls,
+        0, 0, 0, len(calls), native.part(native.CONDUCTOR), 0, 0, pointer(words), len(crew), 0,
+        *calls,
     ))  # fmt: skip
     failed: list[BaseException] = []
     led = False
