@@ -190,8 +190,9 @@ MULTIPLY = {
     ("int32", 32): "llvm.x86.avx2.pmadd.wd", ("int32", 64): "llvm.x86.avx512.pmaddw.d.512",
 }  # fmt: skip
 HALF = {"int16": "uint8", "int32": "int16"}
-# What makes bytes of two vectors of int16.
+# What makes bytes of two vectors of int16, without a sign and with one.
 PACK = {32: "llvm.x86.avx2.packuswb", 64: "llvm.x86.avx512.packuswb.512"}
+SIGNED_PACK = "llvm.x86.avx2.packsswb"
 
 
 def pair_sums(kind, pairs, becoming, width):
@@ -279,13 +280,24 @@ class _PairSums:
         low, high = self.total(i, self.seen(self.before, i) if on else [self.bias] * 2)
         counted = loaded(builder, self.mask, builder.lshr(i, WORD(6)), WORD)
         ones = named(builder, "llvm.ctpop.i64", WORD, WORD)
-        for held, sign, limit in zip(self.counts, "<>", (0, 255), strict=True):
-            end = self.sums([limit] * self.lanes)
-            beyond = [builder.icmp_signed(sign, each, end) for each in (low, high)]
-            bits = builder.bitcast(shuffle(builder, *beyond, range(PAIRS)), WORD)
+        for held, bits in zip(self.counts, self.beyond(low, high), strict=True):
             more = builder.call(ones, [builder.and_(bits, counted)])
             builder.store(builder.add(builder.load(held), more), held)
-        stored(builder, self.out, i, BYTE, self.packed(low, high))
+        stored(builder, self.out, i, BYTE, self.packed(PACK[self.width], low, high))
+
+    def beyond(self, low, high):
+        """Bits for sums below 0, and for those above 255, in the order of `pairs.in_bits`."""
+        builder, zero, white = self.builder, *(self.sums([n] * self.lanes) for n in (0, 255))
+        above = [builder.icmp_signed(">", each, white) for each in (low, high)]
+        if self.width == PAIRS:
+            below = [builder.icmp_signed("<", each, zero) for each in (low, high)]
+            both = [shuffle(builder, *each, range(PAIRS)) for each in (below, above)]
+        else:  # a byte of each has the sign of it
+            above = [builder.sext(each, self.sums) for each in above]
+            bytes_of = [self.packed(SIGNED_PACK, *each) for each in ((low, high), above)]
+            none = ir.Constant(bytes_of[0].type, [0] * PAIRS)
+            both = [builder.icmp_signed("<", each, none) for each in bytes_of]
+        return [builder.bitcast(each, WORD) for each in both]
 
     def seen(self, row, i, scope="noalias"):
         """Two vectors of sums that were made before."""
@@ -294,11 +306,10 @@ class _PairSums:
             for at in (0, self.lanes)
         ]
 
-    def packed(self, low, high):
+    def packed(self, pack, low, high):
         """Two vectors of sums as one of bytes, clipped."""
         wide, narrow = (vector(kind, self.width)[0] for kind in (self.kind, "uint8"))
-        pack = named(self.builder, PACK[self.width], narrow, wide, wide)
-        return self.at_once(pack, low, high)
+        return self.at_once(named(self.builder, pack, narrow, wide, wide), low, high)
 
     def total(self, i, sums):
         """The sums of all products, added to two vectors."""

@@ -16,7 +16,7 @@ from typing import Any
 from imgconv.compiled import words
 from imgconv.engine import samples
 from imgconv.engine.geometry import Run, Window
-from imgconv.engine.pairs import Piece, become_bytes, groups, pieces, products, spared
+from imgconv.engine.pairs import Piece, become_bytes, groups, in_bits, pieces, products, spared
 from imgconv.engine.rings import LANES, Order, Ring, Tap, Work, lanes, widening
 from imgconv.engine.step import Join
 from imgconv.engine.sums import NINE, Plan, Rounding, Sum
@@ -240,7 +240,7 @@ class Panel:
             mask = samples.values(one, list(self.work.filtered)) * self.pixels
             mask = samples.room(one, done) + mask[begin + done : begin + count]
             mask += samples.room(one, count - len(mask))
-            self.masks[key] = self.work.tables.keep(samples.in_bits(mask) if lane != one else mask)
+            self.masks[key] = self.work.tables.keep(in_bits(mask) if lane != one else mask)
         return self.masks[key]
 
     def _keep_ends(self, totals: Tap, plan: Plan, output: int) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from array import array
 from collections.abc import Sequence
+from typing import Any
 
-from imgconv.compiled import words
+from imgconv.compiled import processor, words
 from imgconv.engine import samples
 from imgconv.engine.rings import LANES, Order, Ring, Tables, Tap, lanes
 from imgconv.engine.sums import Rounding, Sum
@@ -52,6 +54,21 @@ def products(
     kept = tables.numbers(kind, (-int(adding), what.bias, *joined))
     read = [*taps, *[taps[0]] * more, Tap(sums)]
     return Order("paired", into, 0, count, tables.words(which, mask, kept), read)
+
+
+def in_bits(mask: array[Any]) -> array[Any]:
+    """Return a mask of bytes with a bit for each, as sums of pairs are counted, lowest first.
+
+    That is as samples lie, or where vectors have 64 bytes, of so many samples first those in the
+    first half of each 16.
+    """
+    put = mask.tobytes()
+    if processor.width() == LANES:
+        eights = [put[at : at + 8] for at in range(0, len(put), 8)]
+        order = [*range(0, LANES // 8, 2), *range(1, LANES // 8, 2)]
+        put = b"".join(eights[at + k] for at in range(0, len(eights), LANES // 8) for k in order)
+    digits = put[::-1].translate(bytes.maketrans(b"\0\1", b"01"))
+    return array("B", int(digits, 2).to_bytes(len(put) // 8, "little"))
 
 
 class Piece(NamedTuple):

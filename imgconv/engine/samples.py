@@ -91,18 +91,6 @@ def room(kind: str, count: int) -> array[Any]:
     return one * count
 
 
-def in_bits(mask: array[Any]) -> array[Any]:
-    """Return a mask of bytes with a bit for each, in the order of `vectors.pair_sums`.
-
-    That is, lowest first, of 64 samples those in the first half of each eight pairs, then the rest.
-    """
-    put = bytearray(len(mask))
-    for k, one in enumerate(mask):
-        put[k // 64 * 64 + k // 16 % 4 * 8 + k % 8 + 32 * (k // 8 % 2)] = one
-    digits = put[::-1].translate(bytes.maketrans(b"\0\1", b"01"))
-    return array("B", int(digits, 2).to_bytes(len(mask) // 8, "little"))
-
-
 def size(kind: str) -> int:
     """Return how many bytes a sample of a kind takes."""
     return array(CODES[kind]).itemsize

@@ -1,0 +1,3 @@
+import numpy as np,imgconv
+from imgconv.engine import run
+from imgconv.arrays import *
