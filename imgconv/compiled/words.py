@@ -55,15 +55,14 @@ SLIDING = (("uint8", "int16"), ("uint8", "int32"), ("uint16", "int32"))
 PREFIXED = tuple((kind, depth) for kind in ("int16", "int32") for depth in (1, 3, 4, 0))
 
 # As what products of pairs are added up, what becomes of the sums, and so many pairs at once, of
-# which SUMMED are the most. Sums are for more of them to be added to, and lie as registers have
-# them; totals lie as samples do; bytes are made of products alone, or added to sums.
+# which SUMMED are the most. Sums of so many are for others to be added to, and lie as registers
+# have them; totals lie as samples do; bytes are made of products alone, or of sums and more.
 TO_SUMS, TO_TOTALS, TO_BYTES, ON_TO_BYTES = range(4)
 PAIRED = (
-    *(("int16", TO_SUMS, pairs) for pairs in (4, 5)),
-    *(("int16", TO_TOTALS, pairs) for pairs in (4, 5)),
-    *(("int16", TO_BYTES, pairs) for pairs in (3, 4, 5)),
-    *(("int16", ON_TO_BYTES, pairs) for pairs in (4, 5)),
+    ("int16", TO_SUMS, 5), ("int16", TO_TOTALS, 3), ("int16", TO_TOTALS, 5),
     ("int32", TO_SUMS, 5), ("int32", TO_TOTALS, 3), ("int32", TO_TOTALS, 5),
+    *(("int16", TO_BYTES, pairs) for pairs in (3, 4, 5)),
+    *(("int16", ON_TO_BYTES, pairs) for pairs in (3, 4, 5)),
 )  # fmt: skip
 SUMMED = 5
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from array import array
 from collections.abc import Sequence
 from typing import Any
@@ -20,13 +19,11 @@ def become_bytes(what: Sum, rounding: Rounding) -> bool:
 
 
 def groups(what: Sum) -> list[Sum]:
-    """A sum of products of pairs as several, of as many pairs as are added up at once, or fewer."""
-    pairs = len(what.weights) // 2
-    count = -(-pairs // words.SUMMED)
-    ends = [2 * (pairs * group // count) for group in range(count + 1)]
+    """A sum of products of pairs as several, of as many pairs as are added up at once."""
+    most = 2 * words.SUMMED
     return [
-        Sum(what.source, what.kind, what.places[a:b], what.weights[a:b], 0 if a else what.bias)
-        for a, b in itertools.pairwise(ends)
+        what._replace(weights=what.weights[at : at + most], bias=0 if at else what.bias)
+        for at in range(0, len(what.weights), most)
     ]
 
 
