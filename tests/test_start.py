@@ -39,8 +39,8 @@ APPLY = {
         "cache", "linker", "memory", "native", "processor", "words",
     )),
     *(f"engine.{name}" for name in (
-        "geometry", "levels", "mixing", "moves", "orders", "plan", "program", "ready", "rings",
-        "run", "samples", "step", "sums", "team", "whole",
+        "geometry", "levels", "mixing", "moves", "orders", "pairs", "plan", "program", "ready",
+        "rings", "run", "samples", "step", "sums", "team", "whole",
     )),
     *(f"pictures.{name}" for name in (
         "axes", "decode", "descriptions", "encode", "faults", "files", "fitting", "formats",

@@ -63,7 +63,7 @@ def test_whole_weights_are_exact_by_pairs_and_plainly(data: st.DataObject) -> No
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_long_rows_are_exact_where_they_are_read_in_place(data: st.DataObject) -> None:
     """About as long as that begins, and in several panels, with borders wider than a vector.
 
