@@ -48,8 +48,8 @@ APPLY = {
         "pillow", "pixels", "replacing", "stdout",
     )),
     "pipeline", "pipeline.fill", "pipeline.filter", "pipeline.hidden", "pipeline.layout",
-    "pipeline.views", "pipeline.work", "runs.batch", "runs.inputs", "runs.job", "runs.outputs",
-    "runs.report", "runs.task",
+    "pipeline.views", "pipeline.work", "runs.batch", "runs.delivery", "runs.inputs", "runs.job",
+    "runs.outputs", "runs.report", "runs.task",
 }  # fmt: skip
 # Of the standard library, beside what Pillow loads for the same picture.
 LIBRARY = {

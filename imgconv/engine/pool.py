@@ -18,6 +18,7 @@ try:  # without what `queue` loads beside it, at the start of each large picture
 except ImportError:
     from queue import Empty, SimpleQueue
 
+__all__ = ["Empty", "Pending", "Pool", "Queue", "SimpleQueue"]
 LOOK = 0.2  # seconds after which who waits looks whether anybody is at work
 T = TypeVar("T")
 

@@ -16,6 +16,7 @@ from imgconv.compiled.memory import refuse_beyond
 from imgconv.errors import ImageError
 from imgconv.light import Path
 from imgconv.pictures import faults, replacing
+from imgconv.pictures.replacing import Ending
 
 if TYPE_CHECKING:
     from imgconv.pictures.stores import Url
@@ -275,18 +276,14 @@ def _taken(target: Path | Url) -> ImageError:
 
 
 def write(
-    data: bytes,
-    path: Path | Url,
-    *,
-    force: bool,
-    again: bool = False,
-    settle: Callable[[int], None] | None = None,
-) -> None:
+    data: bytes, path: Path | Url, *, force: bool, again: bool = False,
+    later: Callable[[Ending], object] = Ending.end,
+) -> None:  # fmt: skip
     """Write a file whole or not at all: under another name first, then renamed; make its folder.
 
-    Before that `settle`, or fsync, has the disk hold the open file. With `again`, a process that
-    was killed may have begun: a file that holds these bytes is right, and what is left of such
-    attempts goes.
+    Before that the disk holds it; of a file here that can be left to be done `later`. With `again`,
+    a process that was killed may have begun: a file that holds these bytes is right, and what is
+    left of such attempts goes.
 
     Raises
     ------
@@ -309,22 +306,25 @@ def write(
         except OSError as error:
             raise _unwritten(path, error) from None
         return
-    with whole(path, force=force, again=again) as part, open(part, "r+b", buffering=0) as file:
+    with filled(path, force=force, again=again, later=later, buffering=0) as file:
         left = memoryview(data)
         while left:
             left = left[file.write(left) :]
-        (settle or os.fsync)(file.fileno())
 
 
 @contextlib.contextmanager
 def filled(
-    path: Path, *, force: bool, again: bool = False, settle: Callable[[int], None] | None = None
-) -> Iterator[IO[bytes]]:
+    path: Path, *, force: bool, again: bool = False, buffering: int = -1,
+    later: Callable[[Ending], object] = Ending.end,
+) -> Iterator[IO[bytes]]:  # fmt: skip
     """Give an empty file that takes the place of another when it was filled; see `write`."""
-    with whole(path, force=force, again=again) as temporary, open(temporary, "r+b") as file:
+    with contextlib.ExitStack() as held:
+        part = held.enter_context(whole(path, force=force, again=again))
+        file: IO[bytes] = held.enter_context(open(part, "r+b", buffering))
         yield file
         file.flush()
-        (settle or os.fsync)(file.fileno())
+        ending = Ending(file, held.pop_all())
+    later(ending)
 
 
 def is_plain(path: Path | Url) -> bool:

@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any
+from typing import IO, Any
 
 from imgconv.light import Path, blake2b
 
@@ -37,6 +37,37 @@ MAKING = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 LOOKING = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 _tidied: set[Path] = set()
+
+
+class Ending:
+    """What is left to be done for a file that is written: the disk is to hold it, under its name.
+
+    A file that is never ended is as one of a process that was killed.
+    """
+
+    def __init__(self, file: IO[bytes], held: contextlib.ExitStack) -> None:
+        self._file, self._held = file, held
+
+    @property
+    def size(self) -> int:
+        """How many bytes are written."""
+        return os.fstat(self._file.fileno()).st_size
+
+    def within(self, outer: contextlib.ExitStack) -> Ending:
+        """Return the same, of which a context is a part that ends with it."""
+        outer.push(self._held)
+        return Ending(self._file, outer)
+
+    def begin(self) -> None:
+        """Have the disk begin, while others begin: so it takes them together."""
+        if hasattr(os, "posix_fadvise"):
+            with contextlib.suppress(OSError):
+                os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def end(self) -> None:
+        """Have it done, or undone; raises what `write` does."""
+        with self._held:
+            os.fsync(self._file.fileno())
 
 
 @contextlib.contextmanager

@@ -12,10 +12,9 @@ from collections.abc import Callable, Generator, Sequence
 from typing import IO, TYPE_CHECKING, TypeVar
 
 from imgconv.compiled.memory import refuse_beyond
-from imgconv.engine.ready import thread_count
 from imgconv.errors import ImageError, ImgconvError, one_line, shortage
 from imgconv.light import Path
-from imgconv.pictures import axes, decode, encode, files, pillow, stdout
+from imgconv.pictures import axes, decode, encode, files, pillow
 from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import ARRAYS, BY_NAME, ENDINGS, ending_format, format_of
 from imgconv.pictures.lazy import each
@@ -25,6 +24,7 @@ from imgconv.pipeline.filter import filter_pixels, find_extent, foretell, grid_o
 from imgconv.pipeline.hidden import BLEED, bleeds
 from imgconv.pipeline.views import Outline
 from imgconv.pipeline.work import Clipped, Work
+from imgconv.runs import delivery
 from imgconv.runs.job import FAILED, OK, SKIPPED, Job, Outcome
 from imgconv.runs.task import Gate, Task
 
@@ -57,7 +57,7 @@ def run(todo: Sequence[Job], task: Task, jobs: int) -> Generator[Outcome, None, 
     from imgconv.runs import processes
 
     if processes.can_fork():
-        yield from processes.run(attempt, todo, task, jobs)
+        yield from processes.run(attempt, finish, todo, task, jobs)
         return
     from imgconv.engine.pool import Pool
 
@@ -77,11 +77,23 @@ def run(todo: Sequence[Job], task: Task, jobs: int) -> Generator[Outcome, None, 
 
 
 def attempt(job: Job, task: Task) -> Outcome:
-    """Do a job, and return what became of it, whatever that is."""
+    """Do a job, and return what became of it, whatever that is; of some all but the end is done."""
+    do = _journaled if task.meaning else _do
+    return _whatever(do, job, task, Outcome(job.name, job.target))
+
+
+def finish(job: Job, task: Task, outcome: Outcome) -> Outcome:
+    """Do what is left of a job that was attempted, and return what became of it."""
+    return _whatever(_finish, job, task, outcome)
+
+
+def _whatever(
+    do: Callable[[Job, Task, Outcome], Outcome], job: Job, task: Task, outcome: Outcome
+) -> Outcome:
     begin = time.perf_counter()
-    outcome = Outcome(job.name, job.target)
+    taken = outcome.seconds
     try:
-        outcome = _journaled(job, task, outcome) if task.meaning else _do(job, task, outcome)
+        outcome = do(job, task, outcome)
     except ImgconvError as error:
         outcome = outcome._replace(status=FAILED, error=str(shortage(error) or error))
     except MemoryError:
@@ -91,7 +103,21 @@ def attempt(job: Job, task: Task) -> Outcome:
     except Exception as error:  # a fault of ours or a library's is one file's, not the batch's
         fault = f"cannot be done: {type(error).__name__}: {one_line(error)}; please report it"
         outcome = outcome._replace(status=FAILED, error=str(shortage(error) or fault))
-    return outcome._replace(seconds=time.perf_counter() - begin)
+    return outcome._replace(seconds=taken + time.perf_counter() - begin)
+
+
+def _finish(job: Job, task: Task, outcome: Outcome) -> Outcome:
+    assert task.left
+    assert task.left.ending
+    task.left.ending.end()
+    return _marked(job, task, outcome, task.left.seen) if task.left.seen else outcome
+
+
+def _marked(job: Job, task: Task, outcome: Outcome, seen: str) -> Outcome:
+    """What is told of a job to the journal: what was read, and what is left."""
+    from imgconv.runs import journal
+
+    return outcome._replace(marks=journal.marks(task.meaning, seen, journal.stamp(job.target)))
 
 
 def _journaled(job: Job, task: Task, outcome: Outcome) -> Outcome:
@@ -109,7 +135,10 @@ def _journaled(job: Job, task: Task, outcome: Outcome) -> Outcome:
     outcome = _do(job, task, outcome)
     if task.dry or outcome.status != OK:
         return outcome
-    return outcome._replace(marks=journal.marks(task.meaning, seen, journal.stamp(job.target)))
+    if task.left and task.left.ending:
+        task.left.seen = seen
+        return outcome
+    return _marked(job, task, outcome, seen)
 
 
 def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
@@ -149,7 +178,7 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
     made = _Made(picture.frames, work, task.gate)
     first = made.frames[0]
     picture = _filtered(told, made.frames)
-    lost = _put(picture, name, job, task)
+    lost = delivery.put(picture, name, job, task)
     notes = [*picture.notes, *_left_out(lost), *[BLEED] * made.bleeds]
     preview = ""
     if task.preview:
@@ -169,12 +198,12 @@ def _at_once(
     def fill(out: IO[bytes]) -> Seen:
         return flow.run(flowing, out, size, look=task.gate.look, near=task.gate.near)
 
-    if _is_poured(job):
-        seen = _poured(fill, job, task)
+    if delivery.is_poured(job):
+        seen = delivery.poured(fill, job, task)
     else:
         whole = io.BytesIO()
         seen = fill(whole)
-        _send(whole.getvalue(), job, task)
+        delivery.send(whole.getvalue(), job, task)
     notes = [*picture.notes, *_left_out(flowing.lost), *[BLEED] * seen.bleeds]
     return _done(outcome, flowing.size, [seen.clipped], notes)
 
@@ -216,70 +245,6 @@ class _Made:
             self.clipped = Clipped(*map(sum, zip(self.clipped, clipped, strict=True)))
             self.bleeds = self.bleeds or bleeds(frame, self._work)
         return out
-
-
-def _put(picture: Picture, name: str, job: Job, task: Task) -> tuple[str, ...]:
-    """Write a picture where it goes; return what is not kept."""
-    how, threads = task.writing, task.work.threads or thread_count()
-    if len(picture.frames) > 1 and _is_poured(job):  # frame by frame
-        return _poured(lambda out: encode.write(out, picture, name, how, threads), job, task)
-    task.gate.near()
-    data, lost = encode.encode(picture, name, how, threads)
-    if job.target == PIPE and name in ARRAYS and stdout.to_terminal():
-        from imgconv.pictures import npy_csv
-
-        stdout.print_bytes(npy_csv.matrices(picture.frames))
-    else:
-        _send(data, job, task)
-    return lost
-
-
-def _send(data: bytes, job: Job, task: Task) -> None:
-    if job.target == PIPE:
-        stdout.print_bytes(data)
-        return
-    target, how = files.path(job.target), task.writing
-    with task.gate.passed():
-        files.write(data, target, force=how.force, again=task.again, settle=task.settle)
-
-
-def _is_poured(job: Job) -> bool:
-    """Whether what is written needs not be whole before it is: not to a device or a store."""
-    if job.target == PIPE:
-        return not stdout.to_terminal()
-    return files.is_plain(files.path(job.target))
-
-
-def _poured(fill: Callable[[IO[bytes]], T], job: Job, task: Task) -> T:
-    """Have an output filled bit by bit, which is there when all of it is."""
-    if job.target == PIPE:
-        return _print(fill)
-    target, how = files.path(job.target), task.writing
-    assert isinstance(target, Path)
-    with (
-        task.gate.passed(),
-        files.filled(target, force=how.force, again=task.again, settle=task.settle) as file,
-    ):
-        return fill(file)
-
-
-def _print(fill: Callable[[IO[bytes]], T]) -> T:
-    """Write to stdout, which gets nothing before all is done."""
-    from mmap import ACCESS_READ, mmap
-    from tempfile import TemporaryFile
-
-    try:
-        with TemporaryFile() as file:
-            found = fill(file)
-            file.flush()
-            written = mmap(file.fileno(), 0, access=ACCESS_READ)  # which keeps it
-    except OSError as error:
-        raise ImageError(
-            f"the folder for temporary files: {error.strerror or error}; set TMPDIR to another"
-        ) from None
-    with written as data:
-        stdout.print_bytes(data)
-    return found
 
 
 def _foretold(job: Job, task: Task, outcome: Outcome) -> Outcome:

@@ -1,41 +1,33 @@
 """Jobs in forked processes, which share what is loaded, and of which none waits for Python's lock.
 
 The parent has no threads. It asks each worker for jobs by their places in the list, which all know
-since the fork, and for the next one while it writes. A worker ends when nobody can ask it any more:
-its pipe tells so when all is done, when the run is interrupted, and when the parent was killed. So
-signals are the parent's alone.
+since the fork, and for the next one while it writes. How far each job is stands in memory that all
+share. A worker has the disk take some outputs together, while it does the next. It ends when nobody
+can ask it any more: its pipe tells so when all is done, when the run is interrupted, and when the
+parent was killed. So signals are the parent's alone.
 """
 
 from __future__ import annotations
 
 import gc
-import marshal
 import os
 import select
 import signal
 import sys
 import time
-from _thread import allocate_lock
 from collections import deque
-from collections.abc import Callable, Container, Generator, Iterator, Sequence
+from collections.abc import Container, Generator, Mapping, Sequence
 from contextlib import suppress
+from mmap import mmap
 from typing import Any, NoReturn
 
 from imgconv.compiled import cache, native
-from imgconv.engine.pool import Pool
 from imgconv.light import NamedTuple, Path
-from imgconv.pictures import files, pillow, replacing
+from imgconv.pictures import files, replacing
+from imgconv.runs import service
 from imgconv.runs.job import FAILED, Job, Outcome
-from imgconv.runs.task import PATIENCE, Gate, Task
-
-Attempt = Callable[[Job, Task], Outcome]
-AHEAD = 4  # jobs for each worker that may be done before the one that is told next
-SMALL = 16 << 20  # bytes of a file on whose way to the disk the next picture is begun
-REQUEST, LENGTH = 8, 4  # bytes of a request, and of what tells how long a message is
-# What workers tell, of a job first: it is done until its output is encoded and written, and is on
-# its way to the disk then.
-WRITING, SETTLING, DONE, UNREAD, NOTE, HINT, COMPILING = range(7)
-DOING = -1  # what goes without saying
+from imgconv.runs.service import Attempt, Finish, Service
+from imgconv.runs.task import PATIENCE, Task
 
 
 def can_fork() -> bool:
@@ -51,10 +43,10 @@ def can_fork() -> bool:
 
 
 def run(
-    attempt: Attempt, todo: Sequence[Job], task: Task, jobs: int
+    attempt: Attempt, finish: Finish, todo: Sequence[Job], task: Task, jobs: int
 ) -> Generator[Outcome, None, None]:
-    """Attempt the jobs, some at once, and yield their outcomes in order."""
-    crew = _Crew(attempt, todo, task, jobs)
+    """Attempt the jobs, some at once, finish what they leave, and yield their outcomes in order."""
+    crew = _Crew(attempt, finish, todo, task, jobs)
     try:
         crew.fill()
         for place in range(len(todo)):
@@ -70,14 +62,18 @@ class _Worker(NamedTuple):
     requests: int
     replies: int
     heard: bytearray
-    held: dict[int, int]  # how far jobs are, by their places
+    held: set[int]  # the places of jobs that it was asked for
 
 
 class _Crew:
     """The workers, what they hold and what they have done."""
 
-    def __init__(self, attempt: Attempt, todo: Sequence[Job], task: Task, size: int) -> None:
-        self._attempt, self._todo, self._task, self._size = attempt, todo, task, size
+    def __init__(
+        self, attempt: Attempt, finish: Finish, todo: Sequence[Job], task: Task, size: int
+    ) -> None:
+        self._attempt, self._finish, self._todo = attempt, finish, todo
+        self._task, self._size = task, size
+        self._stages = mmap(-1, len(todo))  # a byte for each job
         self._workers: list[_Worker] = []
         self._poll = select.poll()
         self._next = 0
@@ -96,7 +92,7 @@ class _Crew:
     def outcome(self, place: int) -> Outcome:
         """Return what has come of a job, once all before it are told."""
         while place not in self._done:
-            self._hand_out(place + AHEAD * self._size)
+            self._hand_out(place + service.AHEAD * self._size)
             if self._workers:
                 self._listen()
             else:  # which is slower, but ends
@@ -132,13 +128,16 @@ class _Crew:
         end = min(end, len(self._todo))
         for worker in self._workers:
             left = len(self._back) + end - self._next
-            ready = (SETTLING, WRITING) if left >= len(self._workers) else (SETTLING,)
-            if left > 0 and all(stage in ready for stage in worker.held.values()):
+            ready = service.WRITING if left >= len(self._workers) else service.SETTLING
+            if left > 0 and all(self._stages[p] >= ready for p in worker.held):
                 place = self._take()
-                worker.held[place] = DOING
+                self._stages[place] = service.ASKED
+                worker.held.add(place)
                 with suppress(BrokenPipeError):  # of which we hear at once
                     again = place in self._again
-                    os.write(worker.requests, (place << 1 | again).to_bytes(REQUEST, "little"))
+                    os.write(
+                        worker.requests, (place << 1 | again).to_bytes(service.REQUEST, "little")
+                    )
 
     def _take(self) -> int:
         if self._back:
@@ -147,7 +146,7 @@ class _Crew:
         return self._next - 1
 
     def _how(self, place: int) -> Task:
-        return _again(self._task) if place in self._again else self._task
+        return service.again_at(self._task) if place in self._again else self._task
 
     def _listen(self) -> None:
         """Wait until workers tell something."""
@@ -155,24 +154,24 @@ class _Crew:
             worker = next(w for w in self._workers if w.replies == file)
             heard = os.read(file, 1 << 16)
             worker.heard.extend(heard)
-            for kind, place, told in _messages(worker.heard):
+            for kind, place, told in service.messages(worker.heard):
                 self._hear(worker, kind, place, told)
             if not heard:
                 self._bury(worker)
 
     def _hear(self, worker: _Worker, kind: int, place: int, told: tuple[Any, ...]) -> None:
-        if kind in (WRITING, SETTLING):
-            worker.held[place] = kind
-        elif kind == DONE:
-            del worker.held[place]
+        if kind == service.DONE:
+            worker.held.remove(place)
             self._done[place] = Outcome._make(told)
-        elif kind == UNREAD:
+        elif kind == service.UNREAD:
             raise BrokenPipeError
-        elif kind == COMPILING:
+        elif kind == service.COMPILING:
             native.compiling(bool(place))
-        elif kind in (NOTE, HINT) and told not in self._told:  # as one process says it, once
+        elif (
+            kind in (service.NOTE, service.HINT) and told not in self._told
+        ):  # as one process says it, once
             self._told.add(told)
-            (cache.warn if kind == NOTE else cache.hint)(*told)
+            (cache.warn if kind == service.NOTE else cache.hint)(*told)
 
     def _bury(self, worker: _Worker) -> None:
         """Go on without a worker: what it did has failed, and others do what it held besides."""
@@ -185,14 +184,15 @@ class _Crew:
             target = files.path(self._todo[place].target)
             if isinstance(target, Path):
                 replacing.sweep(target)
-        blamed = _blamed(worker.held, self._again)
+        blamed = _blamed({p: self._stages[p] for p in sorted(worker.held)}, self._again)
         for place in blamed:
-            del worker.held[place]
+            worker.held.remove(place)
             job = self._todo[place]
             self._done[place] = Outcome(job.name, job.target, FAILED, _end(code))
-        self._again.update(p for p, stage in worker.held.items() if stage == SETTLING)
+        self._again.update(p for p in worker.held if self._stages[p] == service.SETTLING)
         self._back.extend(sorted(worker.held))
-        if not blamed and not worker.held:  # it did nothing, and so might another end
+        begun = any(self._stages[p] != service.ASKED for p in worker.held)
+        if not blamed and not begun:  # it did nothing, and so might another end
             self._size -= 1
         self.fill()
 
@@ -209,11 +209,10 @@ class _Crew:
             asked, requests, replies, told = ends
             pid = os.fork()
             if not pid:  # with the signals blocked
-                _serve(
-                    _Service(self._attempt, self._todo, self._task, asked, told),
-                    [requests, replies, *(f for w in self._workers for f in w[1:3])],
-                )
-            self._workers.append(_Worker(pid, requests, replies, bytearray(), {}))
+                given = self._attempt, self._finish, self._todo, self._task, self._stages
+                others = [requests, replies, *(f for w in self._workers for f in w[1:3])]
+                _serve(Service(*given, asked, told), others)
+            self._workers.append(_Worker(pid, requests, replies, bytearray(), set()))
             self._poll.register(replies, select.POLLIN)
             ends = [asked, told]
         finally:
@@ -222,87 +221,25 @@ class _Crew:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
-class _Service:
-    """What a worker does: one picture after the other, the next while one goes to the disk."""
-
-    def __init__(
-        self, attempt: Attempt, todo: Sequence[Job], task: Task, asked: int, told: int
-    ) -> None:
-        self._attempt, self._todo, self._asked, self._told = attempt, todo, asked, told
-        self._turn, self._telling, self._place = allocate_lock(), allocate_lock(), 0
-        self._gate = Gate(lambda: self._tell(WRITING, self._place))
-        self._task = task._replace(gate=self._gate)
-
-    def serve(self) -> None:
-        """Do what is asked for, until nobody can ask any more."""
-        pillow.keep_memory(arenas=1)
-        cache.warn = lambda text: self._tell(NOTE, 0, text)
-        cache.hint = lambda text: self._tell(HINT, 0, text)
-        native.compiling = lambda done: self._tell(COMPILING, int(done))
-        native.helped = False  # the other workers have the other cores
-        pool = Pool(2)
-        while request := os.read(self._asked, REQUEST):
-            number = int.from_bytes(request, "little")
-            if pool.size:
-                pool.submit(self._do, number >> 1, number & 1)
-            else:  # the system gives no threads
-                self._do(number >> 1, number & 1)
-        self._gate.close()
-
-    def _do(self, place: int, again: int) -> None:
-        """Do a job; while the disk takes its output, the other thread has its turn."""
-        self._turn.acquire()
-        held, self._place = True, place
-
-        def settle(file: int) -> None:
-            nonlocal held
-            self._tell(SETTLING, place)
-            if held and os.fstat(file).st_size <= SMALL:
-                held = False
-                self._turn.release()
-            os.fsync(file)
-
-        task = self._task._replace(settle=settle)
-        try:
-            outcome = self._attempt(self._todo[place], _again(task) if again else task)
-            if held:
-                self._turn.release()
-            self._tell(DONE, place, *outcome)
-        except BrokenPipeError:
-            self._tell(UNREAD, place)
-        except BaseException:
-            os._exit(1)
-
-    def _tell(self, kind: int, place: int, *what: Any) -> None:
-        data = marshal.dumps((kind, place, what))
-        data = len(data).to_bytes(LENGTH, "little") + data
-        with self._telling:
-            while data:
-                data = data[os.write(self._told, data) :]
-
-
-def _serve(service: _Service, others: Sequence[int]) -> NoReturn:
+def _serve(worker: Service, others: Sequence[int]) -> NoReturn:
     """Be a worker, and nothing that the parent would do after; close its ends of all pipes."""
     code = 1
     try:
         for file in others:
             os.close(file)
-        service.serve()
+        worker.serve()
         code = 0
     finally:
         os._exit(code)
 
 
-def _again(task: Task) -> Task:
-    """The task for what a worker has perhaps written that died before it told."""
-    return task._replace(again=True, skip_existing=False)
-
-
-def _blamed(held: dict[int, int], again: Container[int]) -> list[int]:
+def _blamed(held: Mapping[int, int], again: Container[int]) -> list[int]:
     """The jobs for which a worker died: what it wrote or else did, and what ends each of them."""
-    by_stage = {stage: place for place, stage in reversed(held.items())}
-    worst = by_stage.get(WRITING, by_stage.get(DOING))
-    return [p for p, stage in held.items() if p == worst or (stage == SETTLING and p in again)]
+    by_stage = {stage: place for place, stage in held.items()}
+    worst = by_stage.get(service.WRITING, by_stage.get(service.DOING))
+    return [
+        p for p, stage in held.items() if p == worst or (stage == service.SETTLING and p in again)
+    ]
 
 
 def _end(code: int) -> str:
@@ -313,17 +250,6 @@ def _end(code: int) -> str:
     if -code == signal.SIGKILL:
         return f"is not done: its process was ended by {name}; if memory is short, try --jobs 1"
     return f"cannot be done: its process was ended by {name}; please report it"
-
-
-def _messages(heard: bytearray) -> Iterator[tuple[int, int, tuple[Any, ...]]]:
-    """Take the messages that have come whole out of what was heard."""
-    while len(heard) >= LENGTH:
-        end = LENGTH + int.from_bytes(heard[:LENGTH], "little")
-        if len(heard) < end:
-            return
-        message = marshal.loads(heard[LENGTH:end])
-        del heard[:end]
-        yield message
 
 
 def _is_ready(file: int, until: float) -> bool:

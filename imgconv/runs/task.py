@@ -11,13 +11,14 @@ from imgconv.light import NamedTuple
 from imgconv.pictures.encode import Writing
 from imgconv.pictures.picture import Reading
 from imgconv.pictures.pixels import Pixels
+from imgconv.pictures.replacing import Ending
 from imgconv.pipeline.work import Work
 
 PATIENCE = 30  # seconds that a disk may take
 
 
 def _unheard() -> None:
-    """Tell nobody."""
+    """Tell nobody; a name of its own has it travel to other machines."""
 
 
 class Gate:
@@ -55,6 +56,14 @@ class Gate:
             time.sleep(0.001)
 
 
+class Left:
+    """What is left to be done of a job when its output is written, and what it has read."""
+
+    def __init__(self) -> None:
+        self.ending: Ending | None = None
+        self.seen = ""
+
+
 class Task(NamedTuple):
     """What is done to every input."""
 
@@ -70,5 +79,5 @@ class Task(NamedTuple):
     again: bool = False  # a process that was killed may have begun, or done it all but the telling
     alone: bool = False  # the one input, named here: it may be a pipe or a device
     gate: Gate = Gate()
-    settle: Callable[[int], None] | None = None  # has the disk hold an open file
+    left: Left | None = None  # where an output's end is kept, for who calls `finish`
     meaning: str = ""  # what decides an output's bytes beside the input, where a journal is kept

@@ -14,7 +14,7 @@ import pytest
 
 from imgconv.pipeline.layout import layout
 from imgconv.pipeline.work import Work
-from imgconv.runs import processes
+from imgconv.runs import batch, processes
 from imgconv.runs.job import Job, Outcome
 from imgconv.runs.task import Task
 from tests.images import noise, saved
@@ -29,33 +29,36 @@ from pathlib import Path
 from imgconv.pictures import files
 from imgconv.pipeline.layout import layout
 from imgconv.pipeline.work import Work
-from imgconv.runs import processes
+from imgconv.runs import batch, delivery, processes
 from imgconv.runs.job import Job, Outcome
 from imgconv.runs.task import Task
 
 deadly, always, parent = sys.argv[1], sys.argv[2] == "always", os.getpid()
 
-def attempt(job, task):
-    def die(stage):
-        if job.source == "3" and stage == deadly and (always or not Path("died").exists()):
-            Path("died").touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-    def settle(file):
-        task.settle(file)
-        die("settling")
+def die(job, stage):
     assert os.getpid() != parent
-    die("doing")
+    if job.source == "3" and stage == deadly and (always or not Path("died").exists()):
+        Path("died").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def attempt(job, task):
+    die(job, "doing")
     task.gate.near()
-    with task.gate.passed():
-        die("writing")
+    with delivery.passed(task) as later:
+        die(job, "writing")
         data = job.source.encode()
-        files.write(data, Path(job.target), force=False, again=task.again, settle=settle)
-    die("written")
+        files.write(data, Path(job.target), force=False, again=task.again, later=later)
     return Outcome(job.name, job.target)
+
+def finish(job, task, outcome):
+    die(job, "settling")
+    outcome = batch.finish(job, task, outcome)
+    die(job, "written")
+    return outcome
 
 assert processes.can_fork()
 todo = [Job(str(i), f"out/{i}") for i in range(12)]
-for outcome in processes.run(attempt, todo, Task(Work((), layout())), 2):
+for outcome in processes.run(attempt, finish, todo, Task(Work((), layout())), 2):
     print(outcome.name, outcome.status, outcome.error, sep=":")
 try:
     os.waitpid(-1, 0)
@@ -71,7 +74,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def batch(stage: str, often: str) -> tuple[dict[str, str], str]:
+def deadly_batch(stage: str, often: str) -> tuple[dict[str, str], str]:
     """Run PROGRAM; return what is told of each job, and the files that are there."""
     command = [sys.executable, "-c", PROGRAM, stage, often]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -91,7 +94,7 @@ KILLED = "failed:is not done: its process was ended by SIGKILL; if memory is sho
 @pytest.mark.parametrize("stage", ["doing", "writing"])
 def test_a_worker_that_dies_costs_its_file_one_line(stage, often):
     """And the rest is done, what it was asked for besides as well."""
-    outcomes, files = batch(stage, often)
+    outcomes, files = deadly_batch(stage, often)
     assert outcomes == {name: KILLED if name == "3" else "ok:" for name in outcomes}
     assert files == {name: name for name in outcomes if name != "3"}
 
@@ -99,16 +102,16 @@ def test_a_worker_that_dies_costs_its_file_one_line(stage, often):
 @pytest.mark.parametrize("often", ["once", "always"])
 @pytest.mark.parametrize("stage", ["settling", "written"])
 def test_a_file_that_was_written_is_seen_to_again(stage, often):
-    """It costs a line if that ends a worker once more; what was begun besides may cost one too."""
-    outcomes, files = batch(stage, often)
+    """It costs a line if that ends a worker once more; what was begun besides may cost one too.
+
+    What has its name already is right.
+    """
+    outcomes, files = deadly_batch(stage, often)
     failed = [name for name, told in outcomes.items() if told == KILLED]
     assert all(told == "ok:" for name, told in outcomes.items() if name not in failed)
-    assert ("3" in failed) == (often == "always")
+    assert ("3" in failed) == (often == "always" and stage == "settling")
     assert len(failed) <= (1 if often == "once" else 3)
-    there = {name for name in outcomes if name not in failed} | (
-        {"3"} if stage == "written" else set()
-    )
-    assert files == {name: name for name in there}
+    assert files == {name: name for name in outcomes if name not in failed}
 
 
 def children(pid: int) -> list[int]:
@@ -241,7 +244,8 @@ def test_where_no_process_is_to_be_had_the_work_is_done_here(monkeypatch):
     monkeypatch.setattr(os, "fork", refuse)
     monkeypatch.setattr(processes, "can_fork", lambda: True)
     todo, task = tasks(5)
-    here = processes.run(lambda job, _: Outcome(job.name, str(os.getpid())), todo, task, 2)
+    attempt = lambda job, _: Outcome(job.name, str(os.getpid()))  # noqa: E731
+    here = processes.run(attempt, batch.finish, todo, task, 2)
     assert [(o.name, o.output) for o in here] == [(str(i), str(os.getpid())) for i in range(5)]
 
 
@@ -252,6 +256,7 @@ def in_a_process(program: str) -> list[str]:
         "from imgconv.pipeline.layout import layout\n"
         "from imgconv.pipeline.work import Work\n"
         "from imgconv.runs import processes\n"
+        "from imgconv.runs.batch import finish\n"
         "from imgconv.runs.job import Job, Outcome\n"
         "from imgconv.runs.task import Task\n"
         "todo, task = [Job(str(i), str(i)) for i in range(9)], Task(Work((), layout()))\n"
@@ -269,7 +274,7 @@ def test_what_all_workers_note_is_told_once():
         "def attempt(job, task):\n"
         "    cache.warn('not kept')\n"
         "    return Outcome(job.name)\n"
-        "for outcome in processes.run(attempt, todo, task, 3): pass\n"
+        "for outcome in processes.run(attempt, finish, todo, task, 3): pass\n"
     )
     assert in_a_process(program) == ["not kept"]
 
@@ -281,7 +286,7 @@ def test_a_reader_that_has_gone_ends_the_run():
         "    if job.source == '4': raise BrokenPipeError\n"
         "    return Outcome(job.name)\n"
         "try:\n"
-        "    for outcome in processes.run(attempt, todo, task, 2): print(outcome.name)\n"
+        "    for outcome in processes.run(attempt, finish, todo, task, 2): print(outcome.name)\n"
         "except BrokenPipeError:\n"
         "    print('gone')\n"
     )
@@ -299,7 +304,7 @@ def test_who_waits_for_a_slow_picture_has_the_others_done():
         "        while len(os.listdir('.')) < 7: time.sleep(0.01)\n"
         "    else: open(job.target, 'w').close()\n"
         "    return Outcome(job.name)\n"
-        "for outcome in processes.run(attempt, todo[:8], task, 2): print(outcome.name)\n"
+        "for outcome in processes.run(attempt, finish, todo[:8], task, 2): print(outcome.name)\n"
     )
     assert in_a_process(program) == [str(i) for i in range(8)]
 
@@ -307,8 +312,9 @@ def test_who_waits_for_a_slow_picture_has_the_others_done():
 def test_workers_that_end_by_themselves_are_not_replaced_for_ever():
     """As where what they load cannot be had: what there is to do is done here."""
     program = (
-        "processes._Service.serve = lambda self: None\n"
-        "for outcome in processes.run(lambda job, _: Outcome(job.name), todo, task, 2):\n"
+        "processes.Service.serve = lambda self: None\n"
+        "attempt = lambda job, _: Outcome(job.name)\n"
+        "for outcome in processes.run(attempt, finish, todo, task, 2):\n"
         "    print(outcome.name, outcome.status)\n"
     )
     lines = in_a_process(program)
