@@ -1,3 +1,0 @@
-import numpy as np,imgconv
-from imgconv.engine import run
-from imgconv.arrays import *
