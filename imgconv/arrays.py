@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-# Bytes from which on NumPy asks for large pages, of one of these, and of what malloc puts before.
-LARGE, LARGE_PAGE, HEAD = 1 << 22, 1 << 21, 16
+# Bytes from which on NumPy asks for large pages, up to where a part of one is little; of one of
+# these, and of what malloc puts before.
+LARGE, HUGE, LARGE_PAGE, HEAD = 1 << 22, 1 << 26, 1 << 21, 16
 
 
 def correlate(
@@ -245,7 +246,7 @@ def _new(shape: tuple[int, ...], kind: str) -> npt.NDArray[Any]:
     import numpy as np
 
     size = math.prod(shape) * samples.size(kind)
-    if size < LARGE:
+    if not LARGE <= size < HUGE:
         return np.empty(shape, kind)
     whole = -(-(size + HEAD) // LARGE_PAGE) * LARGE_PAGE - HEAD
     return np.empty(whole, np.uint8)[:size].view(kind).reshape(shape)
