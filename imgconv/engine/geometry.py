@@ -35,7 +35,7 @@ class Window(NamedTuple):
 
     @property
     def inside(self) -> range:
-        """The positions within the image, where all stand side by side."""
+        """Where in the window the image itself is; empty unless all stand side by side."""
         if len(self.positions) != 1 or self.positions[0].step != 1:
             return range(0)
         before, within, _ = self.axis.split(self.positions[0])

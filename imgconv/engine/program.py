@@ -214,7 +214,7 @@ class _Layout:
         longest += words.MIXED_AT_ONCE if self.work.layer.mix else 0
         longest *= max(self.work.depth, self.source.channels)
         job = 8 * (words.SLOTS + 2 * len(rings))
-        raw = job + 8 * (words.INPUTS + max(most, 2))
+        raw = job + 8 * (words.INPUTS + max(most, 1))
         at = raw + longest * samples.size(self.source.kind)
         places = []
         for ring in rings:

@@ -59,7 +59,10 @@ class Ending:
         return Ending(self._file, outer)
 
     def begin(self) -> None:
-        """Have the disk begin, while others begin: so it takes them together."""
+        """Have the disk begin, while others begin: so it takes them together.
+
+        Linux writes what has changed when it is told that nobody needs it.
+        """
         if hasattr(os, "posix_fadvise"):
             with contextlib.suppress(OSError):
                 os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -9,7 +9,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from typing import IO, TYPE_CHECKING, TypeVar
+from typing import IO, TYPE_CHECKING
 
 from imgconv.compiled.memory import refuse_beyond
 from imgconv.errors import ImageError, ImgconvError, one_line, shortage
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 # Bytes of a TIFF file from which on it is looked at, whether it fits the memory.
 LARGE_FILE = 1 << 24
-T = TypeVar("T")
 NO_MEMORY = "not enough memory for this picture; --tile does TIFF and .zarr piece by piece"
 
 
@@ -90,19 +89,19 @@ def finish(job: Job, task: Task, outcome: Outcome) -> Outcome:
 def _whatever(
     do: Callable[[Job, Task, Outcome], Outcome], job: Job, task: Task, outcome: Outcome
 ) -> Outcome:
-    begin = time.perf_counter()
-    taken = outcome.seconds
+    begin, taken = time.perf_counter(), outcome.seconds
+    bare = Outcome(job.name, job.target)  # of what fails in the end nothing else is told
     try:
         outcome = do(job, task, outcome)
     except ImgconvError as error:
-        outcome = outcome._replace(status=FAILED, error=str(shortage(error) or error))
+        outcome = bare._replace(status=FAILED, error=str(shortage(error) or error))
     except MemoryError:
-        outcome = outcome._replace(status=FAILED, error=NO_MEMORY)
+        outcome = bare._replace(status=FAILED, error=NO_MEMORY)
     except BrokenPipeError:
         raise
     except Exception as error:  # a fault of ours or a library's is one file's, not the batch's
         fault = f"cannot be done: {type(error).__name__}: {one_line(error)}; please report it"
-        outcome = outcome._replace(status=FAILED, error=str(shortage(error) or fault))
+        outcome = bare._replace(status=FAILED, error=str(shortage(error) or fault))
     return outcome._replace(seconds=taken + time.perf_counter() - begin)
 
 

@@ -129,7 +129,8 @@ class _Crew:
         for worker in self._workers:
             left = len(self._back) + end - self._next
             ready = service.WRITING if left >= len(self._workers) else service.SETTLING
-            if left > 0 and all(self._stages[p] >= ready for p in worker.held):
+            free = len(worker.held) < service.AHEAD  # what it holds is open
+            if left > 0 and free and all(self._stages[p] >= ready for p in worker.held):
                 place = self._take()
                 self._stages[place] = service.ASKED
                 worker.held.add(place)

@@ -148,7 +148,8 @@ class Service:
         self._send(message((kind, place, what)))
 
     def _send(self, data: bytes) -> None:
-        with self._telling:
+        """Tell, if anybody hears: the other pipe tells that nobody does, and nothing is cut off."""
+        with self._telling, suppress(BrokenPipeError):
             while data:
                 data = data[os.write(self._told, data) :]
 

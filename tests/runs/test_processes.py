@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from imgconv.errors import ImageError
 from imgconv.pipeline.layout import layout
 from imgconv.pipeline.work import Work
 from imgconv.runs import batch, processes
-from imgconv.runs.job import Job, Outcome
-from imgconv.runs.task import Task
+from imgconv.runs.job import FAILED, Job, Outcome
+from imgconv.runs.task import Left, Task
 from tests.images import noise, saved
 
 IMGCONV = (sys.executable, "-m", "imgconv")
@@ -183,8 +184,23 @@ def test_no_worker_survives_the_run(name, whole_group):
     _, said = running.communicate()
     assert (running.returncode, said) == (-9 if name == "SIGKILL" else 130, b"")
     assert is_over(running.pid)
-    if name != "SIGKILL":
+    if name != "SIGKILL" or not whole_group:  # workers end what they have begun
         assert not list(Path("out").glob(".*"))
+
+
+def test_of_what_fails_in_the_end_nothing_else_is_told():
+    """As where the end is not left for later: neither a size, nor notes, nor a preview."""
+
+    class Full:
+        def end(self):
+            raise ImageError("no room")
+
+    left = Left()
+    left.ending = Full()
+    task = Task(Work((), layout()), left=left)
+    made = Outcome("a", "b", width=3, clipped=(5, 6), notes=("note",), preview="P")
+    failed = batch.finish(Job("a", "b"), task, made)
+    assert failed._replace(seconds=0) == Outcome("a", "b", FAILED, "no room")
 
 
 def test_outputs_and_messages_do_not_depend_on_jobs():
