@@ -281,7 +281,6 @@ class Panel:
         before, (final,) = self.together[-len(parts) : -1], self.together[-1:]
         del self.together[-len(parts) :]
         taps = final.taps[: len(parts[-1].weights)]
-
         adding = len(parts) > 1
         becoming = words.ON_TO_BYTES if adding else words.TO_BYTES
 
@@ -289,22 +288,23 @@ class Panel:
             given = work.tables, parts[-1], taps, totals, self.whole, becoming
             return products(*given, adding=adding, mask=self._mask(words.IN_BITS, piece))
 
-        inside, ring = range(0), work.readers[output][0][0].ring
+        ring, found = work.readers[output][0][0].ring, list[Piece]()
         if ring.elsewhere:
             window = self.windows[ring.number]
-            reach, found = max(window.starts.values()), window.inside
-            inside = range(found.start * work.depth, (found.stop - reach) * work.depth)
-            self.spared[ring.number] = spared(pieces(self.count, inside), work.depth, reach)
-        self._put(order, output, before, inside)
+            reach, within = max(window.starts.values()), window.inside
+            inside = range(within.start * work.depth, (within.stop - reach) * work.depth)
+            found = pieces(self.count, inside)
+            self.spared[ring.number] = spared(found, work.depth, reach)
+        self._put(order, output, before, found)
 
     def _put(
         self, order: Callable[[Piece], Order], output: int, before: Sequence[Order] = (),
-        inside: range = range(0),
+        found: Sequence[Piece] = (),
     ) -> None:  # fmt: skip
         """Order that samples go to their plane or to the target, by what makes the order.
 
-        Before it for each piece of a row there may be others. A row that is shorter than a vector
-        goes to the target by way of one of its own.
+        That is piece by piece of a row, for each of which there may be others before. A row that is
+        shorter than a vector goes to the target by way of one of its own.
         """
         all_of_it = Piece(0, self.whole)
         if self.planar:
@@ -316,7 +316,7 @@ class Panel:
             self._copy(Tap(row), output)
         else:
             size = samples.size(self.work.kind)
-            for piece in pieces(self.count, inside):
+            for piece in found or pieces(self.count, range(0)):
                 self.together += (piece.of(each, size) for each in (*before, order(piece)))
 
     def _responses(self, totals: Tap, kind: str, rounding: Rounding, wanted: str) -> Tap:

@@ -114,9 +114,10 @@ def pieces(count: int, inside: range) -> list[Piece]:
 
 def spared(found: Sequence[Piece], depth: int, reach: int) -> range:
     """Return the pixels of a reader's ring that no piece reads, whose taps reach so many on."""
-    for piece in found:
-        if piece.in_place:
-            last = found[-1].begin if piece != found[-1] else piece.samples + piece.begin
-            end = last // depth if piece != found[-1] else last // depth + reach
-            return range(-(-piece.begin // depth) + reach if piece.begin else 0, end)
-    return range(0)
+    place = next((at for at, piece in enumerate(found) if piece.in_place), None)
+    if place is None:
+        return range(0)
+    piece, behind = found[place], found[place + 1 :]
+    begin = -(-piece.begin // depth) + reach if piece.begin else 0
+    end = behind[0].begin // depth if behind else (piece.begin + piece.samples) // depth + reach
+    return range(begin, end)

@@ -125,7 +125,6 @@ def _look_elsewhere(rings: Rings, readers: Iterable[Reader]) -> None:
         plan, ring = reader.plan, reader.ring
         if reader.channel is None and become_bytes(plan.last, plan.rounding):
             ring.elsewhere = rings.take((ring.number, "at"), "int64", 1, ring.slots, ring.stride)
-            ring.elsewhere.is_of_addresses = True
 
 
 def _beside(plan: Plan) -> Plan:
@@ -216,10 +215,10 @@ class _Layout:
         job = 8 * (words.SLOTS + 2 * len(rings))
         raw = job + 8 * (words.INPUTS + max(most, 1))
         at = raw + longest * samples.size(self.source.kind)
-        places = []
+        places, of_addresses = [], {reader.ring.elsewhere for reader in self.readers}
         for ring in rings:
             at = -(-at // LINE) * LINE
-            places.append((at, ring.step, ring.slots, ring.stride, int(ring.is_of_addresses)))
+            places.append((at, ring.step, ring.slots, ring.stride, int(ring in of_addresses)))
             at += ring.slots * ring.step
         written = {key: self._groups(panel) for key, panel in codes.items()}
         pixel = self.work.channels * samples.size(self.work.kind)

@@ -64,7 +64,6 @@ class Ring:
         # a tap has there what it has here.
         self.elsewhere: Ring | None = None
         self.shift = 0
-        self.is_of_addresses = False
         self.length = 0  # samples of the longest row
 
     @property

@@ -68,10 +68,9 @@ class Rounding(NamedTuple):
 class Plan(NamedTuple):
     """Everything the core needs to know of a kernel.
 
-    Samples are read as `ring`, times `scale`. A separable
-    kernel has one or two sums `down` its columns; `last` adds up their results, and its places are
-    then (which of them, column). `transform` are weights that are applied by Fourier transforms
-    first.
+    Samples are read as `ring`, times `scale`. A separable kernel has one or two sums `down` its
+    columns; `last` adds up their results, and its places are then (which of them, column).
+    `transform` are weights that are applied by Fourier transforms first.
 
     `beside` is a plan of the same for outputs that lie side by side and read neighbours, where what
     is constant in runs costs the same at any length. It is `prefixed`: `last` adds up sums from the

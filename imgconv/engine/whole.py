@@ -167,10 +167,10 @@ def _paired(weights: list[list[int]], totals: _Totals) -> Plan | None:
     kind, (sample, _, _, size), start = totals.kind, totals.asked, totals.start
     if kind is None or kind not in PAIR_MOST or not processor.has_vectors():
         return None
+    taps = list(taps_of(weights).items())
+    taps += [(taps[0][0], 0)] * (len(taps) % 2)
     # The greatest weight with the least: so the sums of each pair are as small as can be.
-    taps = sorted(taps_of(weights).items(), key=lambda tap: tap[1])
-    if len(taps) % 2:
-        taps = sorted([*taps, (taps[0][0], 0)], key=lambda tap: tap[1])
+    taps.sort(key=lambda tap: tap[1])
     pairs = list(zip(taps[: len(taps) // 2], reversed(taps), strict=False))
     if not all(_fits((int(a), int(b)), kind) for (_, a), (_, b) in pairs):
         return None

@@ -42,7 +42,7 @@ _tidied: set[Path] = set()
 class Ending:
     """What is left to be done for a file that is written: the disk is to hold it, under its name.
 
-    A file that is never ended is as one of a process that was killed.
+    One that is never ended is as of a process that was killed: its name is not taken.
     """
 
     def __init__(self, file: IO[bytes], held: contextlib.ExitStack) -> None:
