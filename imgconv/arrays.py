@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-import math
 from typing import TYPE_CHECKING, Any
 
-from imgconv.engine import run, samples
+from imgconv.engine import results, run, samples
 from imgconv.engine.levels import NONE, SAMPLES
 from imgconv.engine.ready import Ready
 from imgconv.engine.samples import Samples
@@ -20,10 +19,6 @@ from imgconv.pipeline.layout import Anchor, Padding, Pair, layout
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-# Bytes from which on NumPy asks for large pages, up to where a part of one is little; of one of
-# these, and of what malloc puts before.
-LARGE, HUGE, LARGE_PAGE, HEAD = 1 << 22, 1 << 26, 1 << 21, 16
 
 
 def correlate(
@@ -146,7 +141,7 @@ def _done(
     except TypeError:  # a list among the options cannot be looked up
         prepared = _prepare.__wrapped__(*asked)
     if out is None:
-        made = _new(prepared.shape, prepared.kind)
+        made = results.new(prepared.shape, prepared.kind)
     elif _is_apart(out, pixels, prepared):
         made = out
     else:
@@ -234,22 +229,9 @@ def to(image: npt.NDArray[Any], out: npt.NDArray[Any], step: Step, levels: str) 
 
 def room(image: npt.NDArray[Any], step: Step, kind: str) -> npt.NDArray[Any]:
     """Return room for what comes out."""
-    return _new(shape_of(samples.of_array(image), step, image.ndim), kind)
-
-
-def _new(shape: tuple[int, ...], kind: str) -> npt.NDArray[Any]:
-    """Return new memory; much of it as whole large pages.
-
-    Linux has such memory begin with one, and clears it in a tenth less time; what is beyond the
-    array is never touched.
-    """
     import numpy as np
 
-    size = math.prod(shape) * samples.size(kind)
-    if not LARGE <= size < HUGE:
-        return np.empty(shape, kind)
-    whole = -(-(size + HEAD) // LARGE_PAGE) * LARGE_PAGE - HEAD
-    return np.empty(whole, np.uint8)[:size].view(kind).reshape(shape)
+    return np.empty(shape_of(samples.of_array(image), step, image.ndim), kind)
 
 
 def shape_of(source: Samples, step: Step, axes: int) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from imgconv import apply, arrays, correlate
+from imgconv import apply, correlate
 from imgconv.engine import fourier, ready, team
 from imgconv.errors import ImageError, OptionError
 from tests import ROOT
@@ -254,16 +254,6 @@ over = True
 assert np.array_equal(apply(image, "gaussian(sigma=2)"), expected)
 print("right to the end")
 """
-
-
-def test_much_new_memory_is_as_any_other() -> None:
-    """From where on NumPy asks for large pages, as much of them as it takes."""
-    image = noise(1300, 1100, 3)
-    found = apply(image, "sobel-right")
-    assert found.nbytes > arrays.LARGE
-    assert (found.shape, found.dtype, found.flags.c_contiguous) == (image.shape, np.uint8, True)
-    rows = [apply(image[first:last], "sobel-right") for first, last in ((0, 602), (598, 1300))]
-    np.testing.assert_array_equal(found, np.concatenate([rows[0][:600], rows[1][2:]]))
 
 
 def test_an_interrupt_leaves_no_helper_at_work() -> None:
