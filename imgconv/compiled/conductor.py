@@ -138,7 +138,9 @@ def do_turn(program, panel, whole, turn):
         for g in range(word(panel, GROUP_COUNT)):
             group = word(panel, GROUPS) + 8 * GROUP_SIZE * g
             j = begin
-            while j < stop:  # some beyond the last, unread; a range would divide first, for each row
+            while (
+                j < stop
+            ):  # some beyond the last, unread; a range would divide first, for each row
                 if word(group, WHEN) >> (j != start) & 1:
                     do_group(program, panel, whole, group, turn, j)
                 j += word(group, AT_ONCE)

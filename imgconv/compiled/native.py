@@ -33,12 +33,14 @@ PARTS = (
     "widen short", "widen whole", "widen real",
     "total int16 int16", "total int16 int32", "total int32 int32", "total int64 int64",
     "total float32 float32", "total float64 float64", "fixed", "slide", "prefix",
-    "fused", "paired", "mix", "join", "extent", "pack", "unpack",
+    "fused", "paired sums", "paired bytes", "paired divided", "mix", "join", "extent",
+    "pack", "unpack",
     "store int16 uint8", "store uint16 uint8", "store int32 uint8", "store int32 uint16",
     "store int64 uint8 uint16", "store float32 uint8 uint16", "store float64 uint8 uint16",
 )  # fmt: skip
 # Of these, what is written in instructions of AVX2, and what no kernel takes.
-OF_VECTORS, OF_FILES = ("paired", "mix"), ("pack", "unpack")
+OF_VECTORS = ("paired sums", "paired bytes", "paired divided", "mix")
+OF_FILES = "pack", "unpack"
 # What compiled loops may really call.
 LIBRARY = ("sqrt", "sqrtf", "memcpy", "memmove", "memset", "rint", "rintf")
 # What decides the code of a part.

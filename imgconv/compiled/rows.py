@@ -166,9 +166,9 @@ def extent():
 # ---- samples in pairs -------------------------------------------------------------------------
 
 
-def _paired(A, becoming, pairs):
+def _paired(A, becoming, rounding, pairs):
     """Make `paired(job)`: sums of products of so many pairs."""
-    vectors = pair_sums(A, pairs, becoming, processor.width())
+    vectors = pair_sums(A, pairs, becoming, rounding, processor.width())
 
     @inline
     def paired(job):
@@ -179,13 +179,13 @@ def _paired(A, becoming, pairs):
     return paired
 
 
-def paired():
+def paired(how):
     """Make the part that adds up products of pairs.
 
     Numbers: words; which of `words.PAIRED`, the mask of samples that count, and where the numbers
     of `vectors.pair_sums` are.
     """
-    return one_of(0, [_paired(*kinds) for kinds in PAIRED])
+    return one_of(0, [_paired(*kinds) for kinds in PAIRED[how]])
 
 
 # ---- channels that mix ------------------------------------------------------------------------

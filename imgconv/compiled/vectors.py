@@ -13,7 +13,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from imgconv.compiled.machine import BYTE, TYPES, WORD, added, dotted, loaded, stored
-from imgconv.compiled.words import ABREAST, ON_TO_BYTES, TO_SUMS, TO_TOTALS
+from imgconv.compiled.words import ABREAST, DIVIDE, ON_TO_BYTES, PLAIN, TO_SUMS, TO_TOTALS
 
 PAIRS = 64  # bytes of the vectors in which pairs are summed
 
@@ -195,21 +195,22 @@ PACK = {32: "llvm.x86.avx2.packuswb", 64: "llvm.x86.avx512.packuswb.512"}
 SIGNED_PACK = "llvm.x86.avx2.packsswb"
 
 
-def pair_sums(kind, pairs, becoming, width):
+def pair_sums(kind, pairs, becoming, rounding, width):
     """Make `vectors(inputs, out, n, numbers, mask, told, ahead)`: sums of products of pairs.
 
     inputs: the addresses of two rows for each pair, of uint8 for sums of int16, of int16 for int32;
     in registers their samples come to lie side by side. numbers, of the kind of the sums: -1 for
-    adding to the sums that are there, the bias, and for each pair its weights in one number, whose
-    products, added up, stay within the kind. becoming: see `words.PAIRED`; bytes are clipped, and
-    counted where a bit of the mask is 1; the sums that they are added to are the last input. ahead:
-    bytes that will be read next, fetched meanwhile: of a large picture in 15 % less time.
+    adding to the sums that are there, the bias, for each pair its weights in one number, whose
+    products, added up, stay within the kind, and what a rounding takes (`pairs.products`).
+    becoming, rounding: see `words.PAIRED`; bytes are clipped, and counted where a bit of the mask
+    is 1; the sums that they are added to are the last input. ahead: bytes that will be read next,
+    fetched meanwhile: of a large picture in 15 % less time.
     """
 
     @intrinsic
     def vectors(typingctx, inputs, out, n, numbers, mask, told, ahead):
         def build(context, builder, signature, args):
-            _PairSums(builder, kind, pairs, becoming, width, *args).loop()
+            _PairSums(builder, kind, pairs, becoming, rounding, width, *args).loop()
             return context.get_dummy_value()
 
         return types.void(*[types.int64] * 7), build
@@ -226,8 +227,9 @@ class _PairSums:
     """
 
     def __init__(
-        self, builder, kind, pairs, becoming, width, inputs, out, n, numbers, mask, told, ahead
-    ):
+        self, builder, kind, pairs, becoming, rounding, width,
+        inputs, out, n, numbers, mask, told, ahead,
+    ):  # fmt: skip
         self.builder, self.kind, self.becoming, self.width = builder, kind, becoming, width
         self.out, self.n, self.numbers = out, n, numbers
         self.mask, self.told, self.ahead = mask, told, ahead
@@ -236,6 +238,8 @@ class _PairSums:
         self.halves, self.step = vector(HALF[kind], PAIRS)
         self.adding, self.bias = self.number(0), self.number(1)
         self.weights = [builder.bitcast(self.number(2 + p), self.halves) for p in range(pairs)]
+        self.rounding = rounding
+        self.known = [self.number(2 + pairs + k) for k in range(5 if rounding else 0)]
         rows = [loaded(builder, inputs, WORD(t), WORD) for t in range(2 * pairs)]
         self.rows = list(zip(rows[::2], rows[1::2], strict=True))
         self.before = loaded(builder, inputs, WORD(2 * pairs), WORD)
@@ -277,13 +281,40 @@ class _PairSums:
         builder = self.builder
         fetch(builder, builder.add(self.ahead, i))
         on = self.becoming == ON_TO_BYTES
-        low, high = self.total(i, self.seen(self.before, i) if on else [self.bias] * 2)
+        totals = self.total(i, self.seen(self.before, i) if on else [self.bias] * 2)
+        low, high = map(self.rounded, totals)
+        if self.rounding != DIVIDE:
+            self.count(i, low, high)
+        stored(builder, self.out, i, BYTE, self.packed(PACK[self.width], low, high))
+
+    def rounded(self, total):
+        """Sums, rounded as in `parts`; what is divided is within the range, and no tie."""
+        builder = self.builder
+        if self.rounding == PLAIN:
+            return total
+        sign, bits, half, odd, factor = self.known
+        if self.rounding == DIVIDE:
+            wide = ir.VectorType(ir.IntType(32), self.lanes)
+            total, factor = (
+                builder.zext(each, wide) for each in (builder.add(total, half), factor)
+            )
+            upper = builder.lshr(
+                builder.mul(total, factor), splat(builder, wide.element(16), self.lanes)
+            )
+            return builder.lshr(builder.trunc(upper, self.sums), bits)
+        other = builder.mul(total, sign)
+        total = builder.select(builder.icmp_signed(">", total, other), total, other)
+        tie = builder.and_(builder.ashr(total, bits), odd)
+        return builder.ashr(builder.add(builder.add(total, half), tie), bits)
+
+    def count(self, i, low, high):
+        """Count which sums are clipped, and count."""
+        builder = self.builder
         counted = loaded(builder, self.mask, builder.lshr(i, WORD(6)), WORD)
         ones = named(builder, "llvm.ctpop.i64", WORD, WORD)
         for held, bits in zip(self.counts, self.beyond(low, high), strict=True):
             more = builder.call(ones, [builder.and_(bits, counted)])
             builder.store(builder.add(builder.load(held), more), held)
-        stored(builder, self.out, i, BYTE, self.packed(PACK[self.width], low, high))
 
     def beyond(self, low, high):
         """Bits for sums below 0, and for those above 255, in the order of `pairs.in_bits`."""

@@ -54,16 +54,26 @@ SLIDING = (("uint8", "int16"), ("uint8", "int32"), ("uint16", "int32"))
 # What `prefix` adds up: totals, of pixels of so many samples, or (0) of any.
 PREFIXED = tuple((kind, depth) for kind in ("int16", "int32") for depth in (1, 3, 4, 0))
 
-# As what products of pairs are added up, what becomes of the sums, and so many pairs at once, of
-# which SUMMED are the most. Sums of so many are for others to be added to, and lie as registers
-# have them; totals lie as samples do; bytes are made of products alone, or of sums and more.
+# As what products of pairs are added up by which part, what becomes of the sums, how they are
+# rounded (see FUSED), and so many pairs at once, of which SUMMED are the most. Sums of so many are
+# for others to be added to, and lie as registers have them; totals lie as samples do; bytes are
+# made of products alone, or of sums and more.
 TO_SUMS, TO_TOTALS, TO_BYTES, ON_TO_BYTES = range(4)
-PAIRED = (
-    ("int16", TO_SUMS, 5), ("int16", TO_TOTALS, 3), ("int16", TO_TOTALS, 5),
-    ("int32", TO_SUMS, 5), ("int32", TO_TOTALS, 3), ("int32", TO_TOTALS, 5),
-    *(("int16", TO_BYTES, pairs) for pairs in (3, 4, 5)),
-    *(("int16", ON_TO_BYTES, pairs) for pairs in (3, 4, 5)),
-)  # fmt: skip
+PAIRED = {
+    "sums": (
+        ("int16", TO_SUMS, PLAIN, 5), ("int32", TO_SUMS, PLAIN, 5),
+        *((kind, TO_TOTALS, PLAIN, pairs) for kind in ("int16", "int32") for pairs in (3, 5)),
+    ),
+    "bytes": tuple(
+        ("int16", becoming, PLAIN, pairs)
+        for becoming in (TO_BYTES, ON_TO_BYTES) for pairs in (3, 4, 5)
+    ),
+    "divided": (
+        ("int16", TO_BYTES, SHIFT, 3), ("int16", TO_BYTES, SHIFT, 5),
+        ("int16", ON_TO_BYTES, SHIFT, 5),
+        ("int16", TO_BYTES, DIVIDE, 5), ("int16", ON_TO_BYTES, DIVIDE, 5),
+    ),
+}  # fmt: skip
 SUMMED = 5
 
 # What `mix` reads and writes, bytes of a pixel, and whether none is clipped; and so many pixels at

@@ -16,10 +16,10 @@ from typing import Any
 from imgconv.compiled import words
 from imgconv.engine import samples
 from imgconv.engine.geometry import Run, Window
-from imgconv.engine.pairs import Piece, become_bytes, groups, in_bits, pieces, products, spared
+from imgconv.engine.pairs import Piece, groups, in_bits, pieces, products, spared
 from imgconv.engine.rings import LANES, Order, Ring, Tap, Work, lanes, widening
 from imgconv.engine.step import Join
-from imgconv.engine.sums import NINE, Plan, Rounding, Sum
+from imgconv.engine.sums import NINE, Plan, Rounding, Sum, become_bytes
 
 JOINS = {
     "magnitude": words.ADD_SQUARE, "max": words.GREATEST, "min": words.LEAST,
@@ -260,7 +260,7 @@ class Panel:
         both = kind in ("int64", "float32", "float64")
         part = f"store {kind} uint8 uint16" if both else f"store {kind} {wanted}"
         if last and wanted == "uint8" and become_bytes(last, rounding):
-            self._become_bytes(last, totals.ring, output)
+            self._become_bytes(last, totals.ring, rounding, output)
             return
         fused = _fused(last, rounding) if last and wanted == "uint8" else None
         summed = self.together.pop() if fused is not None else None
@@ -275,7 +275,7 @@ class Panel:
 
         self._put(order, output)
 
-    def _become_bytes(self, last: Sum, totals: Ring, output: int) -> None:
+    def _become_bytes(self, last: Sum, totals: Ring, rounding: Rounding, output: int) -> None:
         """Order that products of pairs become bytes at once, as far as they can in place."""
         work, parts = self.work, groups(last)
         before, (final,) = self.together[-len(parts) : -1], self.together[-1:]
@@ -285,7 +285,7 @@ class Panel:
         becoming = words.ON_TO_BYTES if adding else words.TO_BYTES
 
         def order(piece: Piece) -> Order:
-            given = work.tables, parts[-1], taps, totals, self.whole, becoming
+            given = work.tables, parts[-1], taps, totals, self.whole, becoming, rounding
             return products(*given, adding=adding, mask=self._mask(words.IN_BITS, piece))
 
         ring, found = work.readers[output][0][0].ring, list[Piece]()

@@ -12,10 +12,7 @@ from imgconv.engine.rings import LANES, Order, Ring, Tables, Tap, lanes
 from imgconv.engine.sums import Rounding, Sum
 from imgconv.light import NamedTuple
 
-
-def become_bytes(what: Sum, rounding: Rounding) -> bool:
-    """Whether products of pairs become bytes in the part that adds them up."""
-    return what.source == "pairs" and what.kind == "int16" and rounding.how == words.PLAIN
+AS_THEY_ARE = Rounding(words.PLAIN, 1, 0)
 
 
 def groups(what: Sum) -> list[Sum]:
@@ -29,7 +26,7 @@ def groups(what: Sum) -> list[Sum]:
 
 def products(
     tables: Tables, what: Sum, taps: Sequence[Tap], sums: Ring, count: int, becoming: int,
-    *, adding: bool, mask: int = 0,
+    rounding: Rounding = AS_THEY_ARE, *, adding: bool, mask: int = 0,
 ) -> Order:  # fmt: skip
     """Return the order for a sum of some pairs, added to the sums of others if so told.
 
@@ -37,10 +34,11 @@ def products(
     `words.PAIRED`.
     """
     kind, into = what.kind, None if mask else sums
-    which, most = next(
-        (which, most)
-        for which, (*met, most) in enumerate(words.PAIRED)
-        if met == [kind, becoming] and 2 * most >= len(what.weights)
+    part, which, most = next(
+        (part, which, most)
+        for part, each in words.PAIRED.items()
+        for which, (*met, most) in enumerate(each)
+        if met == [kind, becoming, rounding.how] and 2 * most >= len(what.weights)
     )
     more = 2 * most - len(what.weights)  # with weights of 0
     weights, bits = (*what.weights, *[0] * more), 4 * samples.size(kind)
@@ -48,9 +46,12 @@ def products(
         int(low) & (1 << bits) - 1 | int(high) << bits
         for low, high in zip(weights[::2], weights[1::2], strict=True)
     ]
+    if rounding.how:
+        joined += [rounding.sign, rounding.bits, rounding.half, rounding.odd]
+        joined.append(rounding.reciprocal - (rounding.reciprocal >> 15 << 16))  # without a sign
     kept = tables.numbers(kind, (-int(adding), what.bias, *joined))
     read = [*taps, *[taps[0]] * more, Tap(sums)]
-    return Order("paired", into, 0, count, tables.words(which, mask, kept), read)
+    return Order(f"paired {part}", into, 0, count, tables.words(which, mask, kept), read)
 
 
 def in_bits(mask: array[Any]) -> array[Any]:

@@ -19,11 +19,10 @@ from imgconv.engine.geometry import Geometry, Window, fills
 from imgconv.engine.mixing import Mix
 from imgconv.engine.moves import Moves
 from imgconv.engine.orders import Panel
-from imgconv.engine.pairs import become_bytes
 from imgconv.engine.rings import LANES, LINE, Order, Reader, Rings, Tables, Work, lanes
 from imgconv.engine.samples import Samples
 from imgconv.engine.step import Layer, as_it_is
-from imgconv.engine.sums import Plan
+from imgconv.engine.sums import Plan, become_bytes
 from imgconv.light import NamedTuple
 
 # So many samples of a row are done at once, and fewer where their rings would have more bytes than

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+from imgconv.compiled import words
 from imgconv.kernels.factors import Matrix, Products, outer_products
 from imgconv.kernels.numbers import Number
 from imgconv.light import NamedTuple
@@ -100,6 +101,12 @@ class Plan(NamedTuple):
         if self.last.source == "pairs" and self.last.kind == "int16":
             last //= 2
         return last + sum(down) + PASS * passes
+
+
+def become_bytes(what: Sum, rounding: Rounding) -> bool:
+    """Whether products of pairs become bytes in the part that adds them up."""
+    whole = rounding.how != words.DIVIDE or bool(rounding.within)
+    return what.source == "pairs" and what.kind == "int16" and whole
 
 
 def taps_of(weights: Matrix) -> dict[Place, Number]:

@@ -34,17 +34,22 @@ def drawn(data: st.DataObject) -> tuple[np.ndarray, Kernel]:
     few = [w for w in (*EDGES, *WIDE) if abs(w) <= most]
     rows = st.lists(st.sampled_from(few), min_size=wide, max_size=wide)
     weights = data.draw(st.lists(rows, min_size=high, max_size=high), "weights")
-    divisor = data.draw(st.sampled_from([1, 1, 1, 2, 9, 16]), "divisor")
+    divisor = data.draw(st.sampled_from([1, 1, 1, 2, 9, 15, 16]), "divisor")
     bias = data.draw(st.integers(-90, 90) | st.sampled_from([-20000, -9000]), "bias")
     return image, Kernel(weights, divisor=divisor, bias=bias)
 
 
-def wanted(image: np.ndarray, kernel: Kernel, border: str) -> np.ndarray:
-    """Exact responses, rounded half to even."""
+def wanted(image: np.ndarray, kernel: Kernel, border: str, levels: str) -> np.ndarray:
+    """Exact levels of responses, rounded half to even."""
     responses = truth(image, np.array(kernel.weights, float), border)
-    totals = np.rint(responses).astype(np.int64) + kernel.bias * kernel.divisor
+    totals, divisor = np.rint(responses).astype(np.int64), kernel.divisor
+    totals += kernel.bias * divisor
     white = np.iinfo(image.dtype).max
-    return np.clip(half_to_even(totals, kernel.divisor), 0, white).astype(image.dtype)
+    if levels == "abs":
+        totals = abs(totals)
+    elif levels == "offset":
+        totals, divisor = (white + 1) * divisor + totals, 2 * divisor
+    return np.clip(half_to_even(totals, divisor), 0, white).astype(image.dtype)
 
 
 @given(st.data())
@@ -53,12 +58,13 @@ def test_whole_weights_are_exact_by_pairs_and_plainly(data: st.DataObject) -> No
     """Whatever the weights, at the limits of pairs and beyond them, all borders, odd heights."""
     image, kernel = drawn(data)
     border = data.draw(st.sampled_from(BORDERS), "border")
-    exact = wanted(image, kernel, border)
-    np.testing.assert_array_equal(apply(image, kernel, border=border), exact)
+    levels = data.draw(st.sampled_from(["clip", "clip", "abs", "offset"]), "levels")
+    exact = wanted(image, kernel, border, levels)
+    np.testing.assert_array_equal(apply(image, kernel, border=border, levels=levels), exact)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IMGCONV_PLAIN", "1")
         forget()
-        np.testing.assert_array_equal(apply(image, kernel, border=border), exact)
+        np.testing.assert_array_equal(apply(image, kernel, border=border, levels=levels), exact)
     forget()
 
 
@@ -77,7 +83,8 @@ def test_long_rows_are_exact_where_they_are_read_in_place(data: st.DataObject) -
     size = data.draw(st.tuples(st.integers(1, 4), st.sampled_from([1, 2, 3, 5, 70])), "size")
     weights = rng.choice([-2, -1, 0, 0, 0, 1, 2], size)
     weights[0, -1] = 1
-    kernel = Kernel(weights.tolist(), bias=data.draw(st.integers(-90, 90), "bias"))
+    divisor = data.draw(st.sampled_from([1, 1, 4, 15]), "divisor")
+    kernel = Kernel(weights.tolist(), divisor=divisor, bias=data.draw(st.integers(-90, 90), "bias"))
     border = data.draw(st.sampled_from(BORDERS), "border")
     out, counting = np.empty_like(image), [1, 1, 1, 0][:depth]
     views, step = (
@@ -85,7 +92,8 @@ def test_long_rows_are_exact_where_they_are_read_in_place(data: st.DataObject) -
         Step(kernel, layout(border=border)),
     )
     counts = to_pixels(*views, step, "clip", bytes(counting))
-    totals = np.rint(truth(image, np.array(kernel.weights, float), border)) + kernel.bias
+    totals = np.rint(truth(image, np.array(kernel.weights, float), border)).astype(np.int64)
+    totals = half_to_even(totals + kernel.bias * divisor, divisor)
     np.testing.assert_array_equal(out, np.clip(totals, 0, 255))
     counted = totals[..., np.array(counting, bool)]
     assert counts == ((counted < 0).sum(), (counted > 255).sum())
