@@ -164,10 +164,10 @@ def take_part(work, leading):
     So each goes on next to where it was. Where one begins when another ends, in one large page of
     new memory, both of them clear it.
     """
-    last = word(work, CALL_COUNT) - 1
+    last, calls = word(work, CALL_COUNT) - 1, work + 8 * (HELPERS + word(work, HELPER_COUNT))
     while increased(work, BEGUN, 1) <= last:
         i = increased(work, BY_LEADER, 1) if leading else last - increased(work, BY_HELPERS, 1)
-        call(word(work, CALLED), word(work, CALLS + i))
+        call(word(work, CALLED), calls + 8 * word(work, CALL_SIZE) * i)
 
 
 @inline
@@ -193,10 +193,10 @@ def lead(work, turns):
     """
     if exchanged(work, LED, 1) == 0:
         for h in range(word(work, HELPER_COUNT)):
-            exchanged(word(word(work, HELPERS), h), 0, work)
+            exchanged(word(work, HELPERS + h), 0, work)
         take_part(work, True)
         for h in range(word(work, HELPER_COUNT)):
-            if exchanged(word(word(work, HELPERS), h), 0, 0) == 0:
+            if exchanged(word(work, HELPERS + h), 0, 0) == 0:
                 increased(work, TAKEN, 1)
     for _ in range(turns):
         if polled(work, LEFT) == polled(work, TAKEN):

@@ -72,6 +72,12 @@ def conductor() -> Callable[[int], None]:
 
 
 @functools.cache
+def conductor_address() -> int:
+    """Return the address of the conductor, without a wait for the lock of parts."""
+    return part(CONDUCTOR)
+
+
+@functools.cache
 def sharing() -> Callable[[int, int, bool], None]:
     """Return what leads a work or serves works, see `team`; a call lets go of the GIL likewise."""
     return ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(part("share"))

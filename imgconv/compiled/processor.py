@@ -56,8 +56,9 @@ def _able() -> Set[str]:
     return LEVELS[asked] if asked else _flags()
 
 
+@functools.cache
 def core_count() -> int:
-    """Return how many cores this process may use."""
+    """Return how many cores this process may use, as it is when this is asked first."""
     affinity = getattr(os, "sched_getaffinity", None)  # absent on some systems
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 

@@ -92,11 +92,12 @@ PROGRAM, SOURCE, SOURCE_STEP, TARGET, TARGET_STEP, ROW, END, ROOM, LOW = range(9
 
 # A work that threads share: how many calls are begun, how many of these by who leads it, from the
 # first on, and by helpers, from the last on; how many there are, the function, how many helpers
-# have taken part, how many of them have left it, where the words are to which it is given, whether
-# it has been led, and the calls.
+# have taken part, how many of them have left it, whether it has been led, how many helpers there
+# are, and how many words a call has. Then for each helper where the word is to which the work is
+# given, and the words of each call.
 (
-    BEGUN, BY_LEADER, BY_HELPERS, CALL_COUNT, CALLED, TAKEN, LEFT, HELPERS, HELPER_COUNT, LED,
-    CALLS,
+    BEGUN, BY_LEADER, BY_HELPERS, CALL_COUNT, CALLED, TAKEN, LEFT, LED, HELPER_COUNT, CALL_SIZE,
+    HELPERS,
 ) = range(11)  # fmt: skip
 
 # A program. From one output to the next it goes PITCH rows of the source on, from one tap to the

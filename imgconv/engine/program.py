@@ -38,7 +38,7 @@ COUNTED = 1 << 16
 
 
 class Program(NamedTuple):
-    """Where its words are, how many bytes of room it needs, and the tables that it consists of."""
+    """Where its words are, how many bytes of room it needs (whole lines), and its tables."""
 
     address: int
     room: int
@@ -233,7 +233,7 @@ class _Layout:
             tables.records(map(self._reader, self.readers)), len(self.readers),
             tables.records(places), len(places), job, raw,
         )  # fmt: skip
-        return Program(address, at + LINE, tables.kept)
+        return Program(address, (at // LINE + 2) * LINE, tables.kept)
 
     def _reader(self, reader: Reader) -> tuple[int, ...]:
         """A reader in words; a row that fills is as long as one of the source."""

@@ -29,6 +29,9 @@ WORK = 8_000_000
 # the one above.
 BANDS = 2
 
+# Words between calls, so that what one tells is in no line of the cache that another reads.
+APART = (0,) * 8
+
 # Pixels of a row that is long enough not to be joined with others.
 JOINED = 4096
 
@@ -62,33 +65,29 @@ class Ready(NamedTuple):
         short = self.rows == 1 or self.work < WORK * team.AWAKE
         alone = short or self.work < WORK * team.price()
         threads = 1 if alone else threads or thread_count()
+        bands = 1 if threads == 1 else threads * BANDS if self.work >= WORK else threads
+        room, at = lent(bands * written.room)
+        told = len(self.begin)
         if threads == 1:
-            room, call = _call(written, where, 0, self.rows, self.begin)
+            call = array("q", (written.address, *where, 0, self.rows, at, *self.begin))
             native.conductor()(pointer(call))
             give_back(room)
             if not short:
                 team.end()
             return [call[LOW:].tolist()]
-        tall = -(-self.rows // (threads * BANDS if self.work >= WORK else threads))
-        bands = [(first, min(first + tall, self.rows)) for first in range(0, self.rows, tall)]
-        calls = [_call(written, where, *band, self.begin) for band in bands]
-        team.share([pointer(call) for _, call in calls], threads - 1)
-        for room, _ in calls:
-            give_back(room)
-        return [call[LOW:].tolist() for _, call in calls]
+        tall, calls, size = -(-self.rows // bands), list[int](), LOW + told + len(APART)
+        for first in range(0, self.rows, tall):
+            last = min(first + tall, self.rows)
+            calls += (written.address, *where, first, last, at, *self.begin, *APART)
+            at += written.room
+        done = team.share(calls, size, threads - 1)
+        give_back(room)
+        return [done[i : i + told].tolist() for i in range(LOW, len(calls), size)]
 
     def on(self, source: Samples, target: Samples, threads: int | None) -> list[list[int]]:
         """Call it on samples."""
         steps = source.step * samples.size(source.kind), target.step * samples.size(target.kind)
         return self(source.address, steps[0], target.address, steps[1], threads=threads)
-
-
-def _call(
-    written: Program, where: tuple[int, ...], first: int, last: int, begin: tuple[int, ...]
-) -> tuple[array[int], array[int]]:
-    """Room for a call of the conductor, and its words; from LOW on it tells there."""
-    room, at = lent(written.room)
-    return room, array("q", (written.address, *where, first, last, at, *begin))
 
 
 class Joined(NamedTuple):

@@ -24,15 +24,14 @@ LARGE, GIVEN_BACK, MOST = 1 << 22, 1 << 25, 1 << 30
 LARGE_PAGE, HEAD = 1 << 21, 16
 
 
-def new(shape: tuple[int, ...], kind: str) -> npt.NDArray[Any]:
-    """Return an array in new memory, or in that of an array which is gone.
+def new(shape: tuple[int, ...], kind: str, size: int) -> npt.NDArray[Any]:
+    """Return an array of so many bytes in new memory, or in that of an array which is gone.
 
     What is large begins with a large page: Linux clears these in a tenth less time. What is beyond
     the array is never touched.
     """
     import numpy as np
 
-    size = math.prod(shape) * samples.size(kind)
     if GIVEN_BACK <= size <= MOST and (found := _lent(-(-size // LARGE_PAGE) * LARGE_PAGE)):
         return np.asarray(_Lent(found, shape, np.dtype(kind).str))
     if not LARGE <= size < GIVEN_BACK:

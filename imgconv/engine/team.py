@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from imgconv.compiled import native
-from imgconv.compiled.words import LEFT, TAKEN
+from imgconv.compiled.words import HELPERS, LEFT, TAKEN
 from imgconv.engine.samples import pointer
 from imgconv.light import NamedTuple
 
@@ -32,13 +32,13 @@ class _Helper(NamedTuple):
     """A thread, the word in which it finds work, and what wakes it where it does not look."""
 
     given: array[int]
+    address: int  # of the word
     bell: Any
 
     def serve(self, take_part: Callable[[int, int, bool], None]) -> None:
         """Take part in work after work."""
-        word = pointer(self.given)
         while True:
-            take_part(word, TURNS, False)
+            take_part(self.address, TURNS, False)
             self.bell.acquire()
 
     def wake(self) -> None:
@@ -65,7 +65,8 @@ def _crew(count: int) -> list[_Helper]:
         try:
             crew.append(_waiting.pop())
         except IndexError:
-            helper = _Helper(array("q", (0,)), allocate_lock())
+            given = array("q", (0,))
+            helper = _Helper(given, pointer(given), allocate_lock())
             helper.bell.acquire()
             try:
                 start_new_thread(helper.serve, (native.sharing(),))
@@ -86,16 +87,15 @@ def end() -> None:
     _ended.append(time.perf_counter())
 
 
-def share(calls: Sequence[int], helpers: int) -> None:
-    """Have the conductor called with each of some addresses, here and by helpers.
+def share(calls: Sequence[int], size: int, helpers: int) -> array[int]:
+    """Have the conductor do calls of so many words each, here and by helpers; return their words.
 
     An interrupt is raised when all that was begun has ended: they write to plain addresses.
     """
     crew = _crew(helpers)
-    words = array("q", [pointer(helper.given) for helper in crew])
     work = array("q", (
-        0, 0, 0, len(calls), native.part(native.CONDUCTOR), 0, 0, pointer(words), len(crew), 0,
-        *calls,
+        0, 0, 0, len(calls) // size, native.conductor_address(), 0, 0, 0, len(crew), size,
+        *[helper.address for helper in crew], *calls,
     ))  # fmt: skip
     failed: list[BaseException] = []
     led = False
@@ -114,3 +114,4 @@ def share(calls: Sequence[int], helpers: int) -> None:
     end()
     if failed:
         raise failed[0]
+    return work[HELPERS + len(crew) :]
