@@ -45,7 +45,7 @@ OF_FILES = "pack", "unpack"
 LIBRARY = ("sqrt", "sqrtf", "memcpy", "memmove", "memset", "rint", "rintf")
 # What decides the code of a part.
 SOURCES = (
-    "conductor", "linker", "machine", "matrices", "native", "packing", "parts", "places",
+    "conductor", "linker", "machine", "matrices", "native", "packing", "pairs", "parts", "places",
     "processor", "rows", "vectors", "words",
 )  # fmt: skip
 IMAGE = b"image\n"  # what an entry begins with that is mapped as it is

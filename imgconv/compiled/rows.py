@@ -15,7 +15,8 @@ from imgconv.compiled.machine import (
     write,
 )
 from imgconv.compiled.matrices import mixing
-from imgconv.compiled.vectors import pair_sums, prefix_sums
+from imgconv.compiled.pairs import pair_sums
+from imgconv.compiled.vectors import prefix_sums
 from imgconv.compiled.words import *
 
 
@@ -183,7 +184,7 @@ def paired(how):
     """Make the part that adds up products of pairs.
 
     Numbers: words; which of `words.PAIRED`, the mask of samples that count, and where the numbers
-    of `vectors.pair_sums` are.
+    of `pairs.pair_sums` are.
     """
     return one_of(0, [_paired(*kinds) for kinds in PAIRED[how]])
 
