@@ -16,9 +16,10 @@ from imgconv.cli.main import main
 from imgconv.compiled import native
 
 # What decides whether a change lands must not depend on chance; elsewhere examples differ each run.
-hypothesis.settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    hypothesis.settings.load_profile("ci")
+# Nothing is asserted of time.
+hypothesis.settings.register_profile("usual", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "usual")
 
 MANY = 500  # tests, which take all parts of the engine
 PATIENCE = 300  # seconds for another worker to make what is shared

@@ -103,7 +103,7 @@ def same(lazy, image, kernel, options, levels):
     return found, expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     chunked(np.uint8),
     geometries(),
@@ -118,7 +118,7 @@ def test_whole_weights_give_the_same_bits_for_any_chunks(pair, options, weights,
     np.testing.assert_array_equal(*same(lazy, image, kernel, options, levels))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(chunked(np.float32), geometries(), st.sampled_from(["none", "stretch"]))
 def test_real_weights_are_within_rounding_for_any_chunks(pair, options, levels):
     """Real weights give what NumPy's do but for the rounding of float32, and NaN where it is."""

@@ -143,7 +143,7 @@ def test_the_short_way_gives_what_typer_gives_or_hands_over(count):
     """Over drawn command lines, right and wrong, of which it reads a good part."""
     read = 0
 
-    @settings(max_examples=count, deadline=None, database=None)
+    @settings(max_examples=count, database=None)
     @given(lines())
     def compare(words: list[str]) -> None:
         nonlocal read

@@ -46,7 +46,7 @@ def layers(draw):
     return image, weights, fields, geometry, top
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(layers(), st.sampled_from(["clip", "abs", "stretch"]))
 def test_whole_weights_are_exact(layer, levels):
     """Responses and pixels of whole weights over channels equal those of fractions, bit for bit."""
@@ -68,7 +68,7 @@ def _single(weights):
     return (2,) if len(weights) == 1 else ()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(layers(), st.sampled_from(["float32", "uint8"]))
 def test_real_weights_are_within_a_level_of_doubles(layer, kind):
     """Real weights, on samples of both kinds, are within a level of loops in exact fractions."""

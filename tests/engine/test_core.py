@@ -279,7 +279,7 @@ def geometries(draw, kind):
 
 kinds = st.sampled_from(sorted(MAXIMUM))
 seeds = st.integers(0, 2**32)
-often = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+often = settings(max_examples=200, derandomize=True, database=None)
 
 
 @pytest.mark.parametrize("levels", LEVELS)

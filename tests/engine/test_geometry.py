@@ -95,7 +95,7 @@ axes = st.builds(
     border=st.sampled_from(BORDERS),
     anchor=st.integers(0, 9),
 ).filter(lambda axis: axis.outputs > 0)
-quick = settings(max_examples=300, deadline=None, derandomize=True, database=None)
+quick = settings(max_examples=300, derandomize=True, database=None)
 
 
 def reads(axis, output, tap):

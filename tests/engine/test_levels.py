@@ -131,7 +131,7 @@ def test_unknown_levels_are_refused():
     assert "\n" not in str(caught.value)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@settings(max_examples=300, derandomize=True, database=None)
 @given(
     st.lists(st.integers(-(2**24), 2**24), min_size=1, max_size=8),
     st.integers(1, 64),
@@ -150,7 +150,7 @@ def test_rule_is_exactly_the_formula(numerators, denominator, sample, levels):
     assert [[found]] == reference.pixels([[responses]], levels, MAXIMUM[sample])
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@settings(max_examples=300, derandomize=True, database=None)
 @given(
     st.lists(st.integers(-(2**20), 2**20), min_size=1, max_size=8),
     st.sampled_from([1, 2, 4, 8]),

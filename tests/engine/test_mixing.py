@@ -49,7 +49,7 @@ def half_to_even(totals: np.ndarray, divisor: int) -> np.ndarray:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whole_sums_of_channels_are_exact(data: st.DataObject) -> None:
     """Whatever the weights, the divisor and the padding, as whole numbers say; ties to even."""
     image, outputs = picture(data), data.draw(st.sampled_from([1, 3]))
@@ -95,7 +95,7 @@ def test_nothing_is_written_beside_the_output(outputs: int, width: int) -> None:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_real_sums_of_channels_are_near(data: st.DataObject) -> None:
     """Real weights come out as their responses do, rounded, but where these are next to a tie."""
     image = picture(data)

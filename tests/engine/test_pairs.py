@@ -53,7 +53,7 @@ def wanted(image: np.ndarray, kernel: Kernel, border: str, levels: str) -> np.nd
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_whole_weights_are_exact_by_pairs_and_plainly(data: st.DataObject) -> None:
     """Whatever the weights, at the limits of pairs and beyond them, all borders, odd heights."""
     image, kernel = drawn(data)
@@ -69,7 +69,7 @@ def test_whole_weights_are_exact_by_pairs_and_plainly(data: st.DataObject) -> No
 
 
 @given(st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_long_rows_are_exact_where_they_are_read_in_place(data: st.DataObject) -> None:
     """About as long as that begins, and in several panels, with borders wider than a vector.
 

@@ -248,7 +248,7 @@ def hold(image: np.ndarray, weights: np.ndarray, border: str, levels: str) -> No
 
 @pytest.mark.parametrize("name", SCHEDULES)
 @given(st.data())
-@settings(max_examples=10, deadline=None)  # the first one compiles
+@settings(max_examples=10)  # the first one compiles
 def test_every_schedule_holds_to_the_truth(name: str, data: st.DataObject) -> None:
     """Whatever the picture, border and levels, whole weights are exact and real ones near."""
     make, kind, chosen = SCHEDULES[name]

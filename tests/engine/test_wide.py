@@ -17,7 +17,7 @@ MODES = {"edge": "nearest", "reflect": "mirror", "symmetric": "reflect", "wrap":
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
 def test_wide_kernels_are_as_scipys(kind: str, data: st.DataObject) -> None:
     """Whole and real, in one pass or two, with every border, of pictures of few columns."""

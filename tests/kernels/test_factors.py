@@ -15,7 +15,7 @@ def vectors(size: int) -> st.SearchStrategy[list[int]]:
     return st.lists(whole, min_size=size, max_size=size).filter(any)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data(), st.integers(1, 6), st.integers(1, 6), st.integers(1, 2))
 def test_whole_products_add_up_exactly(data, height, width, rank):
     """A sum of one or two products of whole vectors is found again, without a rounding error."""

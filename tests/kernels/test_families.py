@@ -285,7 +285,7 @@ def test_a_size_of_two_sides_is_rows_by_columns():
 
 
 @given(down=st.floats(0.4, 8), across=st.floats(0.4, 8))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_gaussian_of_two_sigmas_is_scipys(down, across):
     """`sigma` down the columns, `sigma_x` across the rows."""
     found = weights(f"gaussian(sigma={down!r}, sigma_x={across!r})")

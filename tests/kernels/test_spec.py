@@ -46,7 +46,7 @@ def message(spec) -> str:
     return text
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(numbers(), NAMES, TEXTS, TEXTS)
 def test_a_kernel_shown_loads_back_equal(tmp_path_factory, numbers, name, summary, source):
     """What show prints as TOML is a catalogue file, as JSON a specification of the same kernel."""
@@ -74,7 +74,7 @@ def test_texts_with_odd_characters_are_shown_as_toml_or_refused(tmp_path, text):
     assert load_kernel(str(tmp_path / "k.toml")).summary == f"a {text} b"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(numbers(), st.sampled_from(["", " ", "  ", "\t"]))
 def test_a_kernel_written_in_place_loads_back_equal(numbers, space):
     """ROW;ROW/DIVISOR+BIAS means the numbers that are in it, however they are spaced."""

@@ -39,7 +39,7 @@ def in_strips(image: Image.Image, rows: int, threads: int, coding: dict, notes: 
     return out.getvalue()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_strips_have_the_pixels_of_a_plain_file(data):
     """Every size, quality and sampling, tables of a file's own; to libjpeg and to OpenCV's."""

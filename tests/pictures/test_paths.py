@@ -431,9 +431,7 @@ def in_colours(samples: np.ndarray) -> np.ndarray:
     return np.concatenate([colours, alpha], 2)
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     drawn=st.one_of(tiffs(), tiffs(), pngs(), others()),
     options=st.sampled_from([*TAKEN]),

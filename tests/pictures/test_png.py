@@ -113,7 +113,7 @@ def decoded(data: bytes) -> tuple[np.ndarray, np.ndarray]:
     return rows.view(f">u{depth // 8}").reshape(height, width, count), lines[:, 0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.tuples(st.integers(1, 24), st.integers(1, 70)),
     st.sampled_from(sorted(CHANNELS)),

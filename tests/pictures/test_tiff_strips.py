@@ -49,7 +49,7 @@ def assert_read_alike(data: bytes, array: np.ndarray, names: str) -> None:
             np.testing.assert_array_equal(np.asarray(image).reshape(array.shape), array)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.tuples(st.integers(1, 300), st.integers(1, 500)),
     st.sampled_from(sorted(CHANNELS)),
@@ -109,7 +109,7 @@ def in_strips(array: np.ndarray, names: str, compress: str, rows: int, threads: 
     return out.getvalue()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     st.tuples(st.integers(1, 40), st.integers(1, 60)),
     st.sampled_from([*((n, k) for n in sorted(CHANNELS) for k in ("uint8", "uint16")),

@@ -71,7 +71,7 @@ def cuts(draw, size):
     return [range(a, b) for a, b in zip(at, [*at[1:], size], strict=True) if a < b]
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=70)
 @given(st.data())
 def test_tiles_make_the_bytes_of_the_whole(data):
     """Every padding, border, stride and dilation, chains, levels, channels and alpha."""
@@ -138,7 +138,7 @@ def test_transformed_kernels_in_tiles():
     np.testing.assert_array_equal(made, whole.array())
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.data())
 def test_bands_make_the_bytes_of_the_whole(data):
     """Rows of a picture of Pillow's, of which those that are not read are others by then."""

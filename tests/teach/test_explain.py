@@ -56,7 +56,7 @@ def works(draw):
     return draw(st.sampled_from(KERNELS)), options, levels
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), work=works(), kind=st.sampled_from(list(NAMES)))
 def test_every_pixel_is_what_apply_makes(data, work, kind):
     """At 500 pixels, --json has the pixel of apply, the exact response, and the sum of products."""

@@ -143,7 +143,7 @@ def test_a_valid_picture_is_as_good_as_one_of_the_same_size(run):
     assert "sharpen" in learned(run)["verdict"]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     rows=st.integers(1, 4), columns=st.integers(1, 4), seed=st.integers(0, 99), bias=st.booleans()
 )

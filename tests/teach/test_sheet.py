@@ -149,7 +149,7 @@ def tile(width: int, height: int, title: str = "name", note: str = "3x3") -> Til
     return Tile(Image.new("L", (width, height)), title, note)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     count=st.integers(1, 9),
     width=st.integers(1, 90),
