@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import io
 import os
 import re
@@ -33,6 +34,7 @@ SPECIAL = {
     stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device",
 }  # fmt: skip
 ELSEWHERE = "name another place with -o"
+_here = functools.lru_cache(maxsize=8)(Path)  # which is asked for at each step of a picture
 
 
 def is_url(name: str) -> bool:
@@ -43,7 +45,7 @@ def is_url(name: str) -> bool:
 
 def path(name: str) -> Path | Url:
     """Return a name's parts: of a file here, or in a store."""
-    return _url(name) or Path(name)
+    return _url(name) or _here(name)
 
 
 def _url(name: str) -> Url | None:
@@ -234,16 +236,14 @@ def refuse_unwritable(target: Path | Url, *, alone: bool = True) -> None:
                 f"{target} is a {SPECIAL[kind]}, not for one output of several; {ELSEWHERE}"
             )
         return
-    place = os.path.dirname(target) or "."
-    if linked or not os.path.isdir(place):
-        place = os.path.dirname(os.path.realpath(target))
+    if not linked and os.access(os.path.dirname(target) or ".", os.W_OK | os.X_OK):
+        return
+    place = os.path.dirname(os.path.realpath(target))
     while not os.path.lexists(place):
         place = os.path.dirname(place)
     if not os.access(place, os.W_OK | os.X_OK):
-        raise ImageError(
-            f"{target} cannot be written: {os.path.realpath(place)} is read-only or not yours; "
-            f"{ELSEWHERE}"
-        )
+        at = os.path.realpath(place)
+        raise ImageError(f"{target} cannot be written: {at} is read-only or not yours; {ELSEWHERE}")
 
 
 def _refuse_folder_in_place(target: Path) -> None:

@@ -179,6 +179,10 @@ _KINDS = {"I;16": "uint16", "F": "float32"}
 _DEPTHS = {"L": 1, "I;16": 1, "F": 1, "LA": 4, "RGB": 4, "RGBA": 4, "CMYK": 4}
 
 
+_within = ctypes.pythonapi.PyCapsule_GetPointer
+_within.restype, _within.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+
+
 def _arrow(image: Any) -> Samples | None:
     """View Pillow's memory; None where it is not in one piece or not as expected."""
     depth = _DEPTHS.get(image.mode, 0)
@@ -186,9 +190,7 @@ def _arrow(image: Any) -> Samples | None:
         capsule = image.__arrow_c_array__()
     except (AttributeError, ValueError):
         return None
-    get = ctypes.pythonapi.PyCapsule_GetPointer
-    get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    array = _ArrowArray.from_address(get(capsule, b"arrow_array") or 0)
+    array = _ArrowArray.from_address(_within(capsule, b"arrow_array") or 0)
     width, height = image.size
     if array.n_children == 1:
         array = array.children[0].contents

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from imgconv.engine import run, samples
@@ -281,13 +282,20 @@ def _filter_chosen(view: View, work: Work, chosen: list[bool]) -> tuple[Pixels, 
 def _chain(view: View, work: Work, chosen: list[bool]) -> _Chain:
     """Decide what each step reads and makes."""
     source = Samples(0, *view.shape, view.depth, 0, view.kind, None)
+    return _decided(source, view.names, work, tuple(chosen))
+
+
+@functools.lru_cache(maxsize=8)
+def _decided(source: Samples, held: str, work: Work, chosen: Sequence[bool]) -> _Chain:
+    """Decide it for samples of a shape, in channels of such names."""
+    given = source.kind
     places, mask = _places(chosen, source.channels), _mask(chosen, source.channels)
-    names = "".join(name for name, yes in zip(view.names, chosen, strict=True) if yes)
-    low, high = 0.0, float(MAXIMUM[source.kind])
-    magnitude, held = high, view.names
+    names = "".join(name for name, yes in zip(held, chosen, strict=True) if yes)
+    low, high = 0.0, float(MAXIMUM[given])
+    magnitude = high
     before: list[Link] = []
     for i, kernel in enumerate(work.kernels, 1):
-        layout = work.laid(held, view.kind, source.channels)
+        layout = work.laid(held, given, source.channels)
         step = Step(kernel, layout, places, magnitude, work.threads)
         height, width, channels = step.shape(source)
         if outputs := step.outputs(len(places)):
@@ -339,7 +347,7 @@ def _magnification(kernel: Kernel) -> float:
     )
 
 
-def _places(chosen: list[bool], channels: int) -> tuple[int, ...]:
+def _places(chosen: Sequence[bool], channels: int) -> tuple[int, ...]:
     """Where in a pixel in memory the filtered channels are."""
     places = [i for i, yes in enumerate(chosen) if yes]
     if len(chosen) == 2 and channels == 4:  # gray stands three times, before alpha
@@ -347,7 +355,7 @@ def _places(chosen: list[bool], channels: int) -> tuple[int, ...]:
     return tuple(places)
 
 
-def _mask(chosen: list[bool], channels: int) -> bytes:
+def _mask(chosen: Sequence[bool], channels: int) -> bytes:
     """Which samples of a pixel in memory are filtered channels; a fourth of RGB is nobody's."""
     places = set(_places(chosen, channels))  # there may be thousands
     return bytes([int(i in places) for i in range(channels)])
@@ -358,6 +366,7 @@ def steps_of(work: Work) -> list[Step]:
     return [Step(kernel, work.layout) for kernel in work.kernels]
 
 
+@functools.lru_cache(maxsize=8)
 def grid_of(work: Work) -> Grid:
     """Return where on the picture the samples under the anchors of the outputs lie."""
     grid = Grid()

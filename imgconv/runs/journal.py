@@ -10,13 +10,12 @@ import sys
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgconv import __version__, light
+from imgconv import __version__
 from imgconv.kernels.kernel import Kernel
 from imgconv.kernels.recipes import Combined
-from imgconv.light import blake2b
+from imgconv.light import Path, blake2b
 from imgconv.pictures import files, replacing
 from imgconv.runs.job import FAILED, OK, Outcome
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 KEY, MARK = 12, 6
 LINE = KEY + 2 * MARK + 1
 LONGEST = 1 << 16  # of what is read at once; no line of ours is so long
+ENDING = ".journal"
 TRIES = 100  # to open a journal, a hundredth of a second each
 # And a pipe in the place of a journal is not waited for.
 FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -130,7 +130,7 @@ class Journal:
 
     def _files(self) -> list[Path]:
         """The files of all runs, the latest last."""
-        return sorted(_kept(f"{self._name}*"), key=_time)
+        return sorted(_kept(self._name), key=_time)
 
     def keep(self, outcomes: Iterable[Outcome]) -> Generator[Outcome, None, None]:
         """Yield the outcomes, each noted before it is told."""
@@ -166,7 +166,7 @@ class Journal:
         for path in earlier:
             done = noted if path.stem == self._name else noted | skipped
             with contextlib.suppress(OSError):
-                size = path.stat().st_size
+                size = os.stat(path).st_size
                 lines = (line for line in _lines(path) if len(line) >= LINE)
                 if all(line[-LINE : -LINE + KEY] in done for line in lines):
                     _remove(path, size)
@@ -189,15 +189,16 @@ class Journal:
 
     def _path(self) -> Path:
         folder = state_folder()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder / f"{self._name}{self._own}.journal"
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        return folder / f"{self._name}{self._own}{ENDING}"
 
     def _close(self, *, remove: bool) -> None:
         if self._file is None:
             return
         with contextlib.suppress(OSError):
             if remove:
-                self._path().unlink(missing_ok=True)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self._path())
             os.close(self._file)
         self._file = None
 
@@ -213,35 +214,40 @@ def _opened(path: Path) -> int:
     raise BlockingIOError(errno.EAGAIN, "another process keeps it", str(path))
 
 
-def _kept(pattern: str) -> list[Path]:
-    return [path for path in state_folder().glob(f"{pattern}.journal") if path.is_file()]
+def _kept(begin: str) -> list[Path]:
+    """The journals whose names begin so, where the folder may be read."""
+    folder, names = state_folder(), list[str]()
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        names += os.listdir(folder)
+    ours = [folder / name for name in names if name.startswith(begin) and name.endswith(ENDING)]
+    return [path for path in ours if os.path.isfile(path)]
 
 
 def _time(path: Path) -> float:
     """When a file was written; any time if it has gone."""
     try:
-        return path.stat().st_mtime
+        return os.stat(path).st_mtime
     except FileNotFoundError:
         return 0.0
 
 
 def _lines(path: Path) -> Iterator[bytes]:
     """The lines of a file, which may have gone, its run being done; a torn one is no key's."""
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
         yield from iter(lambda: file.readline(LONGEST), b"")
 
 
 def _remove(path: Path, size: int | None = None) -> None:
     """Remove a journal that no process has open, and that has not grown beyond a size."""
-    with replacing.unclaimed(light.Path(path)) as left:
-        if left and size in (None, path.stat().st_size):
-            path.unlink()
+    with replacing.unclaimed(path) as left:
+        if left and size in (None, os.stat(path).st_size):
+            os.unlink(path)
 
 
 def left() -> list[Path]:
     """Return the journals of runs that have not ended with all done, or that --resume keeps."""
     try:
-        return _kept("*")
+        return _kept("")
     except (OSError, RuntimeError):  # the user has no home folder
         return []
 
