@@ -160,6 +160,24 @@ def caller(command: list[str], place: Path | None = None) -> Callable[[], None]:
     return lambda: run(command, place)
 
 
+def anew(command: list[str], place: Path, target: Path, *, large: bool) -> Callable[[], None]:
+    """Return what runs a command whose outputs go to a new folder, beside those of runs before.
+
+    Many files that replace others, or follow deleted ones, may take a file system as long as all
+    the rest takes. Large ones, which are few, are not kept.
+    """
+
+    def call() -> None:
+        before = tempfile.mkdtemp(dir=target.parent)
+        target.rename(before)
+        if large:
+            shutil.rmtree(before)
+        target.mkdir()
+        run(command, place)
+
+    return call
+
+
 def agreement() -> str:
     """Return how far the peers' outputs are from ours: only equal work can be compared."""
     rows: list[list[str]] = []
@@ -208,8 +226,11 @@ def batches(seconds: float) -> dict[str, dict[str, Times]]:
     """Time 200 pictures of 512x512 and 20 of 4000x3000."""
     found = {}
     for count, size in ((200, (512, 512)), (20, (4000, 3000))):
-        with folders(count, *size) as (source, _, commands):
-            calls = {name: caller(command, source) for name, command in commands.items()}
+        with folders(count, *size) as (source, target, commands):
+            calls = {
+                name: anew(words, source, target, large=size > (1000, 1000))
+                for name, words in commands.items()
+            }
             found[f"{count} of {size[0]}x{size[1]}"] = in_turns(calls, seconds=seconds, rounds=9)
     return found
 

@@ -22,11 +22,11 @@ ORIENTATION, RESOLUTION, XMP, ICC = 274, (282, 283, 296), 700, 34675
 DESCRIPTION = 270
 EXIF, GPS, INTEROP, EXIF_SIZE = 34665, 34853, 40965, (40962, 40963)
 IPTC = 33723, 34377  # and Photoshop's, which hold it
-STRUCTURE = (
+STRUCTURE = frozenset((
     254, 255, 256, 257, 258, 259, 262, 263, 266, 273, ORIENTATION, 277, 278, 279, 280, 281,
     *RESOLUTION, 284, 290, 291, 297, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 330, 332,
     334, 336, 338, 339, 340, 341, 342, 347, 512, 513, 514, 529, 530, 531, 532, XMP, *IPTC, ICC,
-)  # fmt: skip
+))  # fmt: skip
 SPACES = {"l": b"GRAY", "rgb": b"RGB ", "cmyk": b"CMYK"}
 XMP_KEY = "XML:com.adobe.xmp"
 # A JPEG keeps EXIF in one segment, and a profile in at most 255.
@@ -236,9 +236,8 @@ def _described(tags: Image.Exif) -> bytes:
     """EXIF without what is about pixels; Pillow leaves the thumbnail out."""
     if not tags:
         return b""
-    for tag in STRUCTURE:
-        if tag in tags:
-            del tags[tag]
+    for tag in STRUCTURE.intersection(tags):
+        del tags[tag]
     if str(tags.get(DESCRIPTION, "")).startswith('{"shape": '):  # tifffile's, of that file
         del tags[DESCRIPTION]
     if descriptions.is_ome(said := str(tags.get(DESCRIPTION, ""))):
