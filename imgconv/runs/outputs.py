@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from imgconv.errors import ImageError, OptionError, shortened
-from imgconv.light import Path
+from imgconv.light import NamedTuple, Path
 from imgconv.pictures import files
 from imgconv.pictures.files import PIPE
 from imgconv.pictures.formats import BY_NAME, ENDINGS, ending_format, format_of
@@ -45,16 +45,29 @@ def jobs(
     output = settled(output)
     found = []
     for i, source in enumerate(inputs, 1):
-        path = files.path(source.path)
-        stem, suffix = path.stem, _suffix(path, wanted)
-        fields = {
-            "stem": stem, "name": stem + suffix, "suffix": suffix, "kernel": label,
-            "parent": str(path.parent), "index": f"{i:0{width}}",
-        }  # fmt: skip
-        target = _target(source, output, fields, wanted, len(inputs))
+        named = _Named(source, label, f"{i:0{width}}", wanted)
+        target = _target(named, output, len(inputs))
         found.append(Job(source.path, target, wanted))
     _refuse_collisions(found, force=force)
     return found
+
+
+class _Named(NamedTuple):
+    """An input, and what names its output: the kernels' word, its number, the format wanted."""
+
+    source: Source
+    label: str
+    number: str
+    wanted: str
+
+    def fields(self) -> dict[str, str]:
+        """Return what a template's fields stand for."""
+        path = files.path(self.source.path)
+        stem, suffix = path.stem, _suffix(path, self.wanted)
+        return {
+            "stem": stem, "name": stem + suffix, "suffix": suffix, "kernel": self.label,
+            "parent": str(path.parent), "index": self.number,
+        }  # fmt: skip
 
 
 def _format_named(text: str) -> str:
@@ -100,20 +113,19 @@ def _places(names: Iterable[str]) -> list[object]:
     return found
 
 
-def _target(
-    source: Source, output: str | None, fields: dict[str, str], wanted: str, count: int
-) -> str:
+def _target(named: _Named, output: str | None, count: int) -> str:
+    source, wanted = named.source, named.wanted
     if output == PIPE or (output is None and source.path == PIPE):
         return PIPE
     if output is None:
         path = files.path(source.path)
         if not path.name:  # a folder, as `.` or `/`: it fails when it is read
             return source.path
-        return str(path.with_name("{stem}.{kernel}{suffix}".format(**fields)))
+        return str(path.with_name("{stem}.{kernel}{suffix}".format(**named.fields())))
     if not output:
         raise OptionError("the output has an empty name; name a file, or a folder with a final /")
     templated = "{" in output or "}" in output
-    filled = _filled(output, source, fields) if templated else output
+    filled = _filled(output, source, named.fields()) if templated else output
     if output.endswith(("/", os.sep)) or (os.path.isdir(filled) and not files.is_zarr(filled)):
         if source.path == PIPE:
             raise OptionError(f"stdin has no name to keep in the folder {output}; name a file")
