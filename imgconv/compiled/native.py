@@ -50,6 +50,8 @@ SOURCES = (
 )  # fmt: skip
 IMAGE = b"image\n"  # what an entry begins with that is mapped as it is
 
+_expected: list[str] = []
+
 _lock = threading.Lock()
 
 
@@ -89,6 +91,11 @@ def alone(name: str) -> Callable[[int], None]:
     return _prototype(part(name))
 
 
+def expect(name: str) -> None:
+    """Have one of PARTS compiled when there is time, which will be asked for later."""
+    _expected[:] = [name]
+
+
 def part(name: str) -> int:
     """Return the address of one of PARTS."""
     with _lock:
@@ -113,18 +120,20 @@ def _part(name: str) -> int:
 def _compiled_beside(name: str, key: bytes) -> bytes | None:
     """What a process beside this one has compiled; where there is none, begin one if it helps.
 
-    The conductor, which is asked for last, takes as long as all others of a plain command, and then
-    a PNG is packed.
+    That is the conductor, which is asked for last, and takes as long as all others of a plain
+    command. Where it has to be waited for, there is time for what is expected.
     """
     from imgconv.compiled import beside  # not at each start
 
     if beside.has(name):
+        while _expected:
+            _part(_expected.pop())
         compiling(False)
         beside.wait_for(name)
         compiling(True)
         return cache.load(key)
     if helped and name != CONDUCTOR and not cache.load(_key(CONDUCTOR)) and cache.is_usable():
-        beside.begin([CONDUCTOR, "pack"])
+        beside.begin([CONDUCTOR])
     return None
 
 

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image
 
+from imgconv.compiled import native
 from imgconv.errors import ImageError, OptionError, heed_cause, one_line, shortened
 from imgconv.light import NamedTuple
 from imgconv.pictures import jpeg
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 QUALITY = 90  # of lossy formats
 LONGEST = {"GIF": 655_350, "PNG": 65_535_000, "WEBP": (1 << 24) - 1}  # ms that a frame is shown
+PACKED = ("PNG", "TIFF")  # the formats whose rows are packed by compiled code
 LOSSLESS = 100  # the quality at which a WebP loses nothing
 # How zlib packs an animated PNG: its run-length strategy takes a quarter of the default's time for
 # files 6 % larger.
@@ -60,6 +62,12 @@ def checked(writing: Writing) -> Writing:
         choices = ", ".join(COMPRESS)
         raise OptionError(f"no compress {writing.compress!r}; choose from {choices}")
     return writing
+
+
+def expect(name: str) -> None:
+    """Have compiled what writing a format takes, while other parts are waited for."""
+    if name in PACKED:
+        native.expect("pack")
 
 
 def encode(

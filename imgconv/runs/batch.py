@@ -163,6 +163,7 @@ def _do(job: Job, task: Task, outcome: Outcome) -> Outcome:
 
         picture = profiles.in_srgb(picture, task.work.channels)
     name = _written(job, picture)
+    encode.expect(name)
     work = _work(task, picture, name)
     grid = grid_of(work)
     told = picture._replace(metadata=each(picture.metadata, lambda kept: kept.on(grid)))
