@@ -1,5 +1,6 @@
 """Parts are compiled by a process beside this one, or here: the result is the same."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -21,6 +22,8 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "helped", True)
     monkeypatch.setattr(native, "_compile", str.encode)
     monkeypatch.setattr(native, "_link", bytes)
+    monkeypatch.setattr(native, "_part", functools.cache(native._part.__wrapped__))
+    monkeypatch.setattr(native, "_expected", [])
     monkeypatch.setattr(beside, "core_count", lambda: 2)
     monkeypatch.setattr(beside, "_awaited", deque())
     monkeypatch.setattr(beside, "_ends", [])
