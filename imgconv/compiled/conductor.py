@@ -137,10 +137,9 @@ def do_turn(program, panel, whole, turn):
                 call(filler, program, panel, whole, r, turn, j)
         for g in range(word(panel, GROUP_COUNT)):
             group = word(panel, GROUPS) + 8 * GROUP_SIZE * g
+            # Some are beyond the last, unread. A range would divide first, for each row.
             j = begin
-            while (
-                j < stop
-            ):  # some beyond the last, unread; a range would divide first, for each row
+            while j < stop:
                 if word(group, WHEN) >> (j != start) & 1:
                     do_group(program, panel, whole, group, turn, j)
                 j += word(group, AT_ONCE)

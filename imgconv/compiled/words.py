@@ -12,7 +12,7 @@ N, OUT, NUMBERS, COUNT, TOLD, AHEAD, INPUTS = range(7)
 # power of two, 1 by any divisor, 2 by one with which float32 multiplies. WITHIN: see
 # `sums.Rounding`. MASK: which samples count. WIDE: pixels of 16 bits. KIND: which of its kinds the
 # total has. PAIR: which ends are kept. SUM: the numbers of what is added up. Rounding is done in
-# `parts`, and of sums of channels and of pairs in `matrices` and `vectors`.
+# `parts`, and of sums of channels and of pairs in `matrices` and `pairs`.
 PLAIN, SHIFT, DIVIDE, NARROW = range(4)
 (
     ROUNDING, SIGN, TOP, BITS, HALF, ODD, DIVISOR, RECIPROCAL, WITHIN, DIVIDING, MASK, WIDE, KIND,

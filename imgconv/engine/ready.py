@@ -66,7 +66,8 @@ class Ready(NamedTuple):
         alone = short or self.work < WORK * team.price()
         threads = 1 if alone else threads or thread_count()
         bands = 1 if threads == 1 else threads * BANDS if self.work >= WORK else threads
-        room, at = lent(bands * written.room)
+        tall = -(-self.rows // bands)
+        room, at = lent(-(-self.rows // tall) * written.room)
         told = len(self.begin)
         if threads == 1:
             call = array("q", (written.address, *where, 0, self.rows, at, *self.begin))
@@ -75,7 +76,7 @@ class Ready(NamedTuple):
             if not short:
                 team.end()
             return [call[LOW:].tolist()]
-        tall, calls, size = -(-self.rows // bands), list[int](), LOW + told + len(APART)
+        calls, size = list[int](), LOW + told + len(APART)
         for first in range(0, self.rows, tall):
             last = min(first + tall, self.rows)
             calls += (written.address, *where, first, last, at, *self.begin, *APART)

@@ -7,21 +7,24 @@ taken: a system that runs short of memory takes it back, without asking.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import mmap
 from collections import deque
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
 
 from imgconv.compiled import memory
-from imgconv.engine import samples
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
+LARGE = 1 << 22  # bytes from which on NumPy asks for large pages
+GIVEN_BACK = 1 << 25  # bytes that malloc gives back at once
+MOST = 1 << 30  # bytes of a result that is kept
+LARGE_PAGE = 1 << 21
+HEAD = 16  # bytes that malloc puts before
 
-# Bytes from which on NumPy asks for large pages, what malloc gives back at once, and what is too
-# much to be kept; of a large page, and of what malloc puts before.
-LARGE, GIVEN_BACK, MOST = 1 << 22, 1 << 25, 1 << 30
-LARGE_PAGE, HEAD = 1 << 21, 16
+FREE: int = getattr(mmap, "MADV_FREE", 0)
 
 
 def new(shape: tuple[int, ...], kind: str, size: int) -> npt.NDArray[Any]:
@@ -30,53 +33,61 @@ def new(shape: tuple[int, ...], kind: str, size: int) -> npt.NDArray[Any]:
     What is large begins with a large page: Linux clears these in a tenth less time. What is beyond
     the array is never touched.
     """
-    import numpy as np
-
-    if GIVEN_BACK <= size <= MOST and (found := _lent(-(-size // LARGE_PAGE) * LARGE_PAGE)):
-        return np.asarray(_Lent(found, shape, np.dtype(kind).str))
+    if GIVEN_BACK <= size <= MOST and (held := _held(-(-size // LARGE_PAGE) * LARGE_PAGE)):
+        return _Lent.of(held, shape, kind).view(np.ndarray)
     if not LARGE <= size < GIVEN_BACK:
         return np.empty(shape, kind)
     whole = -(-(size + HEAD) // LARGE_PAGE) * LARGE_PAGE - HEAD
     return np.empty(whole, np.uint8)[:size].view(kind).reshape(shape)
 
 
-class _Lent:
-    """What an array of NumPy's has as its base, and gives its memory back when that is gone."""
+class _Lent(np.ndarray[Any, Any]):
+    """What a result is a view of, and gives its memory back when all that see it are gone."""
 
     # The last two: who computes in turns has two results. A class is there to the end of Python,
     # when a module's names may be gone.
     kept: ClassVar[deque[mmap.mmap]] = deque(maxlen=2)
-    free = getattr(mmap, "MADV_FREE", 0)
+    free, refused = FREE, OSError
+    held: mmap.mmap | None = None  # of views of the same type none
 
-    def __init__(self, held: mmap.mmap, shape: tuple[int, ...], kind: str) -> None:
-        self.held = held
-        begin = -(-samples.address_of(held) // LARGE_PAGE) * LARGE_PAGE
-        self.__array_interface__ = {
-            "version": 3, "shape": shape, "typestr": kind, "data": (begin, False),
-        }  # fmt: skip
+    @classmethod
+    def of(cls, held: mmap.mmap, shape: tuple[int, ...], kind: str) -> _Lent:
+        """Return an array that begins with a large page of some memory."""
+        address = np.frombuffer(held, np.uint8).__array_interface__["data"][0]
+        made = cls(shape, kind, held, -address % LARGE_PAGE)
+        made.held = held
+        return made
 
     def __del__(self) -> None:
-        self.held.madvise(self.free)
-        self.kept.append(self.held)
+        if self.held is not None:
+            try:
+                self.held.madvise(self.free)
+            except self.refused:  # an old system, or locked memory: it is given back
+                return
+            self.kept.append(self.held)
 
 
-def _lent(size: int) -> mmap.mmap | None:
+def _held(size: int) -> mmap.mmap | None:
     """Memory for whole large pages, wherever it begins; None where it cannot be kept."""
-    if not _Lent.free or memory.room() != (math.inf, math.inf):
+    kept = _Lent.kept
+    if not FREE or memory.room() != (math.inf, math.inf):
+        kept.clear()
         return None
     size += LARGE_PAGE
-    for _ in range(len(_Lent.kept)):
+    for _ in range(len(kept)):
         try:
-            found = _Lent.kept.popleft()
+            found = kept.popleft()
         except IndexError:  # another thread was faster
             break
         if size <= len(found) <= size + size // 4:
             return found
-        _Lent.kept.append(found)
+        kept.append(found)
     try:
         made = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     except OSError:  # NumPy has the words for it
+        kept.clear()
         return None
     if hasattr(mmap, "MADV_HUGEPAGE"):
-        made.madvise(mmap.MADV_HUGEPAGE)
+        with contextlib.suppress(OSError):  # a system without them
+            made.madvise(mmap.MADV_HUGEPAGE)
     return made

@@ -130,8 +130,9 @@ def _use_large_pages(image: Any) -> None:
     Each page touched for the first time costs a microsecond or more: of the usual 4 KB a tenth of
     what it takes to filter a JPEG file, and threads wait for each other there.
     """
-    width, height = image.size
-    large = width * height * _DEPTHS.get(image.mode, 0) >= LARGE_PAGE  # else none fits in
+    (width, height), pixel = image.size, _DEPTHS.get(image.mode, 0)
+    pixel *= samples.size(_KINDS.get(image.mode, "uint8"))
+    large = width * height * pixel >= LARGE_PAGE  # else none fits in
     view = _arrow(image) if large and sys.platform == "linux" and is_reachable() else None
     madvise = getattr(_c_library(), "madvise", None) if view else None
     if not view or not madvise:
