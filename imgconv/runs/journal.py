@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import stat
 import sys
@@ -114,10 +115,13 @@ class Journal:
 
     def recall(self, todo: Sequence[Job]) -> list[Job]:
         """Return the jobs with the marks that earlier runs have left of them."""
-        keys = [self._key(job.name, job.target) for job in todo]
-        found = dict.fromkeys(keys, b"")
+        keys: list[bytes] = []
+        found: dict[bytes, bytes] = {}
         try:
-            for path in self._files():
+            if earlier := self._files():  # else nobody waits for the keys
+                keys += [self._key(job.name, job.target) for job in todo]
+                found |= dict.fromkeys(keys, b"")
+            for path in earlier:
                 for line in _lines(path):
                     key = line[-LINE : -LINE + KEY]
                     if key in found:
@@ -126,7 +130,10 @@ class Journal:
                         (self._theirs.discard if stays else self._theirs.add)(key)
         except (OSError, RuntimeError) as error:
             self._note(f"the journal of earlier runs cannot be read: {error}")
-        return [job._replace(marks=found[key]) for job, key in zip(todo, keys, strict=True)]
+        return [
+            job._replace(marks=found[key]) if key else job
+            for job, key in itertools.zip_longest(todo, keys)
+        ]
 
     def _files(self) -> list[Path]:
         """The files of all runs, the latest last."""
