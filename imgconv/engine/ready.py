@@ -68,7 +68,6 @@ class Ready(NamedTuple):
         bands = 1 if threads == 1 else threads * BANDS if self.work >= WORK else threads
         tall = -(-self.rows // bands)
         room, at = lent(-(-self.rows // tall) * written.room)
-        told = len(self.begin)
         if threads == 1:
             call = array("q", (written.address, *where, 0, self.rows, at, *self.begin))
             native.conductor()(pointer(call))
@@ -76,12 +75,12 @@ class Ready(NamedTuple):
             if not short:
                 team.end()
             return [call[LOW:].tolist()]
-        calls, size = list[int](), LOW + told + len(APART)
+        calls, told = list[int](), len(self.begin)
         for first in range(0, self.rows, tall):
             last = min(first + tall, self.rows)
             calls += (written.address, *where, first, last, at, *self.begin, *APART)
             at += written.room
-        done = team.share(calls, size, threads - 1)
+        done = team.share(calls, size := LOW + told + len(APART), threads - 1)
         give_back(room)
         return [done[i : i + told].tolist() for i in range(LOW, len(calls), size)]
 

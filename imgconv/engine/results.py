@@ -18,13 +18,10 @@ import numpy.typing as npt
 
 from imgconv.compiled import memory
 
-LARGE = 1 << 22  # bytes from which on NumPy asks for large pages
-GIVEN_BACK = 1 << 25  # bytes that malloc gives back at once
-MOST = 1 << 30  # bytes of a result that is kept
-LARGE_PAGE = 1 << 21
-HEAD = 16  # bytes that malloc puts before
-
-FREE: int = getattr(mmap, "MADV_FREE", 0)
+# Bytes from which on NumPy asks for large pages, that malloc gives back at once, and of the largest
+# result that is kept; of a large page, and of what malloc puts before.
+LARGE, GIVEN_BACK, MOST = 1 << 22, 1 << 25, 1 << 30
+LARGE_PAGE, HEAD = 1 << 21, 16
 
 
 def new(shape: tuple[int, ...], kind: str, size: int) -> npt.NDArray[Any]:
@@ -44,10 +41,9 @@ def new(shape: tuple[int, ...], kind: str, size: int) -> npt.NDArray[Any]:
 class _Lent(np.ndarray[Any, Any]):
     """What a result is a view of, and gives its memory back when all that see it are gone."""
 
-    # The last two: who computes in turns has two results. A class is there to the end of Python,
-    # when a module's names may be gone.
+    # The last two. A class, unlike the names of a module, is there to the end of Python.
     kept: ClassVar[deque[mmap.mmap]] = deque(maxlen=2)
-    free, refused = FREE, OSError
+    free: ClassVar[int] = getattr(mmap, "MADV_FREE", 0)
     held: mmap.mmap | None = None  # of views of the same type none
 
     @classmethod
@@ -62,7 +58,7 @@ class _Lent(np.ndarray[Any, Any]):
         if self.held is not None:
             try:
                 self.held.madvise(self.free)
-            except self.refused:  # an old system, or locked memory: it is given back
+            except OSError:  # an old system, or locked memory: it is given back
                 return
             self.kept.append(self.held)
 
@@ -70,24 +66,21 @@ class _Lent(np.ndarray[Any, Any]):
 def _held(size: int) -> mmap.mmap | None:
     """Memory for whole large pages, wherever it begins; None where it cannot be kept."""
     kept = _Lent.kept
-    if not FREE or memory.room() != (math.inf, math.inf):
+    if not _Lent.free or memory.room() != (math.inf, math.inf):
         kept.clear()
         return None
     size += LARGE_PAGE
-    for _ in range(len(kept)):
-        try:
+    with contextlib.suppress(IndexError):  # another thread was faster
+        for _ in range(len(kept)):
             found = kept.popleft()
-        except IndexError:  # another thread was faster
-            break
-        if size <= len(found) <= size + size // 4:
-            return found
-        kept.append(found)
+            if size <= len(found) <= size + size // 4:
+                return found
+            kept.append(found)
     try:
         made = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     except OSError:  # NumPy has the words for it
         kept.clear()
         return None
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        with contextlib.suppress(OSError):  # a system without them
-            made.madvise(mmap.MADV_HUGEPAGE)
+    with contextlib.suppress(AttributeError, OSError):  # systems without them
+        made.madvise(mmap.MADV_HUGEPAGE)
     return made
