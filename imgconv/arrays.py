@@ -125,7 +125,6 @@ class _Prepared(NamedTuple):
     step: Step
     shape: tuple[int, ...]
     kind: str
-    size: int  # bytes of the result
     ready: Ready | None  # None where more than one program is needed
     rows: tuple[int, int]  # bytes from one row to the next, of the image and of the result
 
@@ -142,7 +141,7 @@ def _done(
     except TypeError:  # a list among the options cannot be looked up
         prepared = _prepare.__wrapped__(*asked)
     if out is None:
-        made = results.new(prepared.shape, prepared.kind, prepared.size)
+        made = results.new(prepared.shape, prepared.kind, prepared.rows[1])
     elif _is_apart(out, pixels, prepared):
         made = out
     else:
@@ -181,11 +180,10 @@ def _prepare(
         width * channels * dtype.itemsize,
         made[1] * (*made, 1)[2] * samples.size(result),
     )
-    size = made[0] * rows[1]
     if levels == "stretch":
-        return _Prepared(step, made, result, size, None, rows)
+        return _Prepared(step, made, result, None, rows)
     ready = run.ready(source, step, result, (*made, 1)[2], levels)
-    return _Prepared(step, made, result, size, None if ready.layer.transformed else ready, rows)
+    return _Prepared(step, made, result, None if ready.layer.transformed else ready, rows)
 
 
 def _is_apart(out: Any, image: npt.NDArray[Any], prepared: _Prepared) -> bool:

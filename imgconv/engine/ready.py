@@ -76,11 +76,12 @@ class Ready(NamedTuple):
                 team.end()
             return [call[LOW:].tolist()]
         calls, told = list[int](), len(self.begin)
+        size = LOW + told + len(APART)
         for first in range(0, self.rows, tall):
             last = min(first + tall, self.rows)
             calls += (written.address, *where, first, last, at, *self.begin, *APART)
             at += written.room
-        done = team.share(calls, size := LOW + told + len(APART), threads - 1)
+        done = team.share(calls, size, threads - 1)
         give_back(room)
         return [done[i : i + told].tolist() for i in range(LOW, len(calls), size)]
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imgconv.compiled import memory
+from imgconv.engine import samples
 
 # Bytes from which on NumPy asks for large pages, that malloc gives back at once, and of the largest
 # result that is kept; of a large page, and of what malloc puts before.
@@ -24,12 +25,13 @@ LARGE, GIVEN_BACK, MOST = 1 << 22, 1 << 25, 1 << 30
 LARGE_PAGE, HEAD = 1 << 21, 16
 
 
-def new(shape: tuple[int, ...], kind: str, size: int) -> npt.NDArray[Any]:
-    """Return an array of so many bytes in new memory, or in that of an array which is gone.
+def new(shape: tuple[int, ...], kind: str, row: int) -> npt.NDArray[Any]:
+    """Return an array, of so many bytes a row, in new memory or in that of one which is gone.
 
     What is large begins with a large page: Linux clears these in a tenth less time. What is beyond
     the array is never touched.
     """
+    size = shape[0] * row
     if GIVEN_BACK <= size <= MOST and (held := _held(-(-size // LARGE_PAGE) * LARGE_PAGE)):
         return _Lent.of(held, shape, kind).view(np.ndarray)
     if not LARGE <= size < GIVEN_BACK:
@@ -49,8 +51,7 @@ class _Lent(np.ndarray[Any, Any]):
     @classmethod
     def of(cls, held: mmap.mmap, shape: tuple[int, ...], kind: str) -> _Lent:
         """Return an array that begins with a large page of some memory."""
-        address = np.frombuffer(held, np.uint8).__array_interface__["data"][0]
-        made = cls(shape, kind, held, -address % LARGE_PAGE)
+        made = cls(shape, kind, held, -samples.address_of(held) % LARGE_PAGE)
         made.held = held
         return made
 

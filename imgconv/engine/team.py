@@ -32,13 +32,13 @@ class _Helper(NamedTuple):
     """A thread, the word in which it finds work, and what wakes it where it does not look."""
 
     given: array[int]
-    address: int  # of the word
     bell: Any
 
     def serve(self, take_part: Callable[[int, int, bool], None]) -> None:
         """Take part in work after work."""
+        word = pointer(self.given)
         while True:
-            take_part(self.address, TURNS, False)
+            take_part(word, TURNS, False)
             self.bell.acquire()
 
     def wake(self) -> None:
@@ -65,8 +65,7 @@ def _crew(count: int) -> list[_Helper]:
         try:
             crew.append(_waiting.pop())
         except IndexError:
-            given = array("q", (0,))
-            helper = _Helper(given, pointer(given), allocate_lock())
+            helper = _Helper(array("q", (0,)), allocate_lock())
             helper.bell.acquire()
             try:
                 start_new_thread(helper.serve, (native.sharing(),))
@@ -95,7 +94,7 @@ def share(calls: Sequence[int], size: int, helpers: int) -> array[int]:
     crew = _crew(helpers)
     work = array("q", (
         0, 0, 0, len(calls) // size, native.conductor_address(), 0, 0, 0, len(crew), size,
-        *[helper.address for helper in crew], *calls,
+        *[pointer(helper.given) for helper in crew], *calls,
     ))  # fmt: skip
     failed: list[BaseException] = []
     led = False

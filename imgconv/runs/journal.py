@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 import os
 import stat
 import sys
@@ -130,10 +129,9 @@ class Journal:
                         (self._theirs.discard if stays else self._theirs.add)(key)
         except (OSError, RuntimeError) as error:
             self._note(f"the journal of earlier runs cannot be read: {error}")
-        return [
-            job._replace(marks=found[key]) if key else job
-            for job, key in itertools.zip_longest(todo, keys)
-        ]
+        if not keys:
+            return list(todo)
+        return [job._replace(marks=found[key]) for job, key in zip(todo, keys, strict=True)]
 
     def _files(self) -> list[Path]:
         """The files of all runs, the latest last."""

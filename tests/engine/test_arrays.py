@@ -17,7 +17,7 @@ import pytest
 from scipy import ndimage
 
 from imgconv import apply, correlate
-from imgconv.engine import fourier, ready, samples, team
+from imgconv.engine import fourier, ready, team
 from imgconv.errors import ImageError, OptionError
 from tests import ROOT
 
@@ -314,8 +314,7 @@ def test_a_helper_that_has_just_looked_in_vain_is_rung_for():
     """It waits for Python's lock then, to sleep; else each second picture was done alone."""
     bell = allocate_lock()
     bell.acquire()
-    given = array("q", (0,))
-    helper = team._Helper(given, samples.pointer(given), bell)
+    helper = team._Helper(array("q", (0,)), bell)
     for _ in range(2):  # and once more, which says no more
         helper.wake()
         assert not bell.locked()

@@ -13,7 +13,9 @@ import pytest
 from imgconv import apply
 from imgconv.compiled import memory
 from imgconv.engine import results
+from imgconv.engine.samples import address_of
 from tests import ROOT
+from tests.engine.test_arrays import noise
 
 SHARES = pytest.mark.skipif(not hasattr(mmap, "MADV_FREE"), reason="nothing can be kept")
 LEFT_AT_THE_END = """
@@ -28,16 +30,6 @@ del gone
 def none_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test begins without what others left."""
     monkeypatch.setattr(results._Lent, "kept", deque(maxlen=2))
-
-
-def noise(*shape: int) -> np.ndarray:
-    """A picture of noise."""
-    return np.random.default_rng(shape).integers(0, 256, shape, np.uint8)
-
-
-def where(array: np.ndarray) -> int:
-    """The address of an array."""
-    return array.__array_interface__["data"][0]
 
 
 @pytest.mark.parametrize("least", [results.LARGE, results.GIVEN_BACK])
@@ -58,10 +50,10 @@ def test_much_memory_is_as_any_other(least: int) -> None:
 @SHARES
 def test_the_next_result_has_the_memory_of_one_that_is_gone() -> None:
     """Also a somewhat smaller one; not a small one, for which it would be too much."""
-    address = where(apply(noise(3400, 3400, 3), "identity"))
-    assert where(apply(noise(3300, 3400, 3), "identity")) == address
-    assert where(apply(noise(3300, 2000, 1).astype(np.float32), "identity")) != address
-    assert where(apply(noise(3400, 3400, 3), "identity")) == address
+    address = address_of(apply(noise(3400, 3400, 3), "identity"))
+    assert address_of(apply(noise(3300, 3400, 3), "identity")) == address
+    assert address_of(apply(noise(3300, 2000, 1).astype(np.float32), "identity")) != address
+    assert address_of(apply(noise(3400, 3400, 3), "identity")) == address
 
 
 def test_what_somebody_sees_stays_what_it_is() -> None:
@@ -84,7 +76,7 @@ def test_no_more_is_kept_than_two_and_none_where_memory_is_limited(
     """Of three that are gone two are kept; under a limit on addresses these go as well."""
     image = noise(3400, 3400, 3)
     found = [apply(image, "identity") for _ in range(3)]
-    assert len({where(each) for each in found}) == 3
+    assert len({address_of(each) for each in found}) == 3
     del found
     assert len(results._Lent.kept) == 2
     monkeypatch.setattr(memory, "room", lambda: (8e9, 8e9))
@@ -109,8 +101,8 @@ def test_what_is_kept_is_free_to_be_taken() -> None:
     assert free() - before > 0.9 * size
 
 
-def test_memory_that_cannot_be_had_is_an_error_of_numpys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The system refuses; NumPy asks once more, and says how much it was."""
+def test_what_the_system_refuses_numpy_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has the words for it, if it is refused as well."""
 
     def refused(*_: object, **__: object) -> None:
         raise OSError(12, "Cannot allocate memory")
