@@ -29,6 +29,8 @@ def bell(size: int, sigma: float) -> np.ndarray:
 def mixed(rng: np.random.Generator, rows: int, columns: int, gain: float = 1) -> np.ndarray:
     """Real weights of both signs, whose magnitudes add up to a gain."""
     weights = rng.normal(size=(rows, columns))
+    if abs(weights.sum()) == np.abs(weights).sum():  # by chance of one
+        weights.flat[0] *= -1
     return weights * gain / np.abs(weights).sum()
 
 
